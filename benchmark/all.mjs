@@ -32,6 +32,19 @@ for (const suite of ['layers', 'models', 'stream', 'growth', 'ragged', 'decoder'
     ],
   )
 }
-for (const name of ['startup', 'memory', 'size', 'idle', 'denormals', 'traced', 'linear', 'neighbours', 'agnews']) {
+for (const name of [
+  'startup',
+  'memory',
+  'size',
+  'idle',
+  'denormals',
+  'traced',
+  'linear',
+  'neighbours',
+  'busy',
+  'quantized',
+  'quantized-quality',
+  'agnews',
+]) {
   measure(`measurements/${name}.mjs`, [], [['--json', `${name}.json`]])
 }

@@ -8,7 +8,7 @@
 // gate lets through: half in a GRU whose update gate starts half open, three quarters in an LSTM with its forget bias
 // of one, nearly all in a GRU with a bias that opens the gate.
 import { writeFileSync } from 'node:fs'
-import { initializers, layers, sequential, tensor } from 'seqloom'
+import { initializers, inspect, layers, sequential, tensor } from 'seqloom'
 
 const [rows, time, features, units] = [16, 100, 8, 32]
 const file = process.argv[2] ?? 'gradient-flow.svg'
@@ -19,20 +19,12 @@ const noise = Float32Array.from(
   (_, i) => ((Math.sin(i * 12.9898) * 43758.5453) % 1) * 1.7,
 )
 
-/** The norm of dL/dh at every step, where the loss is the mean of the last state. */
+/** The norm of dL/dh by the distance from the last step, where the loss is the mean of the last state. */
 async function normsOf(layer) {
   const m = sequential([layer], { seed: 7 })
   const cotangents = tensor(new Float32Array(rows * units).fill(1 / (rows * units)), [rows, units])
-  const { states } = await m.gradients(tensor(noise, [rows, time, features]), { cotangents }, { states: true })
-  const [gradient] = Object.values(states) // [rows, time, units]
-  return Array.from({ length: time }, (_, distance) => {
-    let sum = 0
-    for (let row = 0; row < rows; row++) {
-      const start = (row * time + time - 1 - distance) * units
-      for (let i = start; i < start + units; i++) sum += gradient.data[i] ** 2
-    }
-    return Math.sqrt(sum)
-  })
+  const { norms } = await inspect.gradientFlow(m, tensor(noise, [rows, time, features]), { cotangents })
+  return Object.values(norms)[0]
 }
 
 const options = { units, inputShape: [null, features] }

@@ -1,13 +1,15 @@
 // A transcriber learns to read numbers from the movements of a pen: from strokes and the numbers alone, it is never told where
 // a digit begins. It is measured on writers whom it has not seen.
 //
-//   node examples/strokes.mjs [writers] [epochs] [seed]
+//   node examples/strokes.mjs [writers] [epochs] [seed] [ctc|transducer]
 //
 // The writers are made: each has a slant, a size, a speed, a tremor and bends of its own, and differs a little from digit to
-// digit. Connectionist temporal classification: Graves et al. 2006; the movements as features: Graves et al. 2009.
+// digit. Connectionist temporal classification: Graves et al. 2006; RNN transducer: Graves 2012; the movements as features:
+// Graves et al. 2009.
 import { tasks } from 'seqloom'
 
 const [writers, epochs, seed] = [60, 12, 1].map((usual, at) => Number(process.argv[2 + at] ?? usual))
+const method = process.argv[5] ?? 'ctc'
 const [each, heldOut] = [12, 20]
 
 /** The strokes of the digits: points in a box of width 1 and height 2, `y` downwards; `|` lifts the pen. */
@@ -71,7 +73,7 @@ process.stdout.write(
   `${training.length} numbers of ${writers} writers to train on, ${test.length} of ${heldOut} others\n`,
 )
 
-const reader = new tasks.Transcriber({ units: 48, layers: 1, seed })
+const reader = new tasks.Transcriber({ method, units: 48, layers: 1, seed })
 await reader.train(training, {
   epochs,
   learningRate: 0.01,

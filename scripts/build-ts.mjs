@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { parseTriple } from '@napi-rs/cli'
 import { rolldown } from 'rolldown'
 import { esmExternalRequirePlugin } from 'rolldown/plugins'
+import ts from 'typescript'
 import { packageLicences } from './licences.mjs'
 import { must, root, tool } from './run.mjs'
 
@@ -21,6 +22,7 @@ if (existsSync(target)) {
 }
 
 await must(tool('tsc'), ['-p', 'tsconfig.build.json'])
+hideInternals()
 // Programs may be compiled without Node.js's types, which declare Buffer.
 const binding = readFileSync(source('native/binding.d.cts'), 'utf8').replaceAll(/\bBuffer\b/g, 'Uint8Array')
 writeFileSync(join(target, 'native', 'binding.d.cts'), binding)
@@ -59,6 +61,16 @@ const bundled = await modules.write({
 await modules.close()
 writeFileSync(join(target, 'esm', 'THIRD-PARTY-LICENSES.txt'), packageLicences(bundled.output))
 
+// The page of the dashboard: files that are sent to browsers as they are.
+const page = await rolldown({ input: { page: join(root, 'page', 'main.ts') }, platform: 'browser' })
+const dashboard = join(target, 'dashboard')
+const sent = await page.write({ dir: dashboard, format: 'esm', entryFileNames: '[name].js', minify: true })
+await page.close()
+const styles = [join(root, 'node_modules', 'uplot', 'dist', 'uPlot.min.css'), join(root, 'page', 'page.css')]
+writeFileSync(join(dashboard, 'page.css'), styles.map((path) => readFileSync(path, 'utf8')).join('\n'))
+copyFileSync(join(root, 'page', 'index.html'), join(dashboard, 'index.html'))
+writeFileSync(join(dashboard, 'THIRD-PARTY-LICENSES.txt'), packageLicences(sent.output))
+
 // Tools that trace which files a program needs follow these names to the engines; nothing runs them.
 const platforms = targets.map((target) => `require('${name}-${target}')`)
 writeFileSync(join(target, 'native', 'platforms.js'), `module.exports = () => [${platforms.join(', ')}]\n`)
@@ -81,4 +93,32 @@ for (const folder of ['', 'tfjs']) {
     `import attempt from './loaded.js'\n\nif (attempt.error) throw attempt.error\nexport const { ${names.join(', ')} } = attempt.loaded\n${whole}`,
   )
   writeFileSync(at('index.d.mts'), `export * from './index.js'\n${wholeType}`)
+}
+
+/**
+ * Takes what `Layer` marks as internal out of the declarations of its subclasses, too, which override it: editors would
+ * offer it.
+ */
+function hideInternals() {
+  const internal = new Set()
+  const members = (path, each) => {
+    const file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true)
+    for (const node of file.statements)
+      if (ts.isClassDeclaration(node)) for (const member of node.members) each(member, node)
+    return file.text
+  }
+  members(source('layers/layer.ts'), (member, { name }) => {
+    const marked = ts.getJSDocTags(member).some(({ tagName }) => tagName.text === 'internal')
+    if (name?.text === 'Layer' && marked && member.name) internal.add(member.name.getText())
+  })
+  for (const name of readdirSync(join(target, 'layers'), { recursive: true })) {
+    if (!name.endsWith('.d.ts')) continue
+    const path = join(target, 'layers', name)
+    const cuts = []
+    const text = members(path, (member, { heritageClauses }) => {
+      if (heritageClauses && member.name && internal.has(member.name.getText())) cuts.push([member.pos, member.end])
+    })
+    const shorter = cuts.reverse().reduce((rest, [from, to]) => rest.slice(0, from) + rest.slice(to), text)
+    if (cuts.length > 0) writeFileSync(path, shorter)
+  }
 }

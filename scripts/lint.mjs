@@ -9,6 +9,7 @@ const checks = [
   ['node', ['scripts/generate.mjs', '--check']],
   [tool('biome'), ['ci', '.']],
   [tool('tsc'), ['-p', 'tsconfig.json', '--noEmit']],
+  [tool('tsc'), ['-p', 'page', '--noEmit']],
 ]
 
 let failed = 0

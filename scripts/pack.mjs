@@ -1,7 +1,18 @@
 // `npm run pack`: makes the npm packages from dist and the addons, in a copy, and writes their tarballs to `packages`.
 // `--addons DIR` takes the addons from another folder than dist/native, `--out DIR` writes elsewhere, `--all` fails where a target's is missing.
 import { createHash } from 'node:crypto'
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -14,6 +25,9 @@ const licences = ['LICENSE', 'LICENSE-MIT', 'LICENSE-APACHE']
 const notices = 'THIRD-PARTY-LICENSES.txt'
 /** The most bytes that a package may take, unpacked. The goal is 5 MB; this only keeps what is reached so far. */
 export const limit = 8_400_000
+
+/** The most bytes of the dashboard's page, which is a part of `seqloom`. */
+const pageLimit = 600_000
 
 /** Packs `seqloom` and the package of every target whose addon is there; resolves to what npm says of each tarball. */
 export async function pack({ addons = join(root, 'dist', 'native'), out = join(root, 'packages'), all = false } = {}) {
@@ -63,6 +77,9 @@ function stageMain(folder, { name, version, napi, scripts: _, devDependencies: _
   for (const file of manifest.files.filter((each) => !each.startsWith('!'))) {
     cpSync(join(root, file), join(folder, file), { recursive: true })
   }
+  const page = join(folder, 'dist', 'dashboard')
+  const pageSize = readdirSync(page).reduce((sum, file) => sum + statSync(join(page, file)).size, 0)
+  if (pageSize > pageLimit) throw new Error(`the dashboard's page takes more than ${kilobytes(pageLimit)}`)
   const readme = join(folder, 'README.md')
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = process.env
   if (repository) writeFileSync(readme, absoluteLinks(readFileSync(readme, 'utf8'), `${server}/${repository}`, version))

@@ -23,6 +23,7 @@ export type { AxisOptions, MatmulOptions, Operand, ReduceOptions, SoftmaxOptions
 export * as ops from './graph/trace/ops.js'
 export type { SymbolicValue } from './graph/trace/symbolic.js'
 export * as initializers from './initializers/index.js'
+export * as inspect from './inspect/index.js'
 export * as interop from './interop/index.js'
 export { defineLayer } from './layers/defineLayer.js'
 export * as layers from './layers/index.js'
@@ -49,6 +50,7 @@ export type {
   Prediction,
   PredictOptions,
   PredictSyncOptions,
+  QuantizeOptions,
   Scores,
   Sequential,
   SequentialOptions,

@@ -127,6 +127,13 @@ const reasons: Readonly<Record<string, string>> = {
   sparse: 'results are dense',
   encoding: 'texts of JavaScript are read as UTF-8',
   useGate: 'attention with gates is not there',
+  histogramFreq: 'pictureFreq says how often there are histograms',
+  writeGraph: 'graphs are not written; the summary of the model is, as a text',
+  writeImages: 'weights are shown as histograms',
+  writeStepsPerSecond: 'the page of callbacks.dashboard shows the speed',
+  profileBatch: 'there is no profile; the page of callbacks.dashboard shows the speed',
+  embeddingsFreq: 'embeddings are not written',
+  embeddingsMetadata: 'embeddings are not written',
   slidingWindow: 'attention within a window is not there',
 }
 

@@ -434,6 +434,17 @@ export const operations = {
     settings: { axis: { type: 'axis' }, start: { type: 'integer' }, end: { type: 'integer', least: 1 } },
   },
   softmax: { inputs: [1, 2], weights: [0, 0], outputs: [1, 1], shape: 'softmax', settings: { axis: { type: 'axis' } } },
+  transducerJoint: { inputs: [2, 2], weights: [1, 2], outputs: [1, 1], settings: { activation: { type: 'text' } } },
+  transducerLoss: {
+    inputs: [3, 4],
+    weights: [1, 2],
+    outputs: [2, 2],
+    settings: {
+      activation: { type: 'text' },
+      blank: { type: 'integer', default: 0 },
+      zeroInfinity: { type: 'flag', default: false },
+    },
+  },
   transpose: {
     inputs: [1, 1],
     weights: [0, 0],

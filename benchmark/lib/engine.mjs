@@ -27,6 +27,11 @@ export class Engine {
     return `${this.name}@${this.threads}`
   }
 
+  /** The number of its process, once a command has started it. */
+  get pid() {
+    return this.#child?.pid
+  }
+
   #start() {
     const { command, args, env } = processOf(this.name, this.threads)
     this.#stderr = ''

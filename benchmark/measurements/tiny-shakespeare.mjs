@@ -1,13 +1,13 @@
 // Tiny Shakespeare, character by character: embedding 64, two LSTM layers of 256 with dropout 0.2 between them, 100 steps with carried state,
 // batches of 64, Adam 4e-3 with cosine decay, the last 10% held out. Prints the validation loss in nats a character and the seconds after
-// every epoch. `node benchmark/measurements/tiny-shakespeare.mjs FILE [epochs] [seed] [steps]`: the file is the text (or a folder named by
+// every epoch. `node benchmark/measurements/tiny-shakespeare.mjs FILE [epochs] [seed] [steps] [precision]`: the file is the text (or a folder named by
 // SEQLOOM_SHARED has it as data/tinyshakespeare.txt); with `steps` the run ends after so many training steps, and the schedule is that of the
-// whole run.
+// whole run; the precision is that of `compile`, by default float32.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { initializers, layers, optimizers, sequential, text } from '../../dist/index.js'
 
-const [file, epochsText = '10', seedText = '1', stepsText] = process.argv.slice(2)
+const [file, epochsText = '10', seedText = '1', stepsText, precision = 'float32'] = process.argv.slice(2)
 const path = file ?? join(process.env.SEQLOOM_SHARED ?? '../shared', 'data', 'tinyshakespeare.txt')
 const [epochs, seed] = [Number(epochsText), Number(seedText)]
 const [batchSize, time] = [64, 100]
@@ -34,13 +34,15 @@ const model = sequential(
   { seed },
 )
 const learningRate = optimizers.schedules.cosineDecay({ initialLearningRate: 4e-3, decaySteps: steps * epochs })
-model.compile({ optimizer: optimizers.adam({ learningRate }), loss: 'sparseCategoricalCrossentropy' })
-console.log(`${whole.length} characters, ${vocabulary} tokens, ${steps} steps an epoch, ${epochs} epochs, seed ${seed}`)
+model.compile({ optimizer: optimizers.adam({ learningRate }), loss: 'sparseCategoricalCrossentropy', precision })
+console.log(
+  `${whole.length} characters, ${vocabulary} tokens, ${steps} steps an epoch, ${epochs} epochs, seed ${seed}, ${precision}`,
+)
 
 const controller = new AbortController()
 const started = performance.now()
 const seconds = () => ((performance.now() - started) / 1000).toFixed(1)
-const most = stepsText === undefined ? Number.POSITIVE_INFINITY : Number(stepsText)
+const most = !stepsText ? Number.POSITIVE_INFINITY : Number(stepsText)
 await model
   .fit(x, y, {
     epochs,

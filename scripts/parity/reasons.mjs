@@ -56,7 +56,7 @@ const items = [
   [/`lossScaleFactor`/, 'weights are float32, whose gradients need no scale'],
   [/optimizers\.muon` `(muon|exclude|adam|rmsRate|nsSteps)/i, 'it has one form'],
   [/`optimizers\.adam\(0\.01\)`/, 'options are an object: optimizers.adam({ learningRate: 0.01 })'],
-  [/callbacks\.(tensorBoard|remoteMonitor)/i, 'log from onEpochEnd, or use csvLogger'],
+  [/callbacks\.remoteMonitor/i, 'log from onEpochEnd, or use csvLogger'],
   [
     /callbacks\.(progbarLogger|history|lambdaCallback)/i,
     'fit has verbose, and resolves to the history; callbacks are objects of hooks',
@@ -86,7 +86,7 @@ const items = [
     /`model\.(trainStep|testStep|predictStep|make\w+Function|compute\w*|statelessCall|statelessComputeLoss|compiledLoss|compiledMetrics)`/,
     'training is one native call; use fit, trainOnBatch or gradients',
   ],
-  [/`(model|layer)\.(quantiz|getQuantization)/, 'weights are float32'],
+  [/`(model\.quantized|layer\.quantiz|(model|layer)\.getQuantization)/, 'a whole model is quantized: model.quantize'],
   [/`model\.(toJson|fromConfig|getConfig|export)`/, 'use toJSON, modelFromJSON and interop.toOnnx'],
   [
     /`model\.(buildNodeConversionMap|checkNumSamples|checkShape|findLayer|getDedupedMetricsNames|parseWeights)`/,

@@ -696,6 +696,14 @@ export function rowsOf(sq, tf) {
     filename: 'log.csv',
     swapOnEpoch: true,
     logDir: 'logs',
+    updateFreq: 'batch',
+    histogramFreq: 1,
+    writeGraph: true,
+    writeImages: true,
+    writeStepsPerSecond: true,
+    profileBatch: 2,
+    embeddingsFreq: 1,
+    embeddingsMetadata: {},
     root: 'http://localhost',
   }
   const callbackWith = async (name, options) => {

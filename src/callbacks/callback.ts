@@ -2,6 +2,8 @@ import type { TensorLike } from '../data/tensor.js'
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
+import type { LookOptions } from '../record/looks.js'
+import type { PlotOptions } from '../record/plot.js'
 
 /** Values by name: `loss`, the metrics, both with `val_`, and whatever else the event has. */
 export interface Logs {
@@ -34,6 +36,12 @@ export interface TrainingParams {
   readonly steps: number
   readonly verbose: number
 }
+
+/** @internal The key of what a callback does last. */
+export const closing: unique symbol = Symbol('closing')
+
+/** @internal The key of what a callback does with the pictures of a task. */
+export const showing: unique symbol = Symbol('showing')
 
 /**
  * Functions that are called during `fit`, `evaluate` and `predict`, in Keras's order. The training waits for all of them
@@ -88,6 +96,15 @@ export interface Callback {
   setState?(state: CallbackState): void
   /** @internal Keeps the training for later, as `backupAndRestore` does. */
   readonly [keeper]?: Keeper
+  /** @internal Called last of all, however a training ends, and awaited. */
+  [closing]?(ending: Ending): void | Promise<void>
+  /** @internal Receives what a task can show of its model between two epochs. */
+  [showing]?(looks: LookOptions): void
+}
+
+/** How a training ended: with what it rejects, if it does. */
+export interface Ending {
+  readonly failure?: { readonly error: unknown }
 }
 
 /** @internal The key of a callback's {@link Keeper}. */
@@ -115,7 +132,7 @@ export interface TrainingState {
   readonly progress: string
   /** Whether a callback has ended the training. */
   readonly stopped: boolean
-  readonly history: History
+  readonly history: HistoryValues
 }
 
 /** A training as a {@link Keeper} sees it. */
@@ -182,10 +199,18 @@ function checkEach(given: unknown, where: string): Callback[] {
   return list
 }
 
-/** What `fit` resolves to. */
-export interface History {
+/** The values of the epochs of a training. */
+export interface HistoryValues {
   /** One number per epoch for `loss`, every metric, and both with `val_`. */
   readonly history: Record<string, number[]>
   /** The numbers of the epochs. */
   readonly epoch: number[]
+}
+
+/** What `fit` resolves to. In a notebook of Deno it shows itself as its plot. */
+export interface History extends HistoryValues {
+  /**
+   * A picture (SVG) of the losses and metrics by epoch: `writeFileSync('run.svg', history.plot())`. Errors: `ERR_OPTION`.
+   */
+  plot(options?: PlotOptions): string
 }

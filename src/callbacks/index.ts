@@ -1,8 +1,10 @@
 import { type Callback, checkCallbacks } from './callback.js'
 
+export type { PlotOptions } from '../record/plot.js'
 export { type BackupAndRestoreOptions, backupAndRestore } from './backupAndRestore.js'
 export type { Callback, CallbackState, History, Logs, Training, TrainingParams } from './callback.js'
 export { type CsvLoggerOptions, csvLogger } from './csvLogger.js'
+export { type DashboardOptions, dashboard } from './dashboard.js'
 export { type EarlyStoppingOptions, earlyStopping } from './earlyStopping.js'
 export { gradientNorms } from './gradientNorms.js'
 export { learningRateScheduler } from './learningRateScheduler.js'
@@ -11,6 +13,7 @@ export type { MonitorMode } from './monitor.js'
 export { type FitProgress, progress } from './progress.js'
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from './reduceLROnPlateau.js'
 export { swapEmaWeights } from './swapEmaWeights.js'
+export { type TensorBoardOptions, tensorBoard } from './tensorBoard.js'
 export { terminateOnNaN } from './terminateOnNaN.js'
 
 /**

@@ -1,5 +1,5 @@
 import type { Epoch, Progress } from '../cli/progress.js'
-import type { Callback, Logs } from './callback.js'
+import { type Callback, closing, type Logs } from './callback.js'
 
 /** The losses and metrics in logs, without the training's position. */
 function scores({ epoch, batch, batches, size, seconds, ...values }: Logs): Logs {
@@ -8,11 +8,9 @@ function scores({ epoch, batch, batches, size, seconds, ...values }: Logs): Logs
 
 /**
  * Shows a training's progress on stderr. With 1, as the command line does: a bar on a terminal, lines elsewhere. With
- * 2, always one line per epoch. `close` tidies up the terminal, however the training ends.
+ * 2, always one line per epoch. The terminal is tidied up, however the training ends.
  */
-export async function shownProgress(
-  verbose: 1 | 2,
-): Promise<{ readonly callback: Callback; readonly close: () => void }> {
+export async function shownProgress(verbose: 1 | 2): Promise<Callback> {
   const { reporter } = await import('../cli/progress.js')
   const show = reporter<Progress & { readonly logs: Logs }, Epoch & { readonly logs: Logs }>(
     false,
@@ -20,12 +18,9 @@ export async function shownProgress(
     verbose === 1,
   )
   return {
-    callback: {
-      onBatchEnd: (batch, logs, { epochs }) =>
-        show.progress({ epoch: (logs.epoch ?? 0) + 1, epochs, done: batch + 1, total: logs.batches ?? 1, logs }),
-      onEpochEnd: (epoch, logs, { epochs }) =>
-        show.epoch({ epoch: epoch + 1, epochs, seconds: logs.seconds ?? 0, logs }),
-    },
-    close: () => show.close(),
+    onBatchEnd: (batch, logs, { epochs }) =>
+      show.progress({ epoch: (logs.epoch ?? 0) + 1, epochs, done: batch + 1, total: logs.batches ?? 1, logs }),
+    onEpochEnd: (epoch, logs, { epochs }) => show.epoch({ epoch: epoch + 1, epochs, seconds: logs.seconds ?? 0, logs }),
+    [closing]: () => show.close(),
   }
 }

@@ -1,4 +1,5 @@
 import { sub } from '../graph/trace/ops.js'
+import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { flag } from '../options.js'
 import { defineCell } from './defineCell.js'
 import { activationsOf, checkCell, type GatedCellOptions, gatedChecks, rulesFor } from './options.js'
@@ -21,6 +22,12 @@ export interface GRUCellOptions extends GatedCellOptions {
  */
 export function gru(options: GRUCellOptions) {
   checkCell('gru', options, { ...gatedChecks, resetAfter: flag })
+  const { step, ...declared } = gruRecurrence(options)
+  return defineCell({ ...declared, step: (values, w) => ({ h: step(values, w).h }) })
+}
+
+/** The recurrence of {@link gru}; its step gives the gates, too. */
+export function gruRecurrence(options: GRUCellOptions) {
   const { units, useBias = true } = options
   const { activation, recurrentActivation } = activationsOf(options)
   const {
@@ -30,7 +37,7 @@ export function gru(options: GRUCellOptions) {
   } = options
   const { resetAfter = true } = options
   const dropout = dropoutOf(options)
-  return defineCell({
+  return {
     name: 'gru',
     states: { h: units },
     weights: {
@@ -48,7 +55,7 @@ export function gru(options: GRUCellOptions) {
         },
       }),
     },
-    step({ x, h }, w) {
+    step({ x, h }: Record<'x' | 'h', SymbolicValue>, w: GRUWeights) {
       const gate = recurrentActivation
       const fromInput = product(x, w.kernel, 3, dropout.input)
       if (resetAfter) {
@@ -59,7 +66,7 @@ export function gru(options: GRUCellOptions) {
         const z = xz.add(hz).activation(gate)
         const r = xr.add(hr).activation(gate)
         const n = xn.add(r.mul(hn)).activation(activation)
-        return { h: z.mul(h).add(sub(1, z).mul(n)) }
+        return { h: z.mul(h).add(sub(1, z).mul(n)), update: z, reset: r, candidate: n }
       }
       const [xz, xr, xn] = (useBias && w.bias ? fromInput.add(w.bias) : fromInput).split(3)
       const [hz, hr] = product(h, w.recurrent_kernel.slice(0, 2 * units), 2, dropout.state).split(2)
@@ -67,7 +74,9 @@ export function gru(options: GRUCellOptions) {
       const r = xr.add(hr).activation(gate)
       const fromReset = r.mul(dropped(h, dropout.state)).matmul(w.recurrent_kernel.slice(2 * units, 3 * units))
       const n = xn.add(fromReset).activation(activation)
-      return { h: z.mul(h).add(sub(1, z).mul(n)) }
+      return { h: z.mul(h).add(sub(1, z).mul(n)), update: z, reset: r, candidate: n }
     },
-  })
+  }
 }
+
+type GRUWeights = Readonly<Record<'kernel' | 'recurrent_kernel', SymbolicValue>> & { readonly bias?: SymbolicValue }

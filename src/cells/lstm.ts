@@ -1,3 +1,4 @@
+import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { defineCell } from './defineCell.js'
 import { activationsOf, checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
 import { dropoutOf, product } from './product.js'
@@ -12,11 +13,23 @@ import { dropoutOf, product } from './product.js'
  */
 export function lstm(options: LSTMCellOptions) {
   checkCell('lstm', options, lstmChecks)
+  const { step, ...declared } = lstmRecurrence(options)
+  return defineCell({
+    ...declared,
+    step(values, w) {
+      const { h, c } = step(values, w)
+      return { h, c }
+    },
+  })
+}
+
+/** The recurrence of {@link lstm}; its step gives the gates, too. */
+export function lstmRecurrence(options: LSTMCellOptions) {
   const { units, useBias = true } = options
   const { activation, recurrentActivation } = activationsOf(options)
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
   const dropout = dropoutOf(options)
-  return defineCell({
+  return {
     name: 'lstm',
     states: { h: units, c: units },
     weights: {
@@ -28,13 +41,18 @@ export function lstm(options: LSTMCellOptions) {
       },
       ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options), ...rulesFor(options, 'bias') } }),
     },
-    step({ x, h, c }, w) {
+    step({ x, h, c }: Record<'x' | 'h' | 'c', SymbolicValue>, w: LSTMWeights) {
       const sum = product(x, w.kernel, 4, dropout.input).add(product(h, w.recurrent_kernel, 4, dropout.state))
       const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
-      const kept = f.activation(recurrentActivation).mul(c)
-      const added = i.activation(recurrentActivation).mul(g.activation(activation))
-      const newC = kept.add(added)
-      return { h: o.activation(recurrentActivation).mul(newC.activation(activation)), c: newC }
+      const forget = f.activation(recurrentActivation)
+      const kept = forget.mul(c)
+      const input = i.activation(recurrentActivation)
+      const candidate = g.activation(activation)
+      const newC = kept.add(input.mul(candidate))
+      const output = o.activation(recurrentActivation)
+      return { h: output.mul(newC.activation(activation)), c: newC, input, forget, candidate, output }
     },
-  })
+  }
 }
+
+type LSTMWeights = Readonly<Record<'kernel' | 'recurrent_kernel', SymbolicValue>> & { readonly bias?: SymbolicValue }

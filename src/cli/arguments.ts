@@ -12,6 +12,15 @@ export function integer(least: number): (text: string) => number {
   }
 }
 
+/** Reads the number of a port. */
+export function port(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isInteger(value) || value < 0 || value > 65_535) {
+    throw new InvalidArgumentError('It must be a port: an integer from 0 (any that is free) to 65535.')
+  }
+  return value
+}
+
 /** Reads a number above 0. */
 export function positive(text: string): number {
   const value = Number(text)

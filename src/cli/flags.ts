@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { pathOf } from '../path.js'
 import { flagOf, helpOf, type OptionTable } from '../tasks/shared/option.js'
-import { delimiter, encoding, integer } from './arguments.js'
+import { delimiter, encoding, integer, port } from './arguments.js'
 import type { Flags } from './taskCommand.js'
 
 /**
@@ -70,6 +70,16 @@ export const out = (): Option[] => [
   new Option('--out <folder>', 'where to save the model').default('model'),
   new Option('--resume', 'continue an interrupted training with the same options').default(false),
   new Option('--force', 'replace a model of another kind, or a finished one by an interrupted one').default(false),
+]
+
+/** How a training is watched. */
+export const watching = (): Option[] => [
+  new Option(
+    '--dashboard [port]',
+    'show the training on a page of this computer; default port: any that is free',
+  ).argParser(port),
+  new Option('--runs <folder>', 'where --dashboard keeps the records of trainings').default('runs'),
+  new Option('--plot <file>', 'draw the losses and metrics of the epochs as SVG'),
 ]
 
 /** The flags of a table of options. */

@@ -1,22 +1,32 @@
+import { dashboard } from '../callbacks/dashboard.js'
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { optionValues } from './flags.js'
 import { backupFolder, type OutOptions } from './folder.js'
 import { interruptible } from './interrupt.js'
+import { checkPicture } from './pictures.js'
 import type { FileOptions } from './rows.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
 import { trainAndSave } from './trainAndSave.js'
 
 /** The flags of every training, plus those of its task. */
-export type TrainFlags = FileOptions & OutOptions & Flags & { readonly json: boolean; readonly threads?: number }
+export type TrainFlags = FileOptions &
+  OutOptions &
+  Flags & {
+    readonly json: boolean
+    readonly threads?: number
+    readonly dashboard?: true | number
+    readonly runs: string
+    readonly plot?: string
+  }
 
 /**
  * Trains a task and saves the best model. An interrupt saves the best so far if it replaces no finished one, leaves a
  * backup to go on from, and rejects with an AbortError.
  */
 export async function train({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
-  const { threads, resume } = flags
+  const { threads, resume, dashboard: watched, runs, plot, force } = flags
   if (threads !== undefined) configure({ threads })
   const unsaved = train.unsaved?.(flags)
   if (resume && unsaved !== undefined) {
@@ -25,10 +35,13 @@ export async function train({ kind, read, train }: Required<AnyTaskCommand>, fla
   const [options, training] = train.options
   const task = train.create(optionValues(options, flags), flags)
   const backupDir = await backupFolder(flags, kind)
+  if (plot !== undefined) await checkPicture(plot, force)
   await interruptible(async (signal) => {
     const data = await read({ ...flags, signal }, task)
     const backup = unsaved === undefined ? { backupDir, resume } : {}
-    const settings = { ...optionValues(training, flags), ...backup, signal }
+    const port = typeof watched === 'number' ? watched : 0
+    const page = watched !== undefined && { callbacks: dashboard({ port, logDir: runs, name: train.name }) }
+    const settings = { ...optionValues(training, flags), ...backup, ...page, signal }
     await trainAndSave(task, flags, train.view, (listeners) =>
       namingLines(data, task.train(data.rows as never, { ...settings, ...listeners })),
     )

@@ -4,13 +4,23 @@ import { AbortError } from '../errors.js'
 import { descriptionName } from '../model/folder.js'
 import type { SaveOptions } from '../model/index.js'
 import { contentsIn } from '../model/writeFolder.js'
+import { plot as curvesOf } from '../record/plot.js'
 import { goOnUnread, note, printJson } from './output.js'
+import { writePicture } from './pictures.js'
 import { type Epoch, type Progress, reporter, type TaskView } from './progress.js'
 
 /** Something that can be trained and saved. */
 interface Learner {
   readonly ready: boolean
   save(folder: string, options: SaveOptions): Promise<void>
+}
+
+/** Where what was learned goes, and the picture of its curves. */
+interface Target {
+  readonly out: string
+  readonly json: boolean
+  readonly force: boolean
+  readonly plot?: string
 }
 
 /** The listeners of a training. */
@@ -25,7 +35,7 @@ interface Listeners<P, E> {
  */
 export async function trainAndSave<P extends Progress, E extends Epoch & { readonly best: number }>(
   learner: Learner,
-  { out, json, force }: { readonly out: string; readonly json: boolean; readonly force: boolean },
+  { out, json, force, plot }: Target,
   view: TaskView<P, E>,
   train: (listeners: Listeners<P, E>) => Promise<unknown>,
 ): Promise<void> {
@@ -48,6 +58,7 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
   } finally {
     show.close()
   }
+  if (plot !== undefined && epochs.length > 0) await writePicture(plot, drawn(epochs, view))
   if (learner.ready) {
     const last = epochs.at(-1)
     // The epoch whose model is saved, if it was of this run.
@@ -66,6 +77,19 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
     } else noteSaved(last, numbers && measured(numbers, view.decides), { interrupted, saved }, out)
   }
   if (interruption) throw interruption
+}
+
+/** The curves of the epochs of this run. */
+function drawn<P extends Progress, E extends Epoch>(epochs: readonly E[], view: TaskView<P, E>): string {
+  const history: Record<string, number[]> = {}
+  for (const epoch of epochs) {
+    for (const [name, value] of Object.entries(view.epoch(epoch))) {
+      history[name] ??= []
+      if (value !== undefined) history[name].push(value)
+    }
+  }
+  const there = Object.entries(history).filter(([, values]) => values.length > 0)
+  return curvesOf({ history: Object.fromEntries(there), epoch: epochs.map(({ epoch }) => epoch - 1) })
 }
 
 /** The number that decides between epochs, on the validation part if there is one. */

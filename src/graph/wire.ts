@@ -41,6 +41,8 @@ export interface GraphSpec {
   readonly version: 1
   readonly inputs: readonly WireInput[]
   readonly weights: readonly WireWeight[]
+  /** Whether weights are int8 where all operations that use them can compute with such; none is trained then. */
+  readonly int8?: true
   readonly nodes: readonly WireNode[]
   readonly outputs: readonly number[]
 }
@@ -58,4 +60,9 @@ export interface TrainSpec {
   readonly updates?: readonly { readonly weight: number; readonly output: number }[]
   /** Outputs, of weights alone, that replace weights after every step. */
   readonly constraints?: readonly { readonly weight: number; readonly output: number }[]
+  /** What products with weights are computed in, by default float32. */
+  readonly precision?: Precision
 }
+
+/** What the factors of products are. */
+export type Precision = 'float32' | 'bfloat16'

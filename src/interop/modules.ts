@@ -90,6 +90,11 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
         matrix('weight', shapes[0] as readonly number[], [0]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
       ]
+    case 'TransducerJoint':
+      return [
+        matrix('weight', shapes[0] as readonly number[], [0]),
+        ...shapes.slice(1).map((shape) => as('bias', shape)),
+      ]
     case 'Conv1D':
     case 'Conv2D':
     case 'Conv1DTranspose':

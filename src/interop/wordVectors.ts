@@ -80,7 +80,7 @@ export async function loadWordVectors(file: string | URL, options: LoadWordVecto
     signal,
   )
   if (ids.size === 0) throw new SeqloomError('ERR_DATA', `${where}: none of the words is in ${path}`)
-  const base = (await wordTokenizer(['a'], { lowercase: lowercase ?? !isCased })).toJSON()
+  const base = await baseTokenizer(lowercase ?? !isCased)
   const json = await runSliced(tokenizerText(base, ids), signal)
   return { tokenizer: await Tokenizer.read(json, path), vectors: await runSliced(rows.table(own), signal) }
 }
@@ -120,6 +120,16 @@ class Rows {
     }
     return tensor(data, [2 + this.#count, width])
   }
+}
+
+const bases = new Map<boolean, Promise<object>>()
+
+/** What a word tokenizer is but for its words. It is made once: what splits texts takes a while to be compiled. */
+function baseTokenizer(lowercase: boolean): Promise<object> {
+  const made = bases.get(lowercase) ?? wordTokenizer(['a'], { lowercase }).then((base) => base.toJSON())
+  bases.set(lowercase, made)
+  made.catch(() => bases.delete(lowercase))
+  return made
 }
 
 /** The tokenizer's file with other words, written piece by piece, since there may be millions. */

@@ -158,11 +158,11 @@ export interface LayerClass {
 export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** The class's name in saved models, as in Keras. */
   static readonly className: string
-  /** The stem of automatic names, as in Keras. */
+  /** @internal The stem of automatic names, as in Keras. */
   abstract readonly baseName: string
-  /** Whether the layer treats every step alike, so that `timeDistributed` accepts it. */
+  /** @internal Whether the layer treats every step alike, so that `timeDistributed` accepts it. */
   readonly stepwise: boolean = false
-  /** The name that was given, if any. */
+  /** @internal The name that was given, if any. */
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
   readonly inputShape: Shape | undefined
@@ -212,27 +212,27 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return (this.constructor as typeof Layer).className
   }
 
-  /** The name in messages: the given one, or the one that a model of the layers so far would assign. */
+  /** @internal The name in messages: the given one, or the one that a model of the layers so far would assign. */
   get label(): string {
     const inputs = this.#applied ?? this.#call?.inputs
     return this.givenName ?? (inputs && namesUpTo(this as AnyLayer, inputs).get(this as AnyLayer)) ?? this.baseName
   }
 
-  /** Whether the layer returns only the last step, so that later layers see no sequence. */
+  /** @internal Whether the layer returns only the last step, so that later layers see no sequence. */
   get returnsLastStepAlone(): boolean {
     return false
   }
 
-  /** The shapes of the outputs for these inputs. `ERR_SHAPE` names the layer, the given and the expected shapes. */
+  /** @internal The shapes of the outputs for these inputs. `ERR_SHAPE` names the layer, the given and the expected shapes. */
   abstract outputShapes(inputs: readonly Shape[]): readonly Shape[]
 
-  /** Adds the layer's operations to a graph. */
+  /** @internal Adds the layer's operations to a graph. */
   abstract lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[]
 
-  /** The options that rebuild this layer, without name and trainable. */
+  /** @internal The options that rebuild this layer, without name and trainable. */
   abstract config(): Record<string, unknown>
 
-  /** The options of every layer, apart from its name and whether it trains, that rebuild this one. */
+  /** @internal The options of every layer, apart from its name and whether it trains, that rebuild this one. */
   ruleConfig(): Record<string, unknown> {
     const activity = this.#activityRegularizer
     return { ...ruleConfig(this.#rules), ...(activity && { activityRegularizer: activity }) }
@@ -257,17 +257,17 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     }
   }
 
-  /** The element type of the layer's outputs. */
+  /** @internal The element type of the layer's outputs. */
   outputType(): ValueType {
     return 'float32'
   }
 
-  /** The element type that the layer reads. */
+  /** @internal The element type that the layer reads. */
   inputType(): ValueType {
     return 'float32'
   }
 
-  /** Whether the layer reads values of a type. */
+  /** @internal Whether the layer reads values of a type. */
   acceptsType(dtype: ValueType): boolean {
     return dtype === this.inputType()
   }
@@ -324,7 +324,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
   }
 
-  /** The layers inside this one. */
+  /** @internal The layers inside this one. */
   innerLayers(): readonly AnyLayer[] {
     return []
   }
@@ -474,17 +474,17 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     this.#call ??= call
   }
 
-  /** Whether `apply` returns an array. */
+  /** @internal Whether `apply` returns an array. */
   returnsList(): boolean {
     return false
   }
 
-  /** How many of its inputs, the first ones, are sequences of which it reads a step each at a time. */
+  /** @internal How many of its inputs, the first ones, are sequences of which it reads a step each at a time. */
   sequenceCount(): number {
     return 0
   }
 
-  /** The names of the constants that the layer takes. */
+  /** @internal The names of the constants that the layer takes. */
   constantNames(): readonly string[] {
     return []
   }

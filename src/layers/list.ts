@@ -52,6 +52,7 @@ import { SeparableConv1D } from './separableConv1d.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { SpatialDropout1D } from './spatialDropout1d.js'
 import { TimeDistributed } from './timeDistributed.js'
+import { TransducerJoint } from './transducerJoint.js'
 import { UnitNormalization } from './unitNormalization.js'
 import { UpSampling1D } from './upSampling1d.js'
 import { ZeroPadding1D } from './zeroPadding1d.js'
@@ -148,6 +149,7 @@ export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export { type SpatialDropout1DOptions, spatialDropout1d } from './spatialDropout1d.js'
 export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type TransducerJointOptions, transducerJoint } from './transducerJoint.js'
 export { type UnitNormalizationOptions, unitNormalization } from './unitNormalization.js'
 export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
 export type { WindowPoolingOptions } from './windowPooling.js'
@@ -217,6 +219,7 @@ const classes: readonly LayerClass[] = [
   Subtract,
   TextVectorization,
   TimeDistributed,
+  TransducerJoint,
   UnitNormalization,
   UpSampling1D,
   ZeroPadding1D,

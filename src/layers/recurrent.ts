@@ -195,7 +195,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
 
   /** A layer that gives all outputs and the last states, as the kernels do. */
   #traced(): RNN {
-    const cell = this.cell(this.#cellOptions())
+    const cell = this.cell(this.cellOptions())
     const seed = this.#seed === undefined ? {} : { seed: this.#seed }
     return new RNN({
       cell: this.#zoneout === undefined ? cell : zoneout({ cell, rate: this.#zoneout, ...seed }),
@@ -219,7 +219,8 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
   /** Another layer of this class. */
   protected abstract remade(options: RecurrentOptions): Recurrence
 
-  #cellOptions(): CellOptions {
+  /** @internal The options of the layer's cell. */
+  cellOptions(): CellOptions {
     return {
       units: this.units,
       activation: this.activation,
@@ -236,7 +237,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
 
   override config(): Record<string, unknown> {
     return {
-      ...this.#cellOptions(),
+      ...this.cellOptions(),
       returnSequences: this.returnSequences,
       returnState: this.returnState,
       goBackwards: this.goBackwards,

@@ -140,5 +140,22 @@ export const crf = (options: LossOptions & { readonly zeroInfinity?: boolean } =
 export const ctc = (options: LossOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {}): Loss =>
   makeLoss('ctc', options)
 
+/**
+ * The loss of an RNN transducer (Graves 2012, arXiv 1211.3711): -log of the probability of all alignments that write a
+ * row's target. At every step any number of symbols may be written, then a blank goes on to the next one; unlike `ctc`,
+ * what comes next depends on the symbols so far, and a target may be longer than the input. The mean over the rows.
+ *
+ * The output must be one that `layers.transducerJoint` makes. Its predictor reads, for each row, a symbol that stands for
+ * the start and then the target; `blank` (default 0) is good for the start. Targets are arrays of symbols, each of its own
+ * length and also empty; or `[batch, length]`, filled up with negative numbers or blanks. `text.transducerDecode` writes
+ * with the model.
+ *
+ * A row whose steps are all masked cannot write: with symbols to write its loss is infinite, `ERR_DATA`, or with
+ * `zeroInfinity` (default false) 0 without a gradient. Errors: `ERR_OPTION`; in training `ERR_DATA`, naming the row.
+ */
+export const transducer = (
+  options: LossOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {},
+): Loss => makeLoss('transducer', options)
+
 /** Minus the cosine of the angle between target and prediction, along the last dimension. Errors: `ERR_OPTION`. */
 export const cosineSimilarity = (options: LossOptions = {}): Loss => makeLoss('cosineSimilarity', options)

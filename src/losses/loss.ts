@@ -13,7 +13,7 @@ export type NativeLoss = keyof typeof losses
 export type StructuredLoss = 'crf'
 
 /** Losses of targets that are sequences of their own lengths, whose symbols have no step. */
-export type UnalignedLoss = 'ctc'
+export type UnalignedLoss = 'ctc' | 'transducer'
 
 /** The kinds of losses. */
 export type LossKind = NativeLoss | FormulaName | StructuredLoss | UnalignedLoss
@@ -64,7 +64,8 @@ const structured: Readonly<Record<StructuredLoss, Settings>> = {
 }
 
 /** The settings of losses that are operations of their own. */
-const unaligned: Readonly<Record<UnalignedLoss, Settings>> = { ctc: operations.ctc.settings }
+const { activation: _, ...transducer } = operations.transducerLoss.settings
+const unaligned: Readonly<Record<UnalignedLoss, Settings>> = { ctc: operations.ctc.settings, transducer }
 
 /** The names of all losses. */
 export const lossNames: readonly string[] = [

@@ -23,8 +23,15 @@ const scalar: Shape = []
 /** Adds a loss to a graph: its value, and the count of what it is a mean of over an epoch. */
 export function lowerLoss(builder: GraphBuilder, name: string, loss: AnyLoss, inputs: LossInputs): readonly Value[] {
   const means = lowerPositions(builder, name, loss, inputs) as [Value, Value]
-  return loss.kind === 'traced' ? means : reduced(builder, name, loss, means, inputs)
+  if (loss.kind === 'traced') return means
+  if (loss.kind !== 'transducer') return reduced(builder, name, loss, means, inputs)
+  // The rows are those of the encoder: nothing needs the logits.
+  const prediction = numbered(builder, builder.maker(inputs.prediction)?.inputs[0] as number)
+  return reduced(builder, name, loss, means, { ...inputs, prediction })
 }
+
+/** A value by its number. */
+const numbered = (builder: GraphBuilder, id: number): Value => ({ id, shape: builder.shapes.get(id) as Shape })
 
 /** Adds the mean of a loss over valid positions, each with its weight, and their number. */
 function lowerPositions(
@@ -34,6 +41,7 @@ function lowerPositions(
   { prediction, target, weights, classWeights = [], tags = [] }: LossInputs,
 ): Value[] {
   const factors = weights ? [weights] : []
+  if (loss.kind === 'transducer') return lowerTransducer(builder, name, loss, [prediction, target, ...factors])
   if (loss.kind === 'crf') return lowerChain(builder, name, loss, [prediction, target, ...factors], tags)
   const measure = loss.kind === 'traced' ? loss : lossMeasure(loss, prediction.shape, target.shape)
   if (measure) return lowerMeasure(builder, name, measure, [target, prediction], factors)
@@ -54,6 +62,29 @@ function lowerPositions(
   return builder.node('loss', name, given, [], [scalar, scalar], attributes as SettingsOf<'loss'>)
 }
 
+/** Adds the loss of `layers.transducerJoint`, which reads what the layer read, and its weights. */
+function lowerTransducer(
+  builder: GraphBuilder,
+  name: string,
+  { blank = 0, zeroInfinity = false }: Loss,
+  [prediction, ...others]: readonly Value[],
+): Value[] {
+  const layer = builder.maker(prediction as Value)
+  if (layer?.op !== 'transducerJoint') {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      "compile: the loss 'transducer' is of an output that layers.transducerJoint makes",
+    )
+  }
+  const { activation } = layer.attributes as SettingsOf<'transducerJoint'>
+  const given = [...layer.inputs.map((id) => numbered(builder, id)), ...others]
+  return builder.node('transducerLoss', name, given, layer.weights, [scalar, scalar], {
+    activation,
+    blank,
+    zeroInfinity,
+  })
+}
+
 /** Adds the loss of `layers.crf`, which reads what the layer read, and its weights. */
 function lowerChain(
   builder: GraphBuilder,
@@ -68,7 +99,7 @@ function lowerChain(
   }
   const [scores] = layer.inputs as [number]
   const { forbidden } = layer.attributes as SettingsOf<'crf'>
-  const given = [{ id: scores, shape: builder.shapes.get(scores) as Shape }, ...others]
+  const given = [numbered(builder, scores), ...others]
   const attributes = { zeroInfinity, names, ...(forbidden && { forbidden }) }
   return builder.node('crfLoss', name, given, layer.weights, [scalar, scalar], attributes)
 }

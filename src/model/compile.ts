@@ -4,7 +4,7 @@ import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import { lowerOfWeight } from '../graph/trace/expression.js'
-import type { TrainSpec, WireInput } from '../graph/wire.js'
+import type { Precision, TrainSpec, WireInput } from '../graph/wire.js'
 import { CRF } from '../layers/crf.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type AnyLoss, hasLabels, isUnaligned, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
@@ -55,6 +55,14 @@ export interface CompileOptions {
   readonly weightedMetrics?: Metrics | null
   /** The factor of each output's loss in the total; default 1. A single output may have it as a number. */
   readonly lossWeights?: readonly (number | null)[] | { readonly [output: string]: number } | number | null
+  /**
+   * What the products of recurrent cells with their weights are computed in, in training and in prediction: of simple RNN, LSTM
+   * and GRU, and those within the loop of traced cells. With `'bfloat16'`, both factors are rounded to bfloat16 (8 significant
+   * bits, to nearest, ties to even; denormals count as zero), while sums, states, activations, weights and the
+   * optimizer stay float32, and so does what is saved. Dense layers and sessions stay float32. It needs a processor with
+   * AVX512-BF16, elsewhere it is `ERR_UNSUPPORTED`; {@link backend} says whether there is one. Default `'float32'`.
+   */
+  readonly precision?: Precision
   /** Of no effect. */
   readonly runEagerly?: boolean
   /** Of no effect. */
@@ -91,6 +99,7 @@ export interface TrainPlan {
   readonly targets: readonly Slot[]
   /** The names of the values that follow the loss in evaluations and histories. */
   readonly metricNames: readonly string[]
+  readonly precision: Precision
   /** The options, for saving. */
   readonly saved: Readonly<Record<string, unknown>>
 }
@@ -108,6 +117,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
         'an array of numbers, an object by output name, or for a single output a number',
         (v) => v === null || typeof v === 'number' || Array.isArray(v) || isRecord(v),
       ),
+      precision: custom("'float32' or 'bfloat16'", (v) => v === 'float32' || v === 'bfloat16'),
     },
     required: ['optimizer', 'loss'],
     refused: {
@@ -165,6 +175,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     trained,
     targets: trained.map(targetSlot),
     metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],
+    precision: options.precision ?? 'float32',
     saved: {
       optimizer: written(optimizer),
       loss: given.some(isCallable)
@@ -175,6 +186,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
         ? {}
         : { weightedMetrics: savedMetrics(options.weightedMetrics, weightedMetrics, trained, true) }),
       ...(options.lossWeights == null ? {} : { lossWeights: options.lossWeights }),
+      ...(options.precision === 'bfloat16' && { precision: options.precision }),
     },
   }
 }
@@ -206,7 +218,7 @@ export interface LossFactors {
  */
 export function trainSpec(
   topology: Topology,
-  { trained, targets }: TrainPlan,
+  { trained, targets, precision }: TrainPlan,
   { weighted, classWeights }: LossFactors,
   changed?: readonly boolean[],
 ): TrainSpec {
@@ -288,6 +300,7 @@ export function trainSpec(
     metrics,
     ...(updates.length > 0 && { updates }),
     ...(constraints.length > 0 && { constraints }),
+    ...(precision !== 'float32' && { precision }),
   }
 }
 
@@ -348,7 +361,7 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<Train
   if (isUnaligned(loss)) {
     throw new SeqloomError(
       'ERR_UNSUPPORTED',
-      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode predictions (text.ctcDecode) and measure with text.characterErrorRate`,
+      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode (text.${loss.kind}Decode) and measure with text.characterErrorRate`,
     )
   }
   if (isCallable(given)) {

@@ -25,8 +25,13 @@ export interface ModelConfig {
     /** A single source if the model returns a tensor instead of an array. */
     readonly outputLayers: readonly Source[]
     readonly returnsList: boolean
+    /** How weights are stored, if they were quantized. */
+    readonly quantization?: Quantization
   }
 }
+
+/** How a model's weights are stored, if they were quantized: as integers of 8 bits with a scale for each output channel. */
+export type Quantization = 'int8'
 
 /** The configuration of connected layers. */
 export function configOf(
@@ -35,6 +40,7 @@ export function configOf(
   seed: number,
   topology: Topology,
   returnsList: boolean,
+  quantization?: Quantization,
 ): ModelConfig {
   const uses = new Map<AnyLayer, Call[]>(topology.layers.map((layer) => [layer, []]))
   const places = new Map<Call, number>()
@@ -57,6 +63,7 @@ export function configOf(
       inputLayers: topology.inputs.map(source),
       outputLayers: topology.outputs.map(source),
       returnsList,
+      ...(quantization && { quantization }),
     },
   }
 }
@@ -183,6 +190,9 @@ function checkConfig(saved: unknown): ModelConfig {
   }
   const { config } = saved
   if (!isRecord(config) || typeof config.name !== 'string') throw malformed('has no config with a name')
+  if (config.quantization !== undefined && config.quantization !== 'int8') {
+    throw malformed(`has the quantization ${describe(config.quantization)}, not 'int8'`)
+  }
   if (!Number.isSafeInteger(config.seed) || (config.seed as number) < 0) throw malformed('has no seed')
   for (const list of ['layers', 'inputLayers', 'outputLayers']) {
     if (!Array.isArray(config[list]) || (config[list] as unknown[]).length === 0) throw malformed(`has no ${list}`)

@@ -10,6 +10,7 @@ import type { LearningRate } from '../optimizers/schedule.js'
 import { isRecord } from '../options.js'
 import { cancellable, givingWay } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec, withOptimizer } from './compile.js'
+import type { Quantization } from './config.js'
 import { ownedGraph } from './lower.js'
 import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
 import { rateOf } from './rate.js'
@@ -21,7 +22,18 @@ import { getWeights, setWeights, undrawn } from './weights.js'
 /** The model that an engine belongs to. */
 interface Owner {
   readonly seed: number
+  readonly quantization: Quantization | undefined
   topology(): Topology
+}
+
+/** A graph as its weights are stored. */
+function stored(
+  owned: ReturnType<typeof ownedGraph>,
+  { quantization }: Pick<Owner, 'quantization'>,
+): ReturnType<typeof ownedGraph> {
+  if (quantization === undefined) return owned
+  const weights = owned.graph.weights.map((weight) => ({ ...weight, trainable: false }))
+  return { ...owned, graph: { ...owned.graph, weights, int8: true }, trained: owned.trained.map(() => false) }
 }
 
 const noFactors: LossFactors = { weighted: [], classWeights: [] }
@@ -47,6 +59,7 @@ export class Engine implements LayerUser {
   /** The optimizer's state of weights that were trained before and are frozen now. */
   readonly #states = new Map<string, ReturnType<NativeModel['optimizerState']>[number]>()
   #disposed = false
+  #int8: readonly boolean[] | undefined
 
   constructor(owner: Owner) {
     this.#owner = owner
@@ -74,6 +87,26 @@ export class Engine implements LayerUser {
   /** How the model trains, if it was compiled. */
   get plan(): TrainPlan | undefined {
     return this.#plan
+  }
+
+  /** Of a quantized model, which weights are int8, in order. */
+  get int8(): readonly boolean[] | undefined {
+    if (this.quantized && !this.#native) this.now('summary', 'callbacks', () => this.ready())
+    return this.#int8
+  }
+
+  /** Whether weights are stored as int8. */
+  get quantized(): boolean {
+    return this.#owner.quantization !== undefined
+  }
+
+  /** `ERR_UNSUPPORTED` for a model whose weights cannot be trained. */
+  checkTrainable(what: string): void {
+    if (!this.quantized) return
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${what}: the model was made by quantize, and its int8 weights cannot be trained; train the model that it was made of, then quantize that`,
+    )
   }
 
   /** Which weights training changes, in order, if it was compiled. */
@@ -176,7 +209,7 @@ export class Engine implements LayerUser {
   /** The weights, in order, for users. */
   get weights(): readonly Weight[] {
     // Lowered anew, since what is trainable may have changed.
-    return ownedGraph(this.topology).graph.weights.map(({ name, shape, trainable }, index) => ({
+    return stored(ownedGraph(this.topology), this.#owner).graph.weights.map(({ name, shape, trainable }, index) => ({
       name,
       shape,
       trainable,
@@ -281,8 +314,11 @@ export class Engine implements LayerUser {
     const engine = source.ready()
     const copy = this.#make(undrawn(this.#ownedGraph().graph))
     try {
-      if (source.#plan) this.#compile(copy, source.#plan, source.#factors, source.#trained)
+      // Without a state of the optimizer, the order does not matter; integers have none.
+      const compile = () => source.#plan && this.#compile(copy, source.#plan, source.#factors, source.#trained)
+      if (!this.quantized) compile()
       callNative(() => copy.takeOver(engine))
+      if (this.quantized) compile()
       if (typeof source.#plan?.optimizer.learningRate === 'number') {
         callNative(() => copy.setLearningRate(engine.learningRate()))
       }
@@ -310,7 +346,7 @@ export class Engine implements LayerUser {
   }
 
   #ownedGraph(): ReturnType<typeof ownedGraph> {
-    this.#graph ??= ownedGraph(this.topology)
+    this.#graph ??= stored(ownedGraph(this.topology), this.#owner)
     return this.#graph
   }
 
@@ -326,6 +362,7 @@ export class Engine implements LayerUser {
         callNative(() => made.setWeights(graph.weights.map((_, index) => first.get(index) ?? made.getWeight(index))))
       }
       this.#weights = weights
+      if (this.quantized) this.#int8 = callNative(() => made.int8Weights())
     } catch (error) {
       made.free()
       throw error
@@ -334,7 +371,8 @@ export class Engine implements LayerUser {
   }
 
   #compile(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
-    const spec = trainSpec(this.topology, made, factors, trained)
+    const whole = trainSpec(this.topology, made, factors, trained)
+    const spec = this.quantized ? { ...whole, graph: { ...whole.graph, int8: true } } : whole
     callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.saved.optimizer)))
     this.#factors = factors
     const updated = new Set(spec.updates?.map(({ weight }) => weight))

@@ -1,6 +1,8 @@
 import {
   type Callback,
   checkCallbacks,
+  closing,
+  type Ending,
   type History,
   type KeptMoment,
   type KeptTraining,
@@ -9,6 +11,7 @@ import {
   type Moment,
   type Training,
 } from '../callbacks/callback.js'
+import { TrainingHistory } from '../callbacks/history.js'
 import { awaited, callAwaited, isAwaited, type LoopEvent, scoresOf, wantsAny } from '../callbacks/moments.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
 import type { Staged } from '../data/index.js'
@@ -63,14 +66,17 @@ const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto
 
 /** Runs the native training loop and the callbacks around it. */
 export async function runFit(request: FitRequest): Promise<History> {
-  const callbacks = checkCallbacks(request.options.callbacks)
+  const given = checkCallbacks(request.options.callbacks)
   const verbose = levelOf(request.options)
-  if (verbose === 0) return await new FitLoop(request, callbacks).run()
-  const { callback, close } = await shownProgress(verbose === 1 ? 1 : 2)
+  const callbacks = verbose === 0 ? given : [...given, await shownProgress(verbose === 1 ? 1 : 2)]
+  let ending: Ending = {}
   try {
-    return await new FitLoop(request, [...callbacks, callback]).run()
+    return await new FitLoop(request, callbacks).run()
+  } catch (error) {
+    ending = { failure: { error } }
+    throw error
   } finally {
-    close()
+    for (const callback of callbacks) await callback[closing]?.(ending)
   }
 }
 
@@ -84,7 +90,7 @@ function momentsOf(type: string): readonly Moment[] {
 class FitLoop {
   readonly #request: FitRequest
   readonly #callbacks: readonly Callback[]
-  #history: History = { history: {}, epoch: [] }
+  #history: History = new TrainingHistory()
   readonly #settings: Readonly<Record<string, number | boolean>>
   /** Batches of an epoch; 0 while that is not known. */
   #steps: number
@@ -163,7 +169,7 @@ class FitLoop {
         this.#start = progress
         this.#resumed = JSON.parse(progress) as Position
         this.#stop = stopped
-        this.#history = history
+        this.#history = new TrainingHistory(history)
         this.#last = Object.fromEntries(
           Object.entries(history.history).map(([name, values]) => [name, values.at(-1) ?? Number.NaN]),
         )

@@ -10,9 +10,13 @@ import { Sequential } from './sequential.js'
 /** A model from a configuration, which may be a stranger's; its weights are drawn anew. */
 export function build(saved: unknown): Model {
   const { topology, config } = rebuild(saved)
-  const { name, seed, returnsList } = config.config
-  if (config.className === 'Sequential') return Sequential.from(topology, name, seed) as Model
-  return new Functional(topology, name, seed, returnsList === true)
+  const { name, seed, returnsList, quantization } = config.config
+  const made: Model =
+    config.className === 'Sequential'
+      ? (Sequential.from(topology, name, seed) as Model)
+      : new Functional(topology, name, seed, returnsList === true)
+  made.storeAs(quantization)
+  return made
 }
 
 rebuildModelsBy(build)

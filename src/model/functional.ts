@@ -50,7 +50,7 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
   }
 
   override toJSON(): ModelConfig {
-    return configOf('Functional', this.name, this.seed, this.#topology, this.#list)
+    return configOf('Functional', this.name, this.seed, this.#topology, this.#list, this.quantization)
   }
 }
 

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { bytesGiven } from '../bytes.js'
 import type { Tensor } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { callNative, describe, SeqloomError } from '../errors.js'
+import { native } from '../native/index.js'
 import { functionRate } from '../optimizers/optimizer.js'
 import { upgraded } from '../optimizers/resolve.js'
 import { isRecord } from '../options.js'
@@ -70,7 +71,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
       await formatChecked(path, () =>
-        compile(model.engine, withoutFunction(files.name, training) as CompileOptions, training.trained),
+        compile(model.engine, optionsHere(files.name, training) as CompileOptions, training.trained),
       )
     }
     return { folder: files.name, model, ...contents, ...(await restoreRest(files, description, model)) }
@@ -78,6 +79,18 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     model.dispose()
     throw error
   }
+}
+
+/** How a saved model is compiled on this machine: in float32 where it cannot compute bfloat16, with which it was saved. */
+function optionsHere(name: string, training: Record<string, unknown>): unknown {
+  const options = withoutFunction(name, training)
+  if (!isRecord(options) || options.precision !== 'bfloat16' || callNative(() => native.backend()).bfloat16)
+    return options
+  warn(
+    'WARN_PRECISION',
+    `loadModel: '${name}' was compiled with bfloat16, which this processor lacks: its products are of float32 here`,
+  )
+  return { ...options, precision: 'float32' }
 }
 
 /** How a saved model is compiled; a learning rate that was a function stays what it was when the model was saved. */

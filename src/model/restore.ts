@@ -31,7 +31,7 @@ export async function restoreWeights(
   const bytes = listedFiles(description).get(String(description.weights))?.bytes ?? 0
   await formatChecked(path, () => {
     const wanted = model.countParams()
-    if (4 * wanted <= bytes) return
+    if ((model.quantization ? 1 : 4) * wanted <= bytes) return
     const [{ name, shape }] = model.engine.specs.toSorted((a, b) => countValues([b]) - countValues([a])) as [WireWeight]
     throw new SeqloomError(
       'ERR_FORMAT',

@@ -157,7 +157,7 @@ export class Sequential extends Model<Tensor> {
   }
 
   override toJSON(): ModelConfig {
-    return configOf('Sequential', this.name, this.seed, this.topology(), false)
+    return configOf('Sequential', this.name, this.seed, this.topology(), false, this.quantization)
   }
 }
 

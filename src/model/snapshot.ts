@@ -30,7 +30,7 @@ export async function snapshot(engine: Engine, withState: boolean): Promise<Snap
     }
     try {
       const weights = await native.weightsFile(header)
-      const state = training && withState ? { state: await native.stateFile(header) } : {}
+      const state = training && withState && !engine.quantized ? { state: await native.stateFile(header) } : {}
       return { weights, ...(training ? { training: { ...training, ...state } } : {}) }
     } catch (error) {
       throw fromNative(error)

@@ -5,8 +5,11 @@ import { modelGraph } from './lower.js'
 import type { Topology } from './topology.js'
 import { countValues } from './weights.js'
 
-/** The table of a model's layers with their output shapes and numbers of parameters, as Keras prints it. */
-export function summarize(name: string, topology: Topology): string {
+/**
+ * The table of a model's layers with their output shapes and numbers of parameters, as Keras prints it; `int8` says of a
+ * quantized model which weights are integers.
+ */
+export function summarize(name: string, topology: Topology, int8: readonly boolean[] = []): string {
   const graph = modelGraph(topology)
   const { calls: all } = topology
   const follows = (call: Call, index: number) => call.inputs.length === 1 && call.inputs[0]?.call === all[index - 1]
@@ -32,7 +35,8 @@ export function summarize(name: string, topology: Topology): string {
       .join('  ')
       .trimEnd()
   const width = widths.reduce((sum, each) => sum + each + 2, -2)
-  const trained = countValues(graph.weights.filter(({ trainable }) => trainable))
+  const quantized = countValues(graph.weights.filter((_, index) => int8[index]))
+  const trained = countValues(graph.weights.filter(({ trainable }) => trainable && int8.length === 0))
   const total = countValues(graph.weights)
   return [
     `Model: "${name}"`,
@@ -44,6 +48,7 @@ export function summarize(name: string, topology: Topology): string {
     `Total params: ${total.toLocaleString('en-US')}`,
     `Trainable params: ${trained.toLocaleString('en-US')}`,
     `Non-trainable params: ${(total - trained).toLocaleString('en-US')}`,
+    ...(int8.length > 0 ? [`Params stored as int8: ${quantized.toLocaleString('en-US')}`] : []),
   ].join('\n')
 }
 

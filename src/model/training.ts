@@ -66,6 +66,7 @@ export async function train(
   y: DataSet | undefined,
   given: FitOptions,
 ): Promise<History> {
+  engine.checkTrainable('fit')
   const options = givenFit(given)
   checkFit(options)
   const streamed = isStreamed(x)
@@ -275,6 +276,7 @@ export async function onBatch(
   givesWay = false,
 ): Promise<number[]> {
   const trains = what === 'trainOnBatch'
+  if (trains) engine.checkTrainable(what)
   if (trains) checkTrainBatch(options)
   else checkTestBatch(options)
   const compiled = engine.compiled(what)
@@ -321,6 +323,7 @@ export async function gradients(
   target: DataSet | Cotangents,
   options: GradientOptions,
 ): Promise<Gradients> {
+  engine.checkTrainable('gradients')
   checkOptions('gradients', options, { accepted: { states: flag, signal: abortSignal } })
   const { states = false, signal } = options
   const cotangents = isCotangents(target) ? target.cotangents : undefined

@@ -203,11 +203,17 @@ export declare class NativeModel {
    */
   outputForms(): Array<string>
   /**
-   * A copy of weight `index`.
+   * A copy of weight `index`; of one that is int8, the numbers that its integers stand for.
    *
    * Errors: `ERR_OPTION` if there is no such weight.
    */
   getWeight(index: number): Float32Array
+  /**
+   * Whether each weight is stored as int8.
+   *
+   * Errors: `ERR_STATE` if the model is busy.
+   */
+  int8Weights(): Array<boolean>
   /**
    * Replaces all weights, or none if one does not fit.
    *
@@ -228,7 +234,7 @@ export declare class NativeModel {
   putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
   /**
    * Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state,
-   * without copying any.
+   * without copying any. Weights that are int8 here and not there are quantized.
    *
    * Errors: `ERR_SHAPE` and `ERR_FORMAT` if they do not fit; `ERR_STATE` if one of the models is busy.
    */
@@ -309,7 +315,8 @@ export declare class NativeModel {
    */
   takeWeights(weights: NativeNewWeights): Promise<undefined>
   /**
-   * The weights as the bytes of a safetensors file.
+   * The weights as the bytes of a safetensors file. A weight that is int8 is two tensors: its integers, I8, and its
+   * scales, F32, under its name and `_scale`.
    *
    * Errors: `ERR_STATE`, `ERR_MEMORY`.
    */
@@ -401,6 +408,13 @@ export declare class NativeSession {
    * Errors: `ERR_SHAPE` if they do not fit.
    */
   setState(state: Float32Array[]): void
+  /**
+   * A search for `rows` rows with this session, from its beginning, as the predictor of an RNN transducer; the weights
+   * are those of the joint network.
+   *
+   * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_MEMORY`.
+   */
+  transduce(kernel: Float32Array, bias: Float32Array, optionsJson: string, rows: number): NativeTransducerSearch
   /** Frees the memory at once; every later call is `ERR_STATE`. */
   free(): void
 }
@@ -461,6 +475,48 @@ export declare class NativeTokenizer {
   maxLength(): number | null
 }
 
+/** A search that takes the encoder's values as they come, and may stop before every symbol to ask for scores. */
+export declare class NativeTransducerSearch {
+  /**
+   * Takes further values of the encoder, `[rows, time, width]`, of which the first steps of each row count.
+   *
+   * Errors: `ERR_SHAPE`, `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` after the end.
+   */
+  feed(encoded: Float32Array, shape: number[], lengths: Uint32Array): void
+  /**
+   * Whether all that came is done.
+   *
+   * Errors: `ERR_STATE` after the end.
+   */
+  done(): boolean
+  /**
+   * The prefixes that the next symbols need scores for.
+   *
+   * Errors: `ERR_STATE` after the end.
+   */
+  missing(): NativePrefixes
+  /**
+   * Writes symbols, with the scores of each symbol after each of those prefixes.
+   *
+   * Errors: `ERR_DATA`, `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` after the end.
+   */
+  step(scores: Float32Array): void
+  /**
+   * What a greedy search has written since the last call.
+   *
+   * Errors: `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` for a beam, and after the end.
+   */
+  written(): NativeTranscripts
+  /**
+   * Goes through what is left, without scores, and ends; on another thread.
+   *
+   * Errors: `ERR_NUMERIC`, `ERR_MEMORY`, `ABORTED`; `ERR_STATE` after the end.
+   */
+  finishLater(cancel?: CancelFlag): Promise<NativeTranscripts>
+  /** Frees the memory at once; every later call is `ERR_STATE`. */
+  free(): void
+}
+
 /** The elements of a tensor, handed over in pieces; can replace a typed array in a `NativeTensor`, once. */
 export declare class StagedArray {
   /**
@@ -514,6 +570,10 @@ export interface Backend {
   simd: string
   /** Every instruction set that this machine offers. */
   simdAvailable: Array<string>
+  /** The instructions that multiply int8 weights: one of the above, or its extension for that, such as `avx512-vnni`. */
+  int8: string
+  /** Whether products of bfloat16 can be computed: `compile({ precision: 'bfloat16' })`. */
+  bfloat16: boolean
   /** Threads of the compute pool, the caller included. */
   threads: number
   /** Version of the addon, equal to that of the npm package. */

@@ -18,6 +18,7 @@ export type {
   NativeTensor,
   NativeTokenizer,
   NativeTranscripts,
+  NativeTransducerSearch,
   StagedArray,
   StagedTexts,
   VocabularyEntry,

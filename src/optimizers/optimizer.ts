@@ -43,6 +43,15 @@ export interface OptimizerOptions {
    * (default 0.5) of the way, and the weights go back to them. `true` for the defaults. Default null.
    */
   readonly lookahead?: LookaheadOptions | boolean | null
+  /**
+   * Lazy updates of embedding tables: rows without a gradient in a step's batches stay as they are, with their moments and
+   * without decay, so that the time of a step does not grow with the vocabulary. Rows that have one are updated as
+   * always; the corrections of Adam's moments count all steps. With `formula: 'keras'`, `adam` is PyTorch's `SparseAdam`
+   * then; TensorFlow Addons calls it `LazyAdam`. For `adagrad`, and `sgd` without momentum, this changes no result.
+   * `ERR_UNSUPPORTED` with `useEma` or `lookahead`, for `adafactor`, `ftrl`, `lamb` and `muon`, and in `compile` for a table
+   * that is used as a whole too: by a regularizer, a constraint, or a layer that shares it. Default false.
+   */
+  readonly sparse?: boolean
 }
 
 /** How an optimizer looks ahead. */
@@ -79,6 +88,7 @@ const common: Readonly<Record<string, Check>> = {
   emaOverwriteFrequency: orNull(integer(1)),
   gradientAccumulationSteps: orNull(integer(1)),
   lookahead: custom('an object, true or false', (v) => v === null || typeof v === 'boolean' || isRecord(v)),
+  sparse: flag,
 }
 
 /** Options that change nothing, here or in Keras. */

@@ -147,7 +147,10 @@ export interface TrainDecoderOptions<Row> {
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
-  /** Further callbacks for `fit`, such as one that changes a learning rate that was given as a number; default none. */
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
   readonly callbacks?: Callback | readonly Callback[]
   /** Called as batches end; quick batches may be reported together. */
   readonly onProgress?: (progress: TaskProgress) => void
@@ -269,6 +272,11 @@ export interface TrainForecasterOptions {
   readonly resume?: boolean
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
   /** Called as batches end; quick batches may be reported together. */
   readonly onProgress?: (progress: TaskProgress) => void
   /** Called, and awaited, as each epoch ends. */
@@ -340,6 +348,11 @@ export interface TrainGeneratorOptions {
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
   /** Called as batches end; quick batches may be reported together. */
   readonly onProgress?: (progress: GeneratorProgress) => void
   /** Called, and awaited, as each epoch ends. */
@@ -395,6 +408,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
   /** Called as batches end; quick batches may be reported together. */
   readonly onProgress?: (progress: ClassifierProgress) => void
   /** Called, and awaited, as each epoch ends. */
@@ -481,6 +499,11 @@ export interface TrainTranscriberOptions<Row> {
   readonly resume?: boolean
   /** Stops training: `train` rejects with an AbortError, and the transcriber has the best weights so far. */
   readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
   /** Called as batches end; quick batches may be reported together. */
   readonly onProgress?: (progress: TaskProgress) => void
   /** Called, and awaited, as each epoch ends. */
@@ -514,8 +537,13 @@ export interface TranscribeOptions {
 /** How a transcriber is built. */
 export interface TranscriberOptions {
   /**
-   * How many frames make one step of the model. With more, it is faster and sees longer stretches; a text must not have
-   * more tokens than there are steps; default 1.
+   * How tokens are written. With connectionist temporal classification each step decides for itself, which is fast; an
+   * RNN transducer also reads the tokens so far, and may write several at a step; default `'ctc'`.
+   */
+  readonly method?: 'ctc' | 'transducer'
+  /**
+   * How many frames make one step of the model. With more, it is faster and sees longer stretches; with `ctc` a text
+   * must not have more tokens than there are steps; default 1.
    */
   readonly stackFrames?: number
   /**

@@ -2,30 +2,11 @@ import { allocated } from '../data/allocated.js'
 import { convertOne, runSync } from '../data/index.js'
 import type { Data } from '../data/tensor.js'
 import { checkLengths, checkMask } from '../data/tensor.js'
-import { callNative, describe, reading, SeqloomError } from '../errors.js'
+import { callNative, SeqloomError } from '../errors.js'
 import { cancellable } from '../model/cancel.js'
-import { type NativeCtcSearch, type NativeTranscripts, native } from '../native/index.js'
-import { abortSignal, checkOptions, custom, integer, isCallable, isRecord, number } from '../options.js'
-
-/** What a row of predictions writes. */
-export interface Transcript {
-  /** Its symbols. */
-  readonly labels: number[]
-  /**
-   * The natural logarithm of its probability, over all alignments, plus what a language model and insertion bonuses add.
-   */
-  readonly score: number
-  /** The step, from 0, at which each symbol begins in the most probable alignment. */
-  readonly times: number[]
-  /** With `nBest` above 1: the next best ones. */
-  readonly alternatives?: readonly Transcript[]
-}
-
-/**
- * Scores of what may come next: for each prefix (symbols so far, perhaps none) one number for each symbol, usually
- * log-probabilities. That of the blank is not read. All prefixes of a step come together.
- */
-export type PrefixScores<Result = readonly ArrayLike<number>[]> = (prefixes: readonly (readonly number[])[]) => Result
+import { native } from '../native/index.js'
+import { abortSignal, checkOptions, custom, integer, isCallable, number } from '../options.js'
+import { missing, type PrefixScores, scoresOf, type Transcript, transcripts, withoutHoles } from './transcripts.js'
 
 /** How {@link ctcDecode} reads predictions. */
 export interface CtcDecodeOptions<Scores = PrefixScores> {
@@ -71,11 +52,11 @@ export function ctcDecode(logits: Data, options: CtcDecodeOptions = {}): Transcr
   for (let step = 0; settings.scored && step < steps.longest; step++) {
     const prefixes = missing(search)
     const scores = prefixes.length === 0 ? [] : options.languageModel?.(prefixes)
-    advance(where, search, settings.symbols, prefixes, scores)
+    callNative(() => search.step(scoresOf(where, settings.symbols, prefixes, scores)))
   }
   return transcripts(
     callNative(() => search.finish()),
-    steps,
+    steps.kept,
   )
 }
 
@@ -87,16 +68,9 @@ export async function ctcDecodeAsync(logits: Data, options: CtcDecodeAsyncOption
   for (let step = 0; settings.scored && step < steps.longest && !signal?.aborted; step++) {
     const prefixes = missing(search)
     const scores = prefixes.length === 0 ? [] : await options.languageModel?.(prefixes)
-    advance(where, search, settings.symbols, prefixes, scores)
+    callNative(() => search.step(scoresOf(where, settings.symbols, prefixes, scores)))
   }
-  return transcripts(await cancellable(signal, (cancel) => search.finishLater(cancel)), steps)
-}
-
-/** Which steps of each row count. */
-interface Steps {
-  readonly longest: number
-  /** Where masks have holes: the steps of a row that count. */
-  readonly kept?: readonly (readonly number[])[]
+  return transcripts(await cancellable(signal, (cancel) => search.finishLater(cancel)), steps.kept)
 }
 
 /** Checks the options and begins a search. */
@@ -140,17 +114,8 @@ function read(where: string, logits: Data, given: ArrayLike<number> | undefined)
     const lengths = own ?? new Uint32Array(batch).fill(time)
     return { data: data as Float32Array, shape, lengths, steps: { longest: longestOf(lengths) } }
   }
-  const all = Array.from({ length: time }, (_, step) => step)
-  const kept = Array.from({ length: batch }, (_, row) => all.filter((step) => mask[row * time + step] === 1))
-  const dense = new Float32Array(data.length)
-  for (const [row, steps] of kept.entries()) {
-    for (const [at, step] of steps.entries()) {
-      const from = (row * time + step) * symbols
-      dense.set(data.subarray(from, from + symbols), (row * time + at) * symbols)
-    }
-  }
-  const lengths = Uint32Array.from(kept, (steps) => steps.length)
-  return { data: dense, shape, lengths, steps: { longest: longestOf(lengths), kept } }
+  const { kept, ...packed } = withoutHoles(data as Float32Array, [batch, time, symbols], mask)
+  return { ...packed, shape, steps: { longest: longestOf(packed.lengths), kept } }
 }
 
 const longestOf = (lengths: Uint32Array): number => lengths.reduce((most, length) => Math.max(most, length), 0)
@@ -165,64 +130,4 @@ function padded(where: string, data: ArrayLike<number>, lengths: Uint32Array, sh
     from += length * symbols
   }
   return dense
-}
-
-/** The prefixes that the next step needs scores for. */
-function missing(search: NativeCtcSearch): number[][] {
-  const { lengths, labels } = callNative(() => search.missing())
-  let from = 0
-  return Array.from(lengths, (length) => {
-    from += length
-    return Array.from(labels.subarray(from - length, from))
-  })
-}
-
-function advance(
-  where: string,
-  search: NativeCtcSearch,
-  symbols: number,
-  prefixes: readonly (readonly number[])[],
-  given: unknown,
-): void {
-  const scores = new Float32Array(prefixes.length * symbols)
-  reading('ERR_DATA', `${where}: languageModel`, () => {
-    if (!Array.isArray(given) || given.length !== prefixes.length) {
-      const got = Array.isArray(given) ? `${given.length} lists` : describe(given)
-      throw new SeqloomError(
-        'ERR_DATA',
-        `${where}: languageModel must return an array of ${symbols} scores for each of ${prefixes.length} prefixes, got ${got}`,
-      )
-    }
-    for (const [at, list] of given.entries()) {
-      const own = isRecord(list) || Array.isArray(list) ? (list as unknown as ArrayLike<number>) : []
-      if (own.length !== symbols) {
-        throw new SeqloomError(
-          'ERR_DATA',
-          `${where}: languageModel gave ${own.length ?? 'no'} scores after prefix ${at}, but there are ${symbols} symbols`,
-        )
-      }
-      scores.set(own, at * symbols)
-    }
-  })
-  callNative(() => search.step(scores))
-}
-
-/** What was found, row by row. */
-function transcripts(found: NativeTranscripts, { kept }: Steps): Transcript[] {
-  let [first, from] = [0, 0]
-  return Array.from(found.counts, (count, row) => {
-    const all = Array.from({ length: count }, (_, at): Transcript => {
-      const length = found.lengths[first + at] as number
-      from += length
-      const times = Array.from(found.times.subarray(from - length, from))
-      return {
-        labels: Array.from(found.labels.subarray(from - length, from)),
-        score: found.scores[first + at] as number,
-        times: kept ? times.map((time) => kept[row]?.[time] as number) : times,
-      }
-    })
-    first += count
-    const [best, ...alternatives] = all as [Transcript, ...Transcript[]]
-    return alternatives.length > 0 ? { ...best, alternatives } : best
-  })
 }

@@ -9,8 +9,6 @@ export {
   type CtcDecodeOptions,
   ctcDecode,
   ctcDecodeAsync,
-  type PrefixScores,
-  type Transcript,
 } from './ctcDecode.js'
 export { characterErrorRate, editDistance, type Tokens, wordErrorRate } from './editDistance.js'
 export {
@@ -21,6 +19,14 @@ export {
 export type { References } from './pairs.js'
 export type { EncodeAsyncOptions, EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
+export type { PrefixScores, Transcript } from './transcripts.js'
+export {
+  type TransducerDecodeOptions,
+  type TransducerStreamOptions,
+  transducerDecode,
+  transducerStream,
+} from './transducerDecode.js'
+export type { TransducerStream } from './transducerStream.js'
 
 /**
  * Builds a vocabulary of every Unicode character in the texts, including white space: id 0 is padding, id 1 unknown,

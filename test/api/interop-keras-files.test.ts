@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
 import { input, interop, layers, type Model, model, type Tensor, tensor } from '../../dist/index.js'
 
@@ -121,5 +122,16 @@ describe('interop.loadKeras into a model', () => {
     await expect(interop.loadKeras(file('keras3-branches.keras'), { model: 3 as never })).rejects.toMatchObject({
       code: 'ERR_OPTION',
     })
+  })
+})
+
+describe('interop.loadKeras on a damaged description', () => {
+  it('refuses a class that is no name, and not a text either', async () => {
+    const parts = unzipSync(new Uint8Array(readFileSync(new URL('lstm.keras', folder))))
+    const config = JSON.parse(strFromU8(parts['config.json'] as Uint8Array))
+    // Such an object cannot be made a text.
+    config.config.layers.at(-1).class_name = { toString: 1, valueOf: 1 }
+    const bytes = zipSync({ ...parts, 'config.json': strToU8(JSON.stringify(config)) })
+    await expect(interop.loadKeras(bytes)).rejects.toMatchObject({ code: 'ERR_FORMAT' })
   })
 })

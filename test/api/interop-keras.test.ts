@@ -24,7 +24,7 @@ describe('interop.loadKeras', () => {
 
   it('gives a model that trains, is saved and has the names of Keras’s layers', async () => {
     const m = await interop.loadKeras(bytesOf('keras2-sequential.h5'))
-    expect(m.layers.map(({ givenName }) => givenName)).toEqual(['x', 'lstm', 'gru', 'norm', 'each'])
+    expect(m.layers.map(({ name }) => name)).toEqual(['x', 'lstm', 'gru', 'norm', 'each'])
     m.compile({ optimizer: 'adam', loss: 'mse' })
     const x = tensor(new Float32Array(2 * 4 * 3).fill(0.5), [2, 4, 3])
     const history = await m.fit(x, tensor(new Float32Array(2 * 4 * 2), [2, 4, 2]), { epochs: 3 })

@@ -64,7 +64,7 @@ describe('interop.loadPyTorch without a model', () => {
   it('names layers like modules, so that what is written has the names that it had', async () => {
     const { model, mapping } = await interop.loadPyTorch(fixture('tagger.pt'))
     const names = ['tokens', 'rnn.l0', 'rnn.l1', 'norm', 'head']
-    expect(model.layers.slice(1).map(({ label }) => label)).toEqual(names)
+    expect(model.layers.slice(1).map(({ name }) => name)).toEqual(names)
     expect(mapping).toEqual(Object.fromEntries(names.map((name) => [name, name])))
     const path = join(await mkdtemp(join(tmpdir(), 'seqloom-')), 'back.safetensors')
     await interop.toPyTorch(model, path)
@@ -73,7 +73,7 @@ describe('interop.loadPyTorch without a model', () => {
     // Sorted by name, as safetensors files are: the order follows from the sizes.
     const sorted = torchFile(Object.fromEntries(Object.entries(written).sort()))
     const again = await interop.loadPyTorch(sorted)
-    expect(again.model.layers.slice(1).map(({ label }) => label)).toEqual(names)
+    expect(again.model.layers.slice(1).map(({ name }) => name)).toEqual(names)
     expect(again.model.getWeights()).toEqual(model.getWeights())
   })
 
@@ -104,8 +104,8 @@ describe('interop.loadPyTorch without a model', () => {
     )
     const { model } = await interop.loadPyTorch(file, { hiddenActivation: 'relu' })
     expect(classes(model)).toEqual(['Embedding', 'LSTM', 'Dense', 'Dense'])
-    expect(model.getLayer('fc.0').config().activation).toBe('relu')
-    expect(model.getLayer('fc.2').config().activation).toBe('linear')
+    expect(model.getLayer('fc.0').getConfig().activation).toBe('relu')
+    expect(model.getLayer('fc.2').getConfig().activation).toBe('linear')
     // Either may come first.
     const same = torchFile({ ...lstm('a', 4, 4), ...lstm('b', 4, 4) })
     await expect(interop.loadPyTorch(same)).rejects.toEqual(coded('ERR_OPTION', /several ways.*order/))

@@ -173,6 +173,27 @@ describe('interop.loadTfjs', () => {
     })
   })
 
+  it.each(['constructor', 'toString', '__proto__'])(
+    'takes no word of a description for more than a word: %s',
+    async (word) => {
+      const { artifacts } = saved.lstm as Saved
+      for (const option of ['activation', 'units', 'return_sequences', 'use_bias']) {
+        const modelTopology = structuredClone(artifacts.modelTopology)
+        const change = (value: unknown): void => {
+          if (typeof value !== 'object' || value === null) return
+          for (const [key, inner] of Object.entries(value)) {
+            if (key === option) (value as Record<string, unknown>)[key] = word
+            else change(inner)
+          }
+        }
+        change(modelTopology)
+        await expect(interop.loadTfjs({ ...artifacts, modelTopology }), option).rejects.toMatchObject({
+          code: expect.stringMatching(/^ERR_(UNSUPPORTED|FORMAT)$/),
+        })
+      }
+    },
+  )
+
   it('refuses graph models with a sentence', async () => {
     const given = {
       format: 'graph-model',

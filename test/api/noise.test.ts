@@ -94,7 +94,7 @@ describe('noise in training', () => {
     const artifacts = await interop.toTfjs(m)
     const back = await interop.loadTfjs(artifacts)
     expect(back.layers.at(-1)?.className).toBe(className)
-    expect({ ...back.layers.at(-1)?.config(), seed: 3 }).toEqual(m.layers.at(-1)?.config())
+    expect({ ...back.layers.at(-1)?.getConfig(), seed: 3 }).toEqual(m.layers.at(-1)?.getConfig())
   })
 
   it('has a gradient', async () => {
@@ -121,6 +121,6 @@ describe('noise in training', () => {
     await expectCoded(() => layers.gaussianNoise({ stddev: -1 }), 'ERR_OPTION', /stddev/)
     await expectCoded(() => layers.gaussianDropout({ rate: 1 }), 'ERR_OPTION', /rate/)
     await expectCoded(() => layers.alphaDropout({} as never), 'ERR_OPTION', /rate is missing/)
-    await expectCoded(() => layers.spatialDropout1d({ rate: 0.5 }).outputShapes([[null, 3]]), 'ERR_SHAPE', /time/)
+    await expectCoded(() => layers.spatialDropout1d({ rate: 0.5 }).computeOutputShape([null, 3]), 'ERR_SHAPE', /time/)
   })
 })

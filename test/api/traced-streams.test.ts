@@ -43,8 +43,8 @@ describe('a stateful traced cell', () => {
     m.compile({ optimizer: 'adam', loss: 'meanSquaredError' })
     const { history } = await m.fit(halves, tensor(wave(4 * 3 * 3, 2), [4, 3, 3]), { batchSize: 2, epochs: 20 })
     expect(history.loss?.at(-1)).toBeLessThan(history.loss?.[0] as number)
-    expect(m.layers.at(-1)?.config()).toMatchObject({ stateful: true })
-    expect(build(false, true).layers.at(-1)?.config()).not.toHaveProperty('stateful')
+    expect(m.layers.at(-1)?.getConfig()).toMatchObject({ stateful: true })
+    expect(build(false, true).layers.at(-1)?.getConfig()).not.toHaveProperty('stateful')
   })
 
   it('carries its states backwards, too, where it cannot stream', async () => {

@@ -81,3 +81,21 @@ it('measures, and says what is wrong with data', async () => {
   const text = await seqloom(['transcribe', '--model', path('model'), 'nonsense'])
   expect(text).toMatchObject({ code: 1, stderr: expect.stringMatching(/JSON array/) })
 })
+
+it('trains a transducer, and writes with it', async () => {
+  const options = ['--method', 'transducer', '--units', '16', '--layers', '1', '--epochs', '25', '--seed', '1']
+  const trained = await seqloom([
+    ...['train', 'transcribe', '--data', path('rows.jsonl'), '--out', path('transducer')],
+    ...[...options, '--learning-rate', '0.02', '--validation-split', '0'],
+  ])
+  expect({ code: trained.code, stderr: trained.stderr.includes('rror') }).toEqual({ code: 0, stderr: false })
+  const written = await seqloom([
+    'transcribe',
+    JSON.stringify(frames('ba')),
+    '--model',
+    path('transducer'),
+    '--beam',
+    '4',
+  ])
+  expect({ code: written.code, stdout: written.stdout }).toEqual({ code: 0, stdout: 'ba\n' })
+}, 120_000)

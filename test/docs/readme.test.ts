@@ -20,6 +20,7 @@ describe('the programs of the documents', () => {
   it.each([
     ['README.md', 2],
     ['docs/guide.md', 10],
+    ['docs/watching.md', 3],
     ['docs/from-keras.md', 4],
     ['docs/from-tfjs.md', 3],
     ['docs/onnx.md', 3],

@@ -15,6 +15,8 @@ export interface Running {
   readonly done: Promise<Ran>
   /** Resolves once stdout and stderr together hold the text. */
   readonly says: (text: string) => Promise<void>
+  /** What it has printed on stdout so far. */
+  readonly printed: () => string
   readonly kill: (signal: NodeJS.Signals) => void
 }
 
@@ -52,7 +54,7 @@ export function start(args: readonly string[], input = '', then: 'end' | 'open' 
       listener()
       child.on('close', () => reject(new Error(`ended without saying '${text}': ${stdout}${stderr}`)))
     })
-  return { done, says, kill: (signal) => void child.kill(signal) }
+  return { done, says, printed: () => stdout, kill: (signal) => void child.kill(signal) }
 }
 
 /** Runs the command to its end. */

@@ -42,13 +42,17 @@ export function runCli(args: readonly string[], options: RunOptions = {}): Promi
 }
 
 /** Runs a program of `examples`. */
-export function runExample(name: string, args: readonly string[] = []): Promise<ProcessResult> {
-  return run([`${projectRoot}examples/${name}`, ...args])
+export function runExample(
+  name: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<ProcessResult> {
+  return run([`${projectRoot}examples/${name}`, ...args], options)
 }
 
 /** Runs the text of a module, which may import the package by its name. */
-export function runSource(source: string): Promise<ProcessResult> {
-  return run(['--input-type=module', '--eval', source])
+export function runSource(source: string, options: RunOptions = {}): Promise<ProcessResult> {
+  return run(['--input-type=module', '--eval', source], options)
 }
 
 /** Runs a program of `test/helpers/programs` in a process of its own and reads the JSON that it prints. */

@@ -3,7 +3,7 @@
 // The corpus is made of the fixtures and by our own writers. Reports crashes, hangs, errors without a code, too much memory, models that were changed half
 // way and anything executed, each with the number that repeats it: `--readers NAME --seed S --case N`; with `--keep FOLDER` the altered files are kept there.
 import { fork } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,7 +45,9 @@ const [seconds, megabytes] = [Number(values.seconds), Number(values.megabytes)]
 const mostCases = 5000
 /** How long a corpus may take. */
 const mostSeconds = 300
-const root = mkdtempSync(join(tmpdir(), 'seqloom-hostile-'))
+// In memory where the system has such a folder: files are written and removed for many cases.
+const memory = '/dev/shm'
+const root = mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'seqloom-hostile-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
 const placeFile = join(root, 'place')
 
@@ -136,8 +138,11 @@ async function tryReader(name) {
     peak = Math.max(peak, ended.peak)
     if (place.slowest > slowest) [slowest, slowestCase] = [place.slowest, place.slowestCase]
     rmSync(folder, { recursive: true, force: true })
-    if (ended.outcome === 'done') next = ended.last + 1
-    else {
+    if (ended.outcome === 'done') {
+      next = ended.last + 1
+      const rate = Math.round((1000 * (next - first)) / (Date.now() - began))
+      if (next < end) process.stderr.write(`${name}: ${next - first} of ${end - first}, ${rate} a second\n`)
+    } else {
       if (ended.outcome === 'failed' || place.index < next)
         throw new Error(`${name}: ${ended.outcome}, ${ended.message}`)
       next = ended.outcome === 'noise' ? until : place.index + 1

@@ -39,6 +39,20 @@ describe('a trained TextClassifier', () => {
     expect(Object.values(empty?.probabilities ?? {}).reduce((sum, p) => sum + p)).toBeCloseTo(1, 5)
   })
 
+  it('explains labels by the words of a text', async () => {
+    const [found, other] = await classifier.explain(['a splendid film', 'zyx'], { steps: 20 })
+    expect(found).toMatchObject({ label: 'good', tokens: ['a', 'splendid', 'film'] })
+    expect(found?.values.indexOf(Math.max(...(found?.values ?? [])))).toBe(1)
+    expect(found?.text({ colours: false })).toContain('splendid(+1.00)')
+    expect(found?.svg()).toContain('>splendid</text>')
+    expect(other?.values).toHaveLength(1)
+    const [bad] = await classifier.explain(['a splendid film'], { label: 'bad', method: 'gradientTimesInput' })
+    expect(bad?.label).toBe('bad')
+    await expect(classifier.explain(['film'], { label: 'none' })).rejects.toThrow(coded('ERR_OPTION', /labels/))
+    await expect(classifier.explain([])).rejects.toThrow(coded('ERR_DATA'))
+    await expect(new tasks.TextClassifier().explain(['film'])).rejects.toThrow(coded('ERR_STATE'))
+  })
+
   it('saves the optimizer’s state only where it belongs to the weights', async () => {
     const path = join(folder, 'states')
     await classifier.save(path)

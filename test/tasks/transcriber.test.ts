@@ -182,3 +182,51 @@ it('a transcriber of one direction writes while frames come', async () => {
     expectCoded(() => stream.write([[1, 1, 1, 1]]), 'ERR_STATE')
   }
 }, 180_000)
+
+describe('a Transcriber that is a transducer', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'seqloom-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('learns, also texts that are longer than their frames; it streams, and is saved', async () => {
+    const transcriber = new tasks.Transcriber({
+      ...{ method: 'transducer', units: 32, layers: 1, bidirectional: false, stackFrames: 3, seed: 1 },
+    })
+    const test = made(40, 99)
+    const { history } = await transcriber.train(made(320, 1), { epochs: 20 })
+    expect(history.loss).toHaveLength(20)
+    const measured = await transcriber.evaluate(test)
+    expect(measured.characterErrorRate).toBeLessThan(0.1)
+    await transcriber.save(join(folder, 'transducer'))
+    const again = await tasks.Transcriber.load(join(folder, 'transducer'))
+    expect(await again.evaluate(test)).toEqual(measured)
+    const frames = test.map((row) => row.frames as number[][])
+    const found = await again.transcribe(frames)
+    const streamed = await Promise.all(
+      frames.map(async (all) => {
+        using stream = await again.stream()
+        const parts = [all.slice(0, 4), all.slice(4, 5), all.slice(5)].filter((part) => part.length > 0)
+        return parts.map((part) => stream.write(part)).join('') + stream.end()
+      }),
+    )
+    expect(streamed).toEqual(found.map(({ text }) => text))
+    const [best] = await again.transcribe(frames.slice(0, 1), { beamWidth: 8, nBest: 3 })
+    expect(best?.alternatives).toHaveLength(2)
+    // Nothing but 'a' may be written.
+    const a = again.tokens.indexOf('a')
+    const only = (prefixes: readonly (readonly number[])[]) =>
+      prefixes.map(() => Array.from({ length: again.tokens.length + 1 }, (_, id) => (id === a ? 0 : -1e6)))
+    const [fused] = await again.transcribe(frames.slice(0, 1), { languageModel: only })
+    expect(fused?.text).toMatch(/^a*$/)
+    await expectCoded(() => again.transcribe(frames, { languageModel: () => [] }), 'ERR_DATA', /scores/)
+    // One step, two letters: too much for a step that decides by itself.
+    const short = [{ frames: [[8, 8, 5, 5]], text: 'ab' }]
+    await again.train([...made(20, 3), ...short], { epochs: 1, validationSplit: 0 })
+    const ctc = new tasks.Transcriber({ units: 8, layers: 1 })
+    await expectCoded(
+      () => ctc.train([...made(20, 3), ...short], { epochs: 1, validationSplit: 0 }),
+      'ERR_DATA',
+      /steps/,
+    )
+    expectCoded(() => new tasks.Transcriber({ method: 'hmm' as never }), 'ERR_OPTION', /ctc.*transducer/)
+  }, 180_000)
+})

@@ -72,14 +72,7 @@ impl NativeCtcSearch {
     /// Errors: `ERR_STATE` after the end.
     #[napi(catch_unwind)]
     pub fn missing(&self) -> Result<NativePrefixes, ErrorCode> {
-        guard(|| {
-            let prefixes = self.search.borrow().as_ref().ok_or_else(ended)?.missing();
-            let lengths = prefixes.iter().map(|labels| labels.len() as u32).collect();
-            Ok(NativePrefixes {
-                lengths: Uint32Array::new(lengths),
-                labels: Int32Array::new(prefixes.concat()),
-            })
-        })
+        guard(|| Ok(prefixes(self.search.borrow().as_ref().ok_or_else(ended)?.missing())))
     }
 
     /// Takes a step, with the scores of each symbol after each of those prefixes.
@@ -121,6 +114,12 @@ impl NativeCtcSearch {
     fn take(&self) -> Outcome<CtcSearch> {
         self.search.borrow_mut().take().ok_or_else(ended)
     }
+}
+
+/// Lists of symbols as JavaScript takes them.
+pub(crate) fn prefixes(given: Vec<Vec<i32>>) -> NativePrefixes {
+    let lengths = given.iter().map(|labels| labels.len() as u32).collect();
+    NativePrefixes { lengths: Uint32Array::new(lengths), labels: Int32Array::new(given.concat()) }
 }
 
 fn ended() -> Failure {

@@ -28,3 +28,4 @@ mod staged;
 pub mod tensor;
 mod thread;
 pub mod tokenizer;
+pub mod transducer;

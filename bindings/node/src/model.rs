@@ -132,7 +132,7 @@ impl NativeModel {
         })
     }
 
-    /// A copy of weight `index`.
+    /// A copy of weight `index`; of one that is int8, the numbers that its integers stand for.
     ///
     /// Errors: `ERR_OPTION` if there is no such weight.
     #[napi(catch_unwind, ts_args_type = "index: number", ts_return_type = "Float32Array")]
@@ -140,10 +140,22 @@ impl NativeModel {
         guard(|| {
             let index = argument::integer(&index, "index", 0)?;
             self.shared.now_drawn(move |trainer| {
-                let values = trainer.parameters().get(index).ok_or_else(|| {
+                let values = trainer.parameters().values(index)?.ok_or_else(|| {
                     Failure::new(ErrorCode::OPTION, format!("index: there is no weight {index}"))
                 })?;
-                Elements::copied(values, "The weight")
+                Elements::copied(&values, "The weight")
+            })
+        })
+    }
+
+    /// Whether each weight is stored as int8.
+    ///
+    /// Errors: `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind)]
+    pub fn int8_weights(&self) -> Result<Vec<bool>, ErrorCode> {
+        guard(|| {
+            self.shared.now(|trainer| {
+                Ok(trainer.parameters().slots().iter().map(|slot| slot.int8.is_some()).collect())
             })
         })
     }
@@ -168,8 +180,8 @@ impl NativeModel {
         guard(|| {
             self.shared.later(env, Arc::default(), |trainer, _| {
                 let parameters = trainer.parameters();
-                let copies = parameters.slots().iter().map(|slot| {
-                    Elements::copied(&parameters.arena()[slot.offset..slot.offset + slot.len], "The weights")
+                let copies = (0..parameters.slots().len()).map(|index| {
+                    Elements::copied(&parameters.values(index)?.unwrap_or_default(), "The weights")
                 });
                 copies.collect::<Outcome<Vec<_>>>()
             })
@@ -202,7 +214,7 @@ impl NativeModel {
     }
 
     /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state,
-    /// without copying any.
+    /// without copying any. Weights that are int8 here and not there are quantized.
     ///
     /// Errors: `ERR_SHAPE` and `ERR_FORMAT` if they do not fit; `ERR_STATE` if one of the models is busy.
     #[napi(catch_unwind, ts_args_type = "source: NativeModel")]

@@ -56,6 +56,7 @@ pub(crate) struct Written<'a> {
 pub(crate) enum Values<'a> {
     F32(&'a [f32]),
     I32(&'a [i32]),
+    I8(&'a [i8]),
 }
 
 impl Values<'_> {
@@ -63,6 +64,7 @@ impl Values<'_> {
         match self {
             Self::F32(_) => Dtype::F32,
             Self::I32(_) => Dtype::I32,
+            Self::I8(_) => Dtype::I8,
         }
     }
 
@@ -70,14 +72,20 @@ impl Values<'_> {
         match self {
             Self::F32(values) => size_of_val(values),
             Self::I32(values) => size_of_val(values),
+            Self::I8(values) => size_of_val(values),
         }
     }
 
     fn write(self, into: &mut [u8]) {
+        if let Self::I8(values) = self {
+            into.iter_mut().zip(values).for_each(|(byte, value)| *byte = value.cast_unsigned());
+            return;
+        }
         let words = into.as_chunks_mut::<4>().0.iter_mut();
         match self {
             Self::F32(values) => words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes()),
             Self::I32(values) => words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes()),
+            Self::I8(_) => {}
         }
     }
 }

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 #[napi]
 impl NativeModel {
-    /// The weights as the bytes of a safetensors file.
+    /// The weights as the bytes of a safetensors file. A weight that is int8 is two tensors: its integers, I8, and its
+    /// scales, F32, under its name and `_scale`.
     ///
     /// Errors: `ERR_STATE`, `ERR_MEMORY`.
     #[napi(
@@ -37,12 +38,27 @@ impl NativeModel {
             let metadata = read_metadata(&metadata)?;
             self.shared.later(env, Arc::default(), move |trainer, _| {
                 let parameters = trainer.parameters();
-                let written = parameters.slots().iter().enumerate().map(|(index, slot)| Written {
-                    name: &slot.name,
-                    shape: &slot.shape,
-                    values: Values::F32(parameters.get(index).unwrap_or_default()),
-                });
-                file(written.collect(), metadata)
+                let slots = parameters.slots();
+                let scales: Vec<(String, [usize; 1])> = slots
+                    .iter()
+                    .map(|slot| (scale_name(slot), [slot.int8.as_ref().map_or(0, |scales| scales.len)]))
+                    .collect();
+                let mut written = Vec::new();
+                for (index, (slot, (scale_name, scale_shape))) in slots.iter().zip(&scales).enumerate() {
+                    let (name, shape) = (&slot.name[..], &slot.shape[..]);
+                    match parameters.int8(index) {
+                        None => {
+                            let values = Values::F32(parameters.get(index).unwrap_or_default());
+                            written.push(Written { name, shape, values });
+                        }
+                        Some((integers, scales)) => {
+                            written.push(Written { name, shape, values: Values::I8(integers) });
+                            let values = Values::F32(scales);
+                            written.push(Written { name: scale_name, shape: scale_shape, values });
+                        }
+                    }
+                }
+                file(written, metadata)
             })
         })
     }
@@ -82,6 +98,11 @@ impl NativeModel {
     }
 }
 
+/// What the scales of an int8 weight are called.
+fn scale_name(slot: &Slot) -> String {
+    format!("{}_scale", slot.name)
+}
+
 fn state_file(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) -> Outcome<Bytes> {
     let step = digits(trainer.optimizer()?.step_count());
     let (state, carried) = trainer.state_parts()?;
@@ -103,11 +124,59 @@ fn state_file(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) 
 pub(crate) struct WeightsReader {
     /// The bytes that were not used yet: those of the header, then less than an element.
     bytes: Vec<u8>,
-    /// Which weights follow each other, with their numbers of elements, once the header has been read.
-    weights: Option<Vec<(usize, usize)>>,
-    /// The weight that is read, among them, and how many of its elements have been.
+    /// Which tensors follow each other, once the header has been read.
+    weights: Option<Vec<Part>>,
+    /// The tensor that is read, among them, and how many of its elements have been.
     current: usize,
     done: usize,
+}
+
+/// A tensor of a file.
+#[derive(Clone, Copy)]
+struct Part {
+    /// The weight's index.
+    weight: usize,
+    kind: PartKind,
+    /// The number of elements.
+    length: usize,
+}
+
+/// What a tensor is.
+#[derive(Clone, Copy)]
+enum PartKind {
+    Floats,
+    Integers,
+    /// Of an int8 weight.
+    Scales,
+}
+
+impl Part {
+    /// Bytes of an element.
+    fn size(self) -> usize {
+        if matches!(self.kind, PartKind::Integers) { 1 } else { 4 }
+    }
+
+    /// Writes elements from `from` on; returns how many.
+    fn write(self, from: usize, bytes: &[u8], into: &mut NewWeights) -> Outcome<usize> {
+        let count = (bytes.len() / self.size()).min(self.length - from);
+        let bytes = &bytes[..count * self.size()];
+        let words = bytes.as_chunks::<4>().0;
+        match self.kind {
+            PartKind::Floats => {
+                let placement = Placement::new(0, &[self.length], &[1]).ok_or_else(|| malformed("a size"))?;
+                let piece = Piece { weight: self.weight, placement, from, count, clamps: false };
+                into.put(&piece, |target| {
+                    target.iter_mut().zip(words).for_each(|(value, &word)| *value = f32::from_le_bytes(word));
+                })?;
+            }
+            PartKind::Integers => into.put_integers(self.weight, from, bytes)?,
+            PartKind::Scales => {
+                let scales: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+                into.put_scales(self.weight, from, &scales)?;
+            }
+        }
+        Ok(count)
+    }
 }
 
 /// The header's length comes first, in so many bytes.
@@ -135,21 +204,14 @@ impl WeightsReader {
             self.weights = Some(weights_in(header, size - end, into.slots())?);
             used = end;
         }
-        while let Some(&(index, length)) = self.weights.as_deref().unwrap_or_default().get(self.current) {
-            let words = self.bytes.get(used..).unwrap_or_default().as_chunks::<4>().0;
-            let words = &words[..words.len().min(length - self.done)];
-            if words.is_empty() && self.done < length {
+        while let Some(&part) = self.weights.as_deref().unwrap_or_default().get(self.current) {
+            let count = part.write(self.done, self.bytes.get(used..).unwrap_or_default(), into)?;
+            if count == 0 && self.done < part.length {
                 break;
             }
-            let placement = Placement::new(0, &[length], &[1]).ok_or_else(|| malformed("a size"))?;
-            let piece =
-                Piece { weight: index, placement, from: self.done, count: words.len(), clamps: false };
-            into.put(&piece, |target| {
-                target.iter_mut().zip(words).for_each(|(value, &word)| *value = f32::from_le_bytes(word));
-            })?;
-            used += size_of_val(words);
-            self.done += words.len();
-            if self.done == length {
+            used += count * part.size();
+            self.done += count;
+            if self.done == part.length {
                 (self.current, self.done) = (self.current + 1, 0);
             }
         }
@@ -171,30 +233,39 @@ fn header_end(bytes: &[u8], size: usize) -> Outcome<Option<usize>> {
     Ok(end)
 }
 
-/// The weights of a header in the order of their elements, which must be all of the `size` bytes behind it.
-fn weights_in(header: &[u8], size: usize, slots: &[Slot]) -> Outcome<Vec<(usize, usize)>> {
+/// The tensors of a header in the order of their elements, which must be all of the `size` bytes behind it.
+fn weights_in(header: &[u8], size: usize, slots: &[Slot]) -> Outcome<Vec<Part>> {
     let metadata: Metadata = serde_json::from_slice(header).map_err(|error| malformed(&error.to_string()))?;
     let tensors = metadata.tensors();
-    if tensors.len() != slots.len() {
-        let message = format!("it has {} weights, the model has {}", tensors.len(), slots.len());
+    let wanted = slots.len() + slots.iter().filter(|slot| slot.int8.is_some()).count();
+    if tensors.len() != wanted {
+        let message = format!("it has {} tensors, the model's weights are {wanted}", tensors.len());
         return Err(Failure::new(ErrorCode::FORMAT, message));
     }
-    let mut found = Vec::with_capacity(slots.len());
-    for (index, slot) in slots.iter().enumerate() {
-        let fits = |info: &&TensorInfo| info.dtype == Dtype::F32 && info.shape == slot.shape;
-        let info = tensors.get(&slot.name).copied().filter(fits).ok_or_else(|| {
-            let message = format!("it has no weight '{}' of shape {:?}", slot.name, slot.shape);
+    let find = |name: &str, dtype: Dtype, shape: &[usize]| {
+        let fits = |info: &&TensorInfo| info.dtype == dtype && info.shape == shape;
+        tensors.get(name).copied().filter(fits).map(|info| info.data_offsets).ok_or_else(|| {
+            let message = format!("it has no weight '{name}' of shape {shape:?} and type {dtype}");
             Failure::new(ErrorCode::FORMAT, message)
-        })?;
-        found.push((info.data_offsets, index, slot.len));
+        })
+    };
+    let mut found = Vec::with_capacity(wanted);
+    for (weight, slot) in slots.iter().enumerate() {
+        let dtype = if slot.int8.is_some() { Dtype::I8 } else { Dtype::F32 };
+        let kind = if slot.int8.is_some() { PartKind::Integers } else { PartKind::Floats };
+        found.push((find(&slot.name, dtype, &slot.shape)?, Part { weight, kind, length: slot.len }));
+        if let Some(scales) = &slot.int8 {
+            let place = find(&scale_name(slot), Dtype::F32, &[scales.len])?;
+            found.push((place, Part { weight, kind: PartKind::Scales, length: scales.len }));
+        }
     }
     // That they follow each other without gaps, the library has checked.
-    found.sort_unstable();
+    found.sort_unstable_by_key(|&(place, _)| place);
     let told = metadata.data_len();
     if told != size {
         return Err(malformed(&format!("it has {size} bytes of elements where its header tells of {told}")));
     }
-    Ok(found.into_iter().map(|(_, index, length)| (index, length)).collect())
+    Ok(found.into_iter().map(|(_, part)| part).collect())
 }
 
 fn malformed(why: &str) -> Failure {

@@ -5,6 +5,7 @@ use crate::array::room_for_results;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::holder::{self, Holder};
 use crate::tensor;
+use crate::transducer::NativeTransducerSearch;
 use napi::bindgen_prelude::{
     ClassInstance, Float32Array, JavaScriptClassExt, ObjectFinalize, TypedArrayType, Unknown,
 };
@@ -186,6 +187,32 @@ impl NativeSession {
         guard(|| {
             let state = argument::list(&state, "state", |item, what| argument::elements::<f32>(&item, what))?;
             self.with(|session| Ok(session.set_states(&state)?))
+        })
+    }
+
+    /// A search for `rows` rows with this session, from its beginning, as the predictor of an RNN transducer; the weights
+    /// are those of the joint network.
+    ///
+    /// Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_MEMORY`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "kernel: Float32Array, bias: Float32Array, optionsJson: string, rows: number",
+        ts_return_type = "NativeTransducerSearch"
+    )]
+    pub fn transduce(
+        &self,
+        kernel: Unknown<'_>,
+        bias: Unknown<'_>,
+        options_json: Unknown<'_>,
+        rows: Unknown<'_>,
+    ) -> Result<NativeTransducerSearch, ErrorCode> {
+        guard(|| {
+            let kernel = argument::elements::<f32>(&kernel, "kernel")?;
+            let bias = argument::elements::<f32>(&bias, "bias")?;
+            let options = argument::string(&options_json, "optionsJson")?;
+            let rows = argument::integer(&rows, "rows", 0)?;
+            let session = self.with(|session| Ok(session.duplicate()?))?;
+            NativeTransducerSearch::made(session, kernel, bias, &options, rows)
         })
     }
 

@@ -232,7 +232,22 @@ impl<T: Scalar> RowGradient<T> {
         gradient: &[T],
     ) -> Result<()> {
         let width = self.width;
-        let row = |position: usize| gradient.get(position * width..(position + 1) * width).unwrap_or(&[]);
+        self.merge(positions, ids, |position| {
+            gradient.get(position * width..(position + 1) * width).unwrap_or(&[])
+        })
+    }
+
+    /// The same with the gradient of a position where `row` finds it.
+    pub(crate) fn merge<'a>(
+        &mut self,
+        positions: usize,
+        ids: impl Fn(usize) -> Option<usize>,
+        row: impl Fn(usize) -> &'a [T],
+    ) -> Result<()>
+    where
+        T: 'a,
+    {
+        let width = self.width;
         self.pairs.clear();
         self.pairs
             .try_reserve(positions)

@@ -45,7 +45,7 @@ pub use mask::SequenceMask;
 pub use memory::{address_limit, available_bytes, bytes_for, room_for};
 pub use mode::{Record, Run};
 pub use parallel::unless_cancelled;
-pub use params::{Parameters, Slot};
+pub use params::{Parameters, Scales, Slot};
 pub use registry::operation_names;
 pub use run::Executor;
 pub use tensor::{

@@ -137,7 +137,7 @@ const PROBED_BYTES: usize = 64 << 10;
 const PROBED_WITHOUT_LIMIT: usize = 16 << 20;
 
 /// A zeroed aligned block. `what` names its content in the message, in the plural: "The weights".
-pub(crate) fn aligned<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
+pub(crate) fn aligned<T: Zeroable>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
     check(elements, size_of::<T>(), 0, what)?;
     allocated(elements, what, AlignedVec::try_new)
 }

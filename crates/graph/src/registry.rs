@@ -1,7 +1,7 @@
 //! The operations that there are, and how a graph of the wire format is read into a typed one.
 
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Node, label};
+use crate::ir::{Graph, Node, int8_channels, label};
 use crate::ops::{self, Entry, Site, made};
 use crate::scan::{ScanSpec, entry};
 use crate::values::WeightSpec;
@@ -26,8 +26,16 @@ pub fn operation_names() -> impl Iterator<Item = &'static str> {
 /// `ERR_FORMAT`, `ERR_OPTION`, `ERR_SHAPE` or `ERR_UNSUPPORTED` naming the layer whose description is wrong.
 pub(crate) fn read(spec: GraphSpec) -> Result<Graph> {
     spec.check_version()?;
-    let nodes = read_nodes(spec.nodes, &spec.weights, false)?;
-    Ok(Graph { inputs: spec.inputs, weights: spec.weights, nodes, outputs: spec.outputs })
+    let GraphSpec { inputs, mut weights, int8, nodes, outputs, .. } = spec;
+    if int8 {
+        // Operations say which of their weights may be int8; those that are, then, are made with that knowledge.
+        let channels = int8_channels(&read_nodes(nodes.clone(), &weights, false)?, weights.len());
+        for (weight, channels) in weights.iter_mut().zip(channels) {
+            (weight.int8, weight.trainable) = (channels, false);
+        }
+    }
+    let nodes = read_nodes(nodes, &weights, false)?;
+    Ok(Graph { inputs, weights, nodes, outputs })
 }
 
 /// Reads the nodes of a graph, or of the body of a scan, that has these weights.

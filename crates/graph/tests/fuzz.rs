@@ -81,6 +81,10 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
             json!({ "kind": kind, "fromLogits": logits })
         }
         "ctc" => json!({ "blank": random.below(5), "zeroInfinity": random.below(4) > 0 }),
+        "transducerJoint" => json!({ "activation": pick(random, &["tanh", "linear"]) }),
+        "transducerLoss" => json!({
+            "activation": "tanh", "blank": random.below(if smooth { 3 } else { 5 }), "zeroInfinity": random.below(4) > 0
+        }),
         "metric" => match random.below(3) {
             0 => json!({ "kind": "binaryAccuracy", "threshold": 0.5 }),
             1 => json!({ "kind": "topKAccuracy", "k": size }),
@@ -195,7 +199,9 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let attributes = attributes(op, random, smooth);
     let count = match op {
         "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss" | "add" | "multiply"
-        | "subtract" | "average" | "maximum" | "minimum" | "concatenate" | "matmul" | "gather" => 2,
+        | "subtract" | "average" | "maximum" | "minimum" | "concatenate" | "matmul" | "gather"
+        | "transducerJoint" => 2,
+        "transducerLoss" => 3,
         "elementwise" => match attributes["kind"].as_str() {
             Some("add" | "subtract" | "multiply" | "divide" | "maximum" | "less") => 2,
             Some("where") => 3,
@@ -212,6 +218,9 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     if matches!(op, "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss") {
         operands[1] = random.below(TARGETS);
     }
+    if op == "transducerLoss" {
+        operands[2] = random.below(TARGETS);
+    }
     let units = attributes["units"].as_u64().unwrap_or(3) as usize;
     let gates = match op {
         "lstm" => 4 * units,
@@ -222,7 +231,9 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
         "embedding" => vec![b.weight(&[4, 3])],
         "parameter" => vec![b.weight(if random.below(2) == 0 { &[3] } else { &[3, 3] })],
         "crf" | "crfLoss" => vec![b.weight(&[3]), b.weight(&[3]), b.weight(&[3, 3])],
-        "dense" => vec![b.weight(&[3, 3]), b.frozen(&[3], random.below(2) == 0)],
+        "dense" | "transducerJoint" | "transducerLoss" => {
+            vec![b.weight(&[3, 3]), b.frozen(&[3], random.below(2) == 0)]
+        }
         "simpleRnn" | "lstm" | "gru" => {
             vec![b.weight(&[3, gates]), b.frozen(&[units, gates], random.below(5) == 0)]
         }
@@ -237,8 +248,8 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let outputs = match op {
         "crf" => 5,
         "lstm" | "batchNorm" => 3,
-        "simpleRnn" | "gru" | "loss" | "ctc" | "crfLoss" | "metric" | "meanOverSteps" | "scan"
-        | "cumulativeSum" | "windows" => 2,
+        "simpleRnn" | "gru" | "loss" | "ctc" | "crfLoss" | "transducerLoss" | "metric" | "meanOverSteps"
+        | "scan" | "cumulativeSum" | "windows" => 2,
         _ => 1,
     };
     b.node(op, &operands, &weights, outputs, attributes);

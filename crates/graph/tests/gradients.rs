@@ -50,6 +50,17 @@ fn every_operation() {
                 let t = b.int("t", json!([null, null]));
                 b.node(op, &[x, t], &[], 2, json!({ "zeroInfinity": true }))
             }
+            "transducerJoint" | "transducerLoss" => {
+                let z = second(&mut b);
+                let weights = [b.weight(&[4, 5]), b.weight(&[5])];
+                if op == "transducerJoint" {
+                    vec![b.one(op, &[x, z], &weights, json!({ "activation": "tanh" }))]
+                } else {
+                    feeds.push(Feed::ints(&[1, -1, 0, 4, 4, 2, 0, 0, 0], &[3, 3]));
+                    let t = b.int("t", json!([null, null]));
+                    b.node(op, &[x, z, t], &weights, 2, json!({ "activation": "gelu" }))
+                }
+            }
             "embedding" | "cast" => {
                 feeds.push(labels);
                 let t = b.int("t", json!([null, null]));
@@ -179,6 +190,32 @@ fn windows_of_any_kind() {
     let earlier = Feed::floats(&mut random, &[3, 4, 4]);
     for lengths in [[4, 4, 4], [4, 1, 2]] {
         check(&b, &y, &[features(&mut random, 4).lengths(&lengths), earlier.clone()]);
+    }
+}
+
+#[test]
+fn a_transducer_of_masked_steps_and_labels() {
+    let mut random = Random::new(8);
+    let labels = [1, 1, 1, 0, /**/ 1, 0, 1, 1, /**/ 1, 1, 0, 0];
+    for (bias, mask) in [(true, [1; 12]), (true, HOLES), (false, HOLES)] {
+        for loss in [false, true] {
+            let mut b = Builder::default();
+            let [x, z] = ["x", "z"].map(|name| b.float(name, json!([null, null, 3])));
+            let mut feeds =
+                vec![features(&mut random, 3).mask(&mask), features(&mut random, 3).mask(&labels)];
+            let mut weights = vec![b.weight(&[3, 4])];
+            weights.extend(bias.then(|| b.weight(&[4])));
+            if !loss {
+                let y = b.one("transducerJoint", &[x, z], &weights, json!({ "activation": "softsign" }));
+                check(&b, &[y], &feeds);
+                continue;
+            }
+            let t = b.int("t", json!([null, null]));
+            feeds.push(Feed::ints(&[0, 2, 1, 3, 0, -1], &[3, 2]));
+            let attributes = json!({ "activation": "tanh", "blank": 3, "zeroInfinity": true });
+            let y = b.node("transducerLoss", &[x, z, t], &weights, 2, attributes);
+            check(&b, &y, &feeds);
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! Speed of the fused cells: `cargo run --release --example cells -p seqloom-kernels -- [arguments]`.
 //!
-//! Prints for each cell and shape the best and the median time of a forward pass (inference) and of a training step
+//! Prints for each cell and shape the best and the median time of a forward pass (inference, also with int8 weights) and of a training step
 //! (forward, then backward with the gradient of the input), with the share of what the FMA units can do at most.
-//! Arguments choose, in any order: cells by name, shapes as `batch,time,size`, and the number of rounds.
+//! Arguments choose, in any order: cells by name, shapes as `batch,time,size`, the number of rounds, and `bfloat16`, which measures products
+//! of bfloat16 in turn with those of float32.
 #![allow(clippy::print_stdout, reason = "a program that prints what it measures")]
 
 use std::time::Instant;
 
 use seqloom_kernels::{
-    Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights,
-    OutOfMemory, Scalar, pool, simd,
+    Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellMatrix, CellSpec,
+    CellWeights, Int8CellWeights, Int8Matrix, OutOfMemory, Precision, Scalar, pool, quantize, simd,
 };
 
 /// Batch, time, and units, which are as many as the inputs.
@@ -40,16 +41,22 @@ struct Choice {
     cells: Vec<(&'static str, CellKind)>,
     shapes: Vec<Shape>,
     rounds: usize,
+    precisions: Vec<Precision>,
 }
 
 impl Choice {
     fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut choice = Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20 };
+        let mut choice =
+            Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20, precisions: vec![Precision::Float32] };
         for argument in arguments {
             let numbers: Result<Vec<usize>, _> = argument.split(',').map(str::parse).collect();
             match numbers.as_deref() {
                 Ok(&[rounds]) => choice.rounds = rounds.max(1),
                 Ok(&[batch, time, size]) => choice.shapes.push((batch, time, size)),
+                _ if argument == "bfloat16" => {
+                    simd::bfloat16().map_err(|error| error.to_string())?;
+                    choice.precisions.push(Precision::Bfloat16);
+                }
                 _ => match CELLS.into_iter().find(|(name, _)| *name == argument) {
                     Some(cell) => choice.cells.push(cell),
                     None => return Err(format!("{argument} is no cell, no shape and no number of rounds")),
@@ -68,9 +75,12 @@ impl Choice {
 
 struct Bench {
     name: &'static str,
+    precision: Precision,
     spec: CellSpec,
     steps: Vec<usize>,
     packed: <f32 as Scalar>::PackedCell,
+    /// The same weights as int8.
+    int8: <f32 as Scalar>::PackedCell,
     x: AlignedVec<f32>,
     y: AlignedVec<f32>,
     dx: AlignedVec<f32>,
@@ -79,8 +89,8 @@ struct Bench {
     d_kernel: AlignedVec<f32>,
     d_recurrent: AlignedVec<f32>,
     d_bias: AlignedVec<f32>,
-    /// Seconds of each round: inference, forward with a stash, training step.
-    times: Vec<[f64; 3]>,
+    /// Seconds of each round: inference, with int8 weights, forward with a stash, training step.
+    times: Vec<[f64; 4]>,
 }
 
 fn filled(length: usize, scale: f32) -> Result<AlignedVec<f32>, OutOfMemory> {
@@ -94,6 +104,7 @@ impl Bench {
         name: &'static str,
         kind: CellKind,
         (batch, time, size): Shape,
+        precision: Precision,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let spec = CellSpec::new(kind, size, size, Activation::Tanh, Activation::Sigmoid)?;
         let scale = 1.0 / (size as f32).sqrt();
@@ -103,19 +114,43 @@ impl Bench {
             bias: Some(&filled(spec.bias_len(), scale)?),
         };
         let mut packed = None;
-        f32::pack_cell(&spec, weights, true, &mut packed)?;
+        f32::pack_cell(&spec, weights, true, precision, &mut packed)?;
+        let integers = |numbers: &[f32], rows: usize| {
+            let columns = numbers.len() / rows;
+            let mut values = vec![0; numbers.len()];
+            let channel = |column: usize| numbers[column..].iter().step_by(columns).copied();
+            let scales: Vec<f32> = (0..columns)
+                .map(|column| quantize(channel(column), |row, value| values[row * columns + column] = value))
+                .collect();
+            (values, scales)
+        };
+        let (kernel, recurrent) = (integers(weights.kernel, size), integers(weights.recurrent, size));
+        fn matrix((values, scales): &(Vec<i8>, Vec<f32>), rows: usize) -> Int8Matrix<'_> {
+            Int8Matrix { values, scales, rows, columns: scales.len(), transposed: false }
+        }
+        let mut int8 = None;
+        let quantized = Int8CellWeights {
+            kernel: CellMatrix::Int8(matrix(&kernel, size)),
+            recurrent: CellMatrix::Int8(matrix(&recurrent, size)),
+            bias: weights.bias,
+        };
+        f32::pack_int8_cell(&spec, quantized, &mut int8)?;
         let rows = batch * time;
         let sizes = f32::cell_sizes(&spec, rows, batch).ok_or("too large")?;
+        let more = f32::int8_workspace(&spec, rows).ok_or("too large")?;
+        let workspace = (sizes.forward_workspace + more).max(sizes.backward_workspace);
         Ok(Self {
             name,
+            precision,
             spec,
             steps: (0..=time).map(|t| t * batch).collect(),
             packed: packed.ok_or("not packed")?,
+            int8: int8.ok_or("not packed")?,
             x: filled(rows * size, 1.0)?,
             y: filled(rows * size, 1.0)?,
             dx: filled(rows * size, 1.0)?,
             stash: AlignedVec::try_new(sizes.stash)?,
-            workspace: AlignedVec::try_new(sizes.forward_workspace.max(sizes.backward_workspace))?,
+            workspace: AlignedVec::try_new(workspace)?,
             d_kernel: AlignedVec::try_new(spec.kernel_len())?,
             d_recurrent: AlignedVec::try_new(spec.recurrent_len())?,
             d_bias: AlignedVec::try_new(spec.bias_len())?,
@@ -123,7 +158,7 @@ impl Bench {
         })
     }
 
-    fn forward(&mut self, training: bool) -> f64 {
+    fn forward(&mut self, training: bool, int8: bool) -> f64 {
         let start = Instant::now();
         let io = CellForward {
             steps: &self.steps,
@@ -136,7 +171,7 @@ impl Bench {
             workspace: &mut self.workspace,
             cancel: None,
         };
-        f32::cell_forward(&self.spec, &self.packed, io);
+        f32::cell_forward(&self.spec, if int8 { &self.int8 } else { &self.packed }, io);
         start.elapsed().as_secs_f64()
     }
 
@@ -165,17 +200,20 @@ impl Bench {
     }
 
     fn round(&mut self) {
-        let infer = self.forward(false);
-        let forward = self.forward(true);
+        let infer = self.forward(false, false);
+        let int8 = self.forward(false, true);
+        let forward = self.forward(true, false);
         let backward = self.backward();
-        self.times.push([infer, forward, forward + backward]);
+        self.times.push([infer, int8, forward, forward + backward]);
     }
 
     fn report(&self, (batch, time, size): Shape, peak: f64) {
-        print!("{:5} {batch:3} x {time:3} x {size:4}", self.name);
+        print!("{:5} {batch:3} x {time:3} x {size:4} {:?}", self.name, self.precision);
         let flops = 2.0 * (batch * time * self.spec.gates() * size * 2 * size) as f64;
         for (i, (what, work)) in
-            [("infer", flops), ("forward", flops), ("train", 3.0 * flops)].into_iter().enumerate()
+            [("infer", flops), ("int8", flops), ("forward", flops), ("train", 3.0 * flops)]
+                .into_iter()
+                .enumerate()
         {
             let mut times: Vec<f64> = self.times.iter().map(|times| times[i]).collect();
             times.sort_by(f64::total_cmp);
@@ -195,11 +233,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} level, {threads} threads: best (median), share of {peak} GFLOP/s", simd::level()?);
     for &shape in &choice.shapes {
         for &(name, kind) in &choice.cells {
-            let mut bench = Bench::new(name, kind, shape)?;
+            let benches = choice.precisions.iter().map(|&precision| Bench::new(name, kind, shape, precision));
+            let mut benches = benches.collect::<Result<Vec<_>, _>>()?;
             for _ in 0..choice.rounds {
-                bench.round();
+                benches.iter_mut().for_each(Bench::round);
             }
-            bench.report(shape, peak);
+            benches.iter().for_each(|bench| bench.report(shape, peak));
         }
     }
     Ok(())

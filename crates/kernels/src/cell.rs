@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 
-use crate::{Activation, CellInput};
+use crate::{Activation, CellInput, Int8Matrix};
 
 /// The recurrence of a fused cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +161,49 @@ impl<T> CellWeights<'_, T> {
     pub(crate) fn check(&self, spec: &CellSpec) {
         assert_eq!(self.kernel.len(), spec.kernel_len(), "length of the input kernel");
         assert_eq!(self.recurrent.len(), spec.recurrent_len(), "length of the recurrent kernel");
+        assert!(self.bias.is_none_or(|b| b.len() == spec.bias_len()), "length of the bias");
+    }
+}
+
+/// A matrix of a cell whose weights are integers, or some of them.
+#[derive(Debug, Clone, Copy)]
+pub enum CellMatrix<'a, T> {
+    /// Floats, as in [`CellWeights`].
+    Float(&'a [T]),
+    /// Integers with a scale for each column.
+    Int8(Int8Matrix<'a>),
+}
+
+impl<T> CellMatrix<'_, T> {
+    fn is(&self, rows: usize, columns: usize) -> bool {
+        match self {
+            Self::Float(values) => values.len() == rows * columns,
+            Self::Int8(matrix) => {
+                matrix.check();
+                matrix.rows == rows && matrix.columns == columns
+            }
+        }
+    }
+}
+
+/// A cell's weights in the layout of [`CellWeights`], for inference.
+#[derive(Debug, Clone, Copy)]
+pub struct Int8CellWeights<'a, T> {
+    /// Input kernel.
+    pub kernel: CellMatrix<'a, T>,
+    /// Recurrent kernel.
+    pub recurrent: CellMatrix<'a, T>,
+    /// Bias; `None` is zero.
+    pub bias: Option<&'a [T]>,
+}
+
+impl<T> Int8CellWeights<'_, T> {
+    /// # Panics
+    /// If the weights are not of the sizes that the cell needs.
+    pub(crate) fn check(&self, spec: &CellSpec) {
+        let columns = spec.gates() * spec.hidden;
+        assert!(self.kernel.is(spec.input, columns), "size of the input kernel");
+        assert!(self.recurrent.is(spec.hidden, columns), "size of the recurrent kernel");
         assert!(self.bias.is_none_or(|b| b.len() == spec.bias_len()), "length of the bias");
     }
 }

@@ -8,12 +8,14 @@
 
 mod activation;
 mod aligned;
+mod bfloat16;
 mod cell;
 mod cells;
 mod chain;
 mod ctc;
 mod gemm;
 mod input;
+mod int8;
 mod math;
 mod matrix;
 mod pages;
@@ -23,18 +25,27 @@ pub mod reference;
 mod scalar;
 mod scatter;
 pub mod simd;
+mod transducer;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
-pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
+pub use bfloat16::Precision;
+pub use cell::{
+    CellBackward, CellForward, CellKind, CellMatrix, CellSizes, CellSpec, CellWeights, Int8CellWeights,
+    SpecError,
+};
 pub use cells::PackedCell;
 pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source, Step, Sweep, View};
 pub use ctc::{CtcRow, CtcScratch, ctc, ctc_steps, log_add};
 pub use gemm::PackedMatrix;
 pub use input::CellInput;
+pub use int8::{
+    Int8Matrix, Int8Packed, MAX_DEPTH as INT8_MAX_DEPTH, instructions as int8_instructions, quantize,
+};
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};
+pub use transducer::{TransducerRow, transducer};
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use seqloom_kernels::{
     Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Chain,
-    ChainOperands, Function, MAX_DIMS, Matrix, MatrixMut, Output, Scalar, Source, Step, View, pool,
-    reference,
+    ChainOperands, Function, MAX_DIMS, Matrix, MatrixMut, Output, Precision, Scalar, Source, Step, View,
+    pool, reference,
 };
 
 /// Held by tests that set the number of threads.
@@ -193,7 +193,7 @@ fn products_stay_inside_of_their_matrices() {
         f32::gemm(left, right, MatrixMut::new(&mut c, rows, columns), false);
         assert!(c.iter().all(|&c| c == 0.0));
         let mut packed = None;
-        f32::pack_matrix(right, &mut packed).unwrap();
+        f32::pack_matrix(right, Precision::Float32, &mut packed).unwrap();
         let left = Matrix { column_stride: 1, ..left };
         c.fill(1.0);
         f32::gemm_packed(left, packed.as_ref().unwrap(), MatrixMut::new(&mut c, rows, columns), true);
@@ -238,7 +238,7 @@ fn views_that_exceed_their_slices_are_refused() {
             catch_unwind(AssertUnwindSafe(|| f32::gemm(a, b, MatrixMut::new(&mut c, 4, 4), false))).is_err()
         };
         assert!(refused(wrong, whole) && refused(whole, wrong), "{wrong:?}");
-        assert!(catch_unwind(|| f32::pack_matrix(wrong, &mut None)).is_err());
+        assert!(catch_unwind(|| f32::pack_matrix(wrong, Precision::Float32, &mut None)).is_err());
     }
     let mut c = vec![0.0; 16];
     for (row_stride, rows) in [(3, 4), (usize::MAX, 4), (4, 5)] {
@@ -280,7 +280,7 @@ fn cells_stay_inside_of_their_buffers() {
         let (kernel, recurrent) = (vec![0.001; spec.kernel_len()], vec![0.01; spec.recurrent_len()]);
         let weights = CellWeights { kernel: &kernel, recurrent: &recurrent, bias: None };
         let mut packed = None;
-        f32::pack_cell(&spec, weights, true, &mut packed).unwrap();
+        f32::pack_cell(&spec, weights, true, Precision::Float32, &mut packed).unwrap();
         let packed = packed.unwrap();
         let steps = [0, 6, 9, 9];
         let rows = 9;

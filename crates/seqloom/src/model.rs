@@ -7,7 +7,7 @@ use crate::session::Session;
 use ndarray::{ArrayD, ArrayViewD};
 use seqloom_graph::decode::Blueprint;
 use seqloom_graph::train::{
-    Control, Event, FitOptions, Logs, LossSpec, MetricSpec, Summary, TrainSpec, Trainer,
+    Control, Event, Factors, FitOptions, Logs, LossSpec, MetricSpec, Summary, TrainSpec, Trainer,
 };
 use seqloom_graph::values::Dtype;
 use seqloom_graph::{Error, HostTensor, Result};
@@ -85,6 +85,7 @@ impl Model {
             metrics,
             updates: Vec::new(),
             constraints: Vec::new(),
+            precision: Factors::Float32,
         };
         self.trainer.prepare(spec, &Json::Object(optimizer.0.clone()).to_string())?;
         self.scores = scores;

@@ -75,6 +75,7 @@ impl Network {
             shape: shape.to_vec(),
             trainable: true,
             initializer,
+            int8: None,
         });
         Weight(self.weights.len() - 1)
     }
@@ -183,6 +184,7 @@ impl Network {
             version: VERSION,
             inputs: self.inputs.clone(),
             weights: self.weights.clone(),
+            int8: false,
             nodes: self.nodes.iter().map(node).collect::<Result<_>>()?,
             outputs: numbers(outputs),
         })

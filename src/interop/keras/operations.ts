@@ -16,7 +16,10 @@ const ofTwo: Readonly<Record<string, readonly [Maker, (x: SymbolicValue, y: numb
 }
 
 /** Other names of these. */
-const names: Readonly<Record<string, string>> = { subtract: 'sub', multiply: 'mul' }
+const names: ReadonlyMap<string, string> = new Map([
+  ['subtract', 'sub'],
+  ['multiply', 'mul'],
+])
 
 const activations = ['relu', 'sigmoid', 'tanh', 'softmax', 'elu', 'selu', 'softplus', 'softsign']
 
@@ -25,7 +28,7 @@ export function operation({ config }: KerasObject): [Maker, Record<string, unkno
   const { function: given, y } = config
   const [, name = ''] = typeof given === 'string' ? (/^(?:__operators__|math|nn)\.(\w+)$/.exec(given) ?? []) : []
   if (activations.includes(name)) return [layers.activation as Maker, { activation: name }]
-  const known = names[name] ?? name
+  const known = names.get(name) ?? name
   const [both, withNumber] = Object.hasOwn(ofTwo, known) ? (ofTwo[known] as (typeof ofTwo)[string]) : []
   if (both === undefined || withNumber === undefined) return undefined
   return typeof y === 'number'

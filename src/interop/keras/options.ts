@@ -61,7 +61,7 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
       else origin.leftOut.push(`${key} of '${object.name}'`)
     } else if (key === 'rms_scaling') {
       if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
-    } else if (!silent.has(key) && !isNothing(value) && usual[key] !== value) {
+    } else if (!silent.has(key) && !isNothing(value) && !(Object.hasOwn(usual, key) && usual[key] === value)) {
       origin.problems.add(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
     }
   }
@@ -72,11 +72,15 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
 const plain = (object: KerasObject, key: string, value: unknown): unknown => {
   if (key === 'axis' && onlyAxis(object) !== undefined) return -1
   if (!worded.has(key) && beforeGraph.has(object.className)) return value
-  return typeof value === 'string' ? camelCase(formerWords[value] ?? value) : value
+  return typeof value === 'string' ? camelCase(formerWords.get(value) ?? value) : value
 }
 
 /** Words that stand for others in older files. */
-const formerWords: Readonly<Record<string, string>> = { binary: 'multi_hot', 'tf-idf': 'tf_idf' }
+const formerWords: ReadonlyMap<string, string> = new Map([
+  ['binary', 'multi_hot'],
+  ['tf-idf', 'tf_idf'],
+])
+
 /** The layers that work along any axis. */
 const free = new Set([
   ...['BatchNormalization', 'Concatenate', 'GroupNormalization', 'LayerNormalization', 'Normalization'],
@@ -90,15 +94,13 @@ export function onlyAxis({ className, config: { axis } }: KerasObject): number |
 }
 
 /** Activations by Keras's name. */
-const activations: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    [
-      ...['linear', 'relu', 'sigmoid', 'tanh', 'softsign', 'softplus', 'elu', 'selu', 'gelu', 'silu'],
-      ...['exponential', 'softmax', 'hard_sigmoid', 'log_softmax', 'mish', 'relu6', 'leaky_relu'],
-    ].map((name) => [name, camelCase(name)]),
-  ),
-  swish: 'silu',
-}
+const activations: ReadonlyMap<string, string> = new Map([
+  ...[
+    ...['linear', 'relu', 'sigmoid', 'tanh', 'softsign', 'softplus', 'elu', 'selu', 'gelu', 'silu'],
+    ...['exponential', 'softmax', 'hard_sigmoid', 'log_softmax', 'mish', 'relu6', 'leaky_relu'],
+  ].map((name): [string, string] => [name, camelCase(name)]),
+  ['swish', 'silu'],
+])
 
 /** Activations of ours that another name stands for, or none, in some programs. */
 const differing: Readonly<Record<string, Partial<Record<Dialect, string | undefined>>>> = {
@@ -120,7 +122,7 @@ function activationOf(object: KerasObject, value: unknown, origin: Origin): stri
   const name = isRecord(value)
     ? ((isRecord(value.config) ? value.config.name : value.config) ?? value.class_name)
     : value
-  const found = typeof name === 'string' ? activations[snakeName(name)] : undefined
+  const found = typeof name === 'string' ? activations.get(snakeName(name)) : undefined
   if (found === 'hardSigmoid') return hardSigmoidOf(origin.dialect)
   if (found !== undefined) return found
   origin.problems.add(`the activation ${JSON.stringify(name)} of the ${object.className} '${object.name}'`)

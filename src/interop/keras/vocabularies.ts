@@ -18,7 +18,10 @@ export async function withVocabularies(
   if (!isRecord(config) || !isRecord(config.config) || path.length > 2 * deepest) return config
   const { layers } = config.config
   if (Array.isArray(layers)) {
-    const classes = layers.map((each) => ({ className: String(isRecord(each) ? each.class_name : '') }))
+    // What is no name is refused where the layer is made.
+    const classes = layers.map((each) => ({
+      className: isRecord(each) && typeof each.class_name === 'string' ? each.class_name : '',
+    }))
     const groups = groupNames(classes)
     const made: unknown[] = []
     for (const [at, layer] of layers.entries()) {

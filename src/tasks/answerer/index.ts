@@ -3,7 +3,7 @@ import { SeqloomError } from '../../errors.js'
 import type { PredictTextsOptions, QuestionAnswererOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
-import { type ClassReport, Confusion, lossOf } from '../shared/evaluation.js'
+import { type ClassReport, Confusion, lossOf, shownReport } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
@@ -102,7 +102,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
       const indices = new Map(labels.map((label, index) => [label, index]))
       const confusion = new Confusion(labels)
       for (const pair of pairs) confusion.add(...(pair.map((word) => indices.get(word)) as [number, number]))
-      return { ...confusion.report(), loss: loss / rows.length, count: rows.length }
+      return shownReport({ ...confusion.report(), loss: loss / rows.length, count: rows.length })
     })
   }
 

@@ -37,6 +37,7 @@ export const command = taskCommand({
     flags: [
       new Option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to continue from'),
       flags.column('text', 'the column of texts'),
+      new Option('--explain', 'show, for a classifier of texts, which words speak for the label and which against it'),
       ...flags.table(),
     ],
     check(texts, { data }) {
@@ -47,6 +48,10 @@ export const command = taskCommand({
     async run(classifier, texts, given, signal) {
       if (given.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
       for await (const batch of source(texts, given, signal)) {
+        if (given.explain === true) {
+          await explain(classifier, batch, given.json === true, signal)
+          continue
+        }
         const predictions = await classifier.predict(batch, { signal })
         predictions.forEach((prediction, index) => {
           const text = batch[index] as string
@@ -57,6 +62,16 @@ export const command = taskCommand({
     },
   },
 })
+
+async function explain(classifier: TextClassifier, texts: readonly string[], json: boolean, signal: AbortSignal) {
+  for (const text of texts) {
+    const [found] = await classifier.explain([text], { signal })
+    if (!found) continue
+    const { label, probability, tokens, values } = found
+    if (json) printJson({ text, label, probability, tokens, values: Array.from(values) })
+    else print(`${label}\t${probability.toFixed(4)}\t${found.text()}`)
+  }
+}
 
 function source(
   texts: readonly string[],

@@ -9,6 +9,7 @@ import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { labellingModel } from '../shared/labellingModel.js'
 import { Labels } from '../shared/labels.js'
+import { classifierLooks } from '../shared/looks.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
@@ -16,10 +17,12 @@ import { ServedTask } from '../shared/task.js'
 import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
+import { type ExplainOptions, type Explanation, explained } from './explain.js'
 import { type ClassifierSettings, classifierSettings } from './options.js'
 import { checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, saving } from './saved.js'
 
+export type { ExplainOptions, Explanation } from './explain.js'
 export type { LabelledText } from './rows.js'
 
 /** A text's label, as predicted. */
@@ -95,6 +98,15 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
   }
 
   /**
+   * What in each text speaks for a label, or against it: for every token that the model reads, its part of the label's probability
+   * (`inspect.saliency`). Rejects with `ERR_STATE` before training, `ERR_DATA` for anything but texts, naming the position, and
+   * `ERR_OPTION` for a label that was not learned.
+   */
+  async explain(texts: readonly string[], options: ExplainOptions = {}): Promise<Explanation[]> {
+    return await this.use('explain', async (parts, where) => await explained(where, parts, texts, options))
+  }
+
+  /**
    * Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the
    * row.
    */
@@ -134,7 +146,10 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
-    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+    const looks = validationData
+      ? classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
+      : classifierLooks(x, y, labels.names, parts.tokenizer)
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept, looks }) }
   }
 
   async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {

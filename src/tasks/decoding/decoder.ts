@@ -1,11 +1,14 @@
 import type { History } from '../../callbacks/callback.js'
+import { TrainingHistory } from '../../callbacks/history.js'
 import { runSliced, type Sliced } from '../../data/slices.js'
 import type { Data, Tensor } from '../../data/tensor.js'
 import type { Functional } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
+import type { LookOptions } from '../../record/looks.js'
 import type { Kept } from '../shared/division.js'
 import { keepBest, type Trainee } from '../shared/keepBest.js'
+import { gradientLooks } from '../shared/looks.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -127,6 +130,7 @@ export async function trainDecoder(
   held: DecoderData | undefined,
   options: DecoderTraining & Kept,
   seed: number,
+  looks: LookOptions = {},
 ): Promise<History> {
   const { model } = parts
   const { batchSize, epochs = defaultEpochs(usualEpochs, data.words.length, batchSize) } = options
@@ -140,8 +144,8 @@ export async function trainDecoder(
   })
   return await keepBest(
     parts,
-    settings,
-    (best) => [reports(data.words.length, settings, best, byLoss, tokenLoss), settings.callbacks].flat(),
+    { ...settings, looks: { ...gradientLooks({ ...data.inputs, previous: data.previous }, data.words), ...looks } },
+    (best) => [reports(data.words.length, settings, best, byLoss, tokenLoss)],
     (callbacks) => runEpochs(model, data, held, { ...settings, callbacks }, seed),
   )
 }
@@ -160,7 +164,7 @@ async function runEpochs(
     ...(signal && { signal }),
   }
   if (scheduledSampling === 0) return await model.fit({ ...inputs, previous }, words, { ...options, epochs })
-  const whole: History = { history: {}, epoch: [] }
+  const whole = new TrainingHistory()
   for (let epoch = 0; epoch < epochs && !(epoch > 0 && model.stopTraining); epoch++) {
     const share = epochs === 1 ? scheduledSampling : (scheduledSampling * epoch) / (epochs - 1)
     let read = previous

@@ -1,4 +1,3 @@
-import type { Callback } from '../../callbacks/callback.js'
 import { SeqloomError } from '../../errors.js'
 import { custom } from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
@@ -6,6 +5,7 @@ import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
 import {
   backupOptions,
+  furtherCallbacks,
   listeners,
   maxUnknown,
   passes,
@@ -26,12 +26,6 @@ export const level: Values<Level> = {
   type: 'Level',
   from: ['Level', './decoding/units.js'],
   flag: { name: '<unit>', choices: ['word', 'character'] },
-}
-
-const callbacks: Values<Callback | readonly Callback[]> = {
-  ...custom('a callback or an array of them', () => true),
-  type: 'Callback | readonly Callback[]',
-  from: ['Callback', '../callbacks/callback.js'],
 }
 
 /** The options of `train` of tasks that write text. */
@@ -65,14 +59,7 @@ export const trainDecoderOptions = new OptionTable(
     ...backupOptions,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('task'),
-    callbacks: {
-      ...option(
-        callbacks,
-        [],
-        'Further callbacks for `fit`, such as one that changes a learning rate that was given as a number',
-      ),
-      otherwise: 'none',
-    },
+    callbacks: furtherCallbacks,
     ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
   },
 )

@@ -1,7 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import { runSliced } from '../../data/slices.js'
 import { AbortError, reading, SeqloomError } from '../../errors.js'
-import type { Model, SaveOptions } from '../../model/index.js'
+import type { Model, QuantizeOptions, SaveOptions } from '../../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../../options.js'
 import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
@@ -302,6 +302,17 @@ export class Forecaster<
       else parts.model.dispose()
       throw error
     }
+  }
+
+  /**
+   * The same forecaster with int8 weights, which has read the same series; `train` then is `ERR_UNSUPPORTED`. See
+   * {@link Model.quantize}. Rejects with `ERR_STATE` before training and while it is working, and with `ERR_OPTION`.
+   */
+  async quantize(options: QuantizeOptions = {}): Promise<this> {
+    const { parts } = this.#existing()
+    const made = new Forecaster<Name, Time, Group>()
+    await made.#use({ ...parts, model: parts.model.quantize(options) })
+    return made as this
   }
 
   /** Takes over new parts and reads their tracks to the end. */

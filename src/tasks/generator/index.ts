@@ -11,6 +11,7 @@ import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
+import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -225,7 +226,7 @@ async function trainGenerator(
   })
   return await keepBest(
     parts,
-    settings,
+    { ...settings, looks: { ...gradientLooks(x, y), samples: () => sampleOf(parts) } },
     (best) => [reports(rows * time, { ...settings, batchSize: batchSize * time }, best, byLoss)],
     (callbacks) =>
       model.fit(x, y, {
@@ -237,6 +238,17 @@ async function trainGenerator(
         ...(signal && { signal }),
       }),
   )
+}
+
+/** What is shown between two epochs: a text from the same beginning and by the same draws each time. */
+const sampled = { maxTokens: 200, seed: 0, temperature: 0.8 }
+
+/** A text that the model writes as it is now. */
+async function sampleOf({ model, tokenizer, first }: GeneratorParts): Promise<string> {
+  const ids: number[] = []
+  const options = { ...sampled, exclude: unwritten(tokenizer) }
+  for await (const portion of model.generateInPortions(Int32Array.of(first), options)) ids.push(...portion)
+  return tokenizer.decode(ids)
 }
 
 /** A text without its end, and the end, which is held out. */

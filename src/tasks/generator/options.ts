@@ -3,7 +3,7 @@ import { checkOptions, custom } from '../../options.js'
 import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
 import { anyCell, cellSentence } from '../shared/cell.js'
 import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
-import { backupOptions, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
+import { backupOptions, furtherCallbacks, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
 import { flag, integer, number, oneOf, rate, seed, tokenizer } from '../shared/values.js'
 
 /** The units that a text is cut into. */
@@ -101,6 +101,7 @@ export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'H
   ...backupOptions,
   maxUnknown: maxUnknown('text'),
   signal: trainingSignal('generator'),
+  callbacks: furtherCallbacks,
   ...listeners('GeneratorProgress', 'GeneratorEpoch', './generator/options.js'),
 })
 

@@ -1,3 +1,6 @@
+import { displayed, showing } from '../../record/display.js'
+import { attentionMap } from './attentionMap.js'
+
 /** How well one class is recognized. */
 export interface ClassMeasures extends MeanMeasures {
   /** The class. */
@@ -113,6 +116,17 @@ export class Confusion {
   }
 }
 
+/** A report that shows its confusion matrix in a notebook: what each class, in rows, was taken for, as shares. */
+export function shownReport<T extends ClassReport>(report: T): T {
+  return showing(report, ({ labels, confusion, accuracy }) => {
+    const weights = confusion.map((row) => {
+      const all = row.reduce((sum, count) => sum + count, 0)
+      return row.map((count) => (all > 0 ? count / all : 0))
+    })
+    return displayed(attentionMap({ source: labels, target: labels, weights }), `accuracy ${accuracy}`)
+  })
+}
+
 /** Compares probabilities `[texts, classes]` with the true classes. */
 export function evaluation(
   labels: readonly string[],
@@ -128,7 +142,7 @@ export function evaluation(
     confusion.add(target, largest(probabilities, row * classes, classes))
     loss += lossOf(probabilities[row * classes + target] as number)
   }
-  return { ...confusion.report(), loss: loss / count, count }
+  return shownReport({ ...confusion.report(), loss: loss / count, count })
 }
 
 function means(classes: readonly ClassMeasures[], weightOf: (each: ClassMeasures) => number): MeanMeasures {

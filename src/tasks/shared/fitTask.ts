@@ -6,6 +6,7 @@ import type { TracedFunction } from '../../losses/traced.js'
 import type { AnyMetric } from '../../model/compile.js'
 import { adam } from '../../optimizers/index.js'
 import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
+import { gradientLooks } from './looks.js'
 import { type ReportSettings, reports } from './reports.js'
 import type { TrainingSettings } from './training.js'
 
@@ -37,7 +38,7 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
   model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
   return await keepBest(
     trainee,
-    settings,
+    { ...settings, looks: { ...gradientLooks(x, y), ...settings.looks } },
     (best) => [reports(rows, settings, best)],
     (callbacks) =>
       model.fit(x, y, {

@@ -3,7 +3,7 @@ import type { Model } from '../../model/index.js'
 
 /** The parts of a trained task. */
 export interface TaskParts {
-  readonly model: Pick<Model, 'clone' | 'dispose' | 'summary'>
+  readonly model: Pick<Model, 'clone' | 'dispose' | 'quantize' | 'summary'>
   /** Whether an epoch of the last training has ended. */
   learned?: boolean
   /**

@@ -1,6 +1,6 @@
 import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
-import type { SaveOptions } from '../../model/index.js'
+import type { QuantizeOptions, SaveOptions } from '../../model/index.js'
 import { readTask, type Saving, saveTask } from './saved.js'
 import { Served, type TaskParts, type Training } from './served.js'
 
@@ -57,6 +57,20 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
 
   async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
     await this.use('save', (parts) => saveTask(this.#saving, directory, parts, this.#settings, options))
+  }
+
+  /**
+   * The same task with int8 weights: smaller files and faster answers, nearly the same; `train` then is
+   * `ERR_UNSUPPORTED`. This one stays as it is. See {@link Model.quantize}. Rejects with `ERR_STATE` before training and
+   * with `ERR_OPTION`.
+   */
+  async quantize(options: QuantizeOptions = {}): Promise<this> {
+    return await this.alone('quantize', async (parts) => {
+      const made = new (this.constructor as new () => this)()
+      made.#settings = this.#settings
+      made.#served.load({ ...parts, model: parts.model.quantize(options) })
+      return made
+    })
   }
 
   async dispose(): Promise<void> {

@@ -2,7 +2,7 @@ import { custom } from '../../options.js'
 import type { LabelledText } from '../classifier/rows.js'
 import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
-import { callback, flag, folder, integer, number, rate, rows, share, signal, weights } from './values.js'
+import { callback, callbacks, flag, folder, integer, number, rate, rows, share, signal, weights } from './values.js'
 
 /** How far training has come after a batch. */
 export interface ClassifierProgress {
@@ -77,6 +77,17 @@ export const backupOptions = {
 export const trainingSignal = (task: string) =>
   optional(signal, `Stops training: \`train\` rejects with an AbortError, and the ${task} has the best weights so far`)
 
+/** The option of callbacks of one's own. */
+export const furtherCallbacks = {
+  ...option(
+    callbacks,
+    [],
+    'Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was ' +
+      'given as a number',
+  ),
+  otherwise: 'none',
+}
+
 /** The share of unknown tokens with which a vocabulary is kept. */
 export const maxUnknown = (what: string) =>
   option(
@@ -142,6 +153,7 @@ export const trainClassifierOptions = new OptionTable(
     ...backupOptions,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('classifier'),
+    callbacks: furtherCallbacks,
     ...listeners('ClassifierProgress', 'ClassifierEpoch', './shared/training.js'),
   },
 )

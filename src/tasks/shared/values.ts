@@ -1,3 +1,4 @@
+import type { Callback } from '../../callbacks/callback.js'
 import { learningRate } from '../../optimizers/schedule.js'
 import * as checks from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
@@ -93,6 +94,13 @@ export const folder: Values<string | URL> = { ...checks.filePath, type: 'string 
 
 /** What aborts a call. */
 export const signal: Values<AbortSignal> = { ...checks.abortSignal, type: 'AbortSignal' }
+
+/** Callbacks of a training. */
+export const callbacks: Values<Callback | readonly Callback[]> = {
+  ...checks.custom('a callback or an array of them', () => true),
+  type: 'Callback | readonly Callback[]',
+  from: ['Callback', '../callbacks/callback.js'],
+}
 
 /** A function of some type. */
 export const callback = (type: string, from: Values<unknown>['from']): Values<unknown> => ({

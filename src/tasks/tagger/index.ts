@@ -6,7 +6,14 @@ import { warn } from '../../warn.js'
 import type { PredictTextsOptions, SequenceTaggerOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
-import { type ClassMeasures, type ClassReport, Confusion, lossOf, type MeanMeasures } from '../shared/evaluation.js'
+import {
+  type ClassMeasures,
+  type ClassReport,
+  Confusion,
+  lossOf,
+  type MeanMeasures,
+  shownReport,
+} from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { Labels } from '../shared/labels.js'
 import { checkList } from '../shared/rows.js'
@@ -168,11 +175,11 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       })
       const { loss, count, whole } = sums
       const sequences = rows.length
-      return {
+      return shownReport({
         ...confusion.report(),
         ...{ sequenceAccuracy: whole / sequences, loss: loss / count, count, sequences },
         ...(markEntities(labels.names) && entityReport(predicted)),
-      }
+      })
     })
   }
 

@@ -2,16 +2,20 @@ import type { History } from '../../callbacks/callback.js'
 import { runSliced } from '../../data/slices.js'
 import type { Tensor, TensorLike } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
-import { ctc } from '../../losses/index.js'
+import { ctc, transducer } from '../../losses/index.js'
+import type { Session } from '../../model/session.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
-import { ctcDecodeAsync, type PrefixScores, type Transcript } from '../../text/ctcDecode.js'
+import { ctcDecodeAsync } from '../../text/ctcDecode.js'
 import { characterErrorRate, wordErrorRate } from '../../text/editDistance.js'
+import type { PrefixScores, Transcript } from '../../text/transcripts.js'
+import { transducerDecode, transducerStream } from '../../text/transducerDecode.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
 import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } from '../optionTypes.js'
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
+import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -31,7 +35,7 @@ import {
 import { type Frames, keyOf, readFrames, readRows, type TranscriptionRow } from './rows.js'
 import { saving, type TranscriberParts } from './saved.js'
 import { scalingOf, stepCount, stepsOf } from './steps.js'
-import { TranscriptStream, unwritten } from './stream.js'
+import { bestPath, TranscriptStream, unwritten } from './stream.js'
 
 export type { LanguageModel } from './options.js'
 export type { Frames, TranscriptionRow } from './rows.js'
@@ -64,8 +68,8 @@ export interface TranscriptionEvaluation {
 
 /**
  * Learns to write what sequences of frames say, such as the features of speech or the strokes of a pen, from the texts
- * alone: where in the frames a character is need not be known (connectionist temporal classification, Graves et al. 2006).
- * Features are scaled to a mean of 0 and a deviation of 1.
+ * alone: where in the frames a character is need not be known (connectionist temporal classification, Graves et al. 2006;
+ * with `method: 'transducer'` an RNN transducer, Graves 2012). Features are scaled to a mean of 0 and a deviation of 1.
  *
  * ```ts
  * const transcriber = new tasks.Transcriber({ stackFrames: 2 })
@@ -159,7 +163,12 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
           `${where}: it reads in both directions, so it needs all frames first; train one with bidirectional: false`,
         )
       }
-      return new TranscriptStream({ session: model.session(), target, scaling, stack: this.settings.stackFrames })
+      const blank = target.size
+      const reader =
+        this.settings.method === 'ctc'
+          ? bestPath(model.session() as Session<Tensor>, target)
+          : transducerStream(model, { blank, exclude: unwritten(target) })
+      return new TranscriptStream({ reader, target, scaling, stack: this.settings.stackFrames })
     })
   }
 
@@ -184,7 +193,7 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
     const [frames, texts] = [of(read.rows, training), of(read.texts, training)]
     const parts = known ?? (await this.#create(where, features, frames, texts, signal))
     const [x, y] = await this.#examples(where, parts, frames, texts, signal)
-    for (const [at, ids] of y.entries()) {
+    for (const [at, ids] of this.settings.method === 'ctc' ? y.entries() : []) {
       const [steps, needed] = [stepCount(frames[at] as Float32Array, features, stackFrames), stepsFor(ids)]
       if (needed <= steps) continue
       const stacked = stackFrames > 1 ? ` (${stackFrames} frames each)` : ''
@@ -199,7 +208,8 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
         ? await this.#examples(`${where}: validationData`, parts, held.rows, held.texts, signal)
         : undefined
     throwIfAborted(signal)
-    return { parts, run: () => fitTranscriber(parts, [x, y], measured, { ...settings, ...division.kept }) }
+    const { method } = this.settings
+    return { parts, run: () => fitTranscriber(parts, [x, y], measured, { ...settings, ...division.kept, method }) }
   }
 
   async #create(
@@ -223,10 +233,11 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
     frames: readonly Float32Array[],
     texts: readonly Writing[],
     signal: AbortSignal | undefined,
-  ): Promise<[TensorLike, Int32Array[]]> {
+  ): Promise<Examples> {
     const x = await runSliced(stepsOf(where, frames, scaling, this.settings.stackFrames), signal)
     const y = await target.encode(`${where}: row`, texts, { maxLength: Number.MAX_SAFE_INTEGER, signal })
-    return [x, y]
+    // A transducer's predictor reads a blank and then the text.
+    return [this.settings.method === 'ctc' ? x : [x, y.map((ids) => Int32Array.of(target.size, ...ids))], y]
   }
 
   async #written(
@@ -248,15 +259,20 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
     for (let from = 0; from < frames.length; from += batchSize) {
       const some = frames.slice(from, from + batchSize)
       const x = await runSliced(stepsOf(where, some, scaling, stackFrames), signal)
-      const logits = (await model.predict(x, { batchSize, ...(signal && { signal }) })) as Tensor<Float32Array>
-      without(logits.data, target)
-      const transcripts = await ctcDecodeAsync(logits, {
+      const options = {
         ...{ blank: target.size, nBest, insertionBonus },
         ...(beamWidth !== undefined && { beamWidth }),
         ...(scores && { languageModel: scores, languageModelWeight }),
         ...(signal && { signal }),
-      })
-      found.push(...transcripts.map(written))
+      }
+      if (this.settings.method === 'transducer') {
+        const transcripts = await transducerDecode(model, x, { ...options, batchSize, exclude: unwritten(target) })
+        found.push(...transcripts.map(written))
+        continue
+      }
+      const logits = (await model.predict(x, { batchSize, ...(signal && { signal }) })) as Tensor<Float32Array>
+      without(logits.data, target)
+      found.push(...(await ctcDecodeAsync(logits, options)).map(written))
     }
     return found
   }
@@ -297,25 +313,29 @@ async function scoresOf(
   }
 }
 
+/** What the model reads, and the ids of texts. */
+type Examples = readonly [x: TensorLike | readonly [TensorLike, readonly Int32Array[]], y: readonly Int32Array[]]
+
 /** Compiles the model, trains it, and restores the kept epoch's weights, however the training ends. */
 async function fitTranscriber(
   parts: TranscriberParts,
-  [x, y]: readonly [TensorLike, readonly Int32Array[]],
-  held: readonly [TensorLike, readonly Int32Array[]] | undefined,
-  options: TranscriberTraining & Parameters<typeof keepBest>[1],
+  [x, y]: Examples,
+  held: Examples | undefined,
+  options: TranscriberTraining & Parameters<typeof keepBest>[1] & Pick<TranscriberSettings, 'method'>,
 ): Promise<History> {
   const { model, target } = parts
   const { batchSize, signal, epochs = defaultEpochs(usualTranscriberEpochs, y.length, batchSize) } = options
   const settings = { ...options, epochs }
   const decaySteps = epochs * Math.ceil(y.length / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 3e-3, decaySteps }) } = settings
+  const lossOf = options.method === 'ctc' ? ctc : transducer
   model.compile({
     optimizer: adam({ learningRate, globalClipNorm: 1 }),
-    loss: ctc({ blank: target.size, zeroInfinity: true }),
+    loss: lossOf({ blank: target.size, zeroInfinity: true }),
   })
   return await keepBest(
     parts,
-    settings,
+    { ...settings, looks: gradientLooks(x, y) },
     (best) => [reports(y.length, settings, best, byLoss)],
     (callbacks) =>
       model.fit(x, y, {

@@ -1,23 +1,37 @@
 import { isCallable, isRecord } from '../../options.js'
-import type { PrefixScores } from '../../text/ctcDecode.js'
+import type { PrefixScores } from '../../text/transcripts.js'
 import { classifierOptions } from '../classifier/options.js'
 import { level } from '../decoding/options.js'
 import type { TextGenerator } from '../generator/index.js'
 import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
-import { backupOptions, listeners, passes, restoreLeastLoss, rowsLike, trainingSignal } from '../shared/training.js'
-import { flag, integer, number, rate, rows, signal } from '../shared/values.js'
+import {
+  backupOptions,
+  furtherCallbacks,
+  listeners,
+  passes,
+  restoreLeastLoss,
+  rowsLike,
+  trainingSignal,
+} from '../shared/training.js'
+import { flag, integer, number, oneOf, rate, rows, signal } from '../shared/values.js'
 import type { TranscriptionRow } from './rows.js'
 
 const { cell, bidirectional, seed } = classifierOptions.all
 
 /** The options of `new Transcriber`. */
 export const transcriberOptions = new OptionTable('TranscriberOptions', 'How a transcriber is built.', {
+  method: option(
+    oneOf('ctc', 'transducer'),
+    'ctc',
+    'How tokens are written. With connectionist temporal classification each step decides for itself, which is fast; an ' +
+      'RNN transducer also reads the tokens so far, and may write several at a step',
+  ),
   stackFrames: option(
     integer(1, 64),
     1,
-    'How many frames make one step of the model. With more, it is faster and sees longer stretches; a text must not ' +
-      'have more tokens than there are steps',
+    'How many frames make one step of the model. With more, it is faster and sees longer stretches; with `ctc` a text ' +
+      'must not have more tokens than there are steps',
   ),
   cell,
   bidirectional: option(
@@ -75,6 +89,7 @@ export const trainTranscriberOptions = new OptionTable(
     restoreBest: restoreLeastLoss,
     ...backupOptions,
     signal: trainingSignal('transcriber'),
+    callbacks: furtherCallbacks,
     ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
   },
 )

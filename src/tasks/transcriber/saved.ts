@@ -30,11 +30,14 @@ export const saving: Saving<TranscriberParts, TranscriberSettings> = {
       throw saved.no('its model.json has no scaling of features')
     }
     if (!(model instanceof Functional)) throw saved.no('its model is not functional')
-    const [input] = model.topology().inputs
-    const { stackFrames = 1 } = (metadata.settings ?? {}) as Partial<TranscriberSettings>
+    const { inputs } = model.topology()
+    const [input] = inputs
+    const { stackFrames = 1, method = 'ctc' } = (metadata.settings ?? {}) as Partial<TranscriberSettings>
+    if (inputs.length !== (method === 'ctc' ? 1 : 2)) throw saved.no(`its model is not one of method '${method}'`)
     if (input?.shape.length !== 3 || input.shape[2] !== mean.length * stackFrames) {
       throw saved.no(`its model does not read ${stackFrames} frames of ${mean.length} features at each step`)
     }
+    if (method === 'transducer') saved.checkReads(target.size + 1, `tokens with the blank in ${targetFile}`)
     saved.checkWrites(0, target.size + 1, `tokens with the blank and those of ${targetFile}`)
     return { model, target, scaling: { mean, scale } }
   },

@@ -1,14 +1,21 @@
 import '../../dispose.js'
 import { runSync } from '../../data/slices.js'
+import type { Tensor } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
 import type { Session } from '../../model/session.js'
 import type { Units } from '../decoding/units.js'
 import { type Frames, readFrames } from './rows.js'
 import { type Scaling, scaled } from './steps.js'
 
+/** What reads steps, and says which symbols they add. */
+export interface StepReader {
+  write(steps: readonly Float32Array[]): { readonly labels: readonly number[] }
+  dispose(): void
+}
+
 /** What a stream needs of a transcriber. */
 export interface StreamParts {
-  readonly session: Session
+  readonly reader: StepReader
   readonly target: Units
   readonly scaling: Scaling
   readonly stack: number
@@ -17,13 +24,28 @@ export interface StreamParts {
 /** The ids of padding and of unknown tokens. */
 export const unwritten = ({ unknownId }: Units): number[] => [0, ...(unknownId === undefined ? [] : [unknownId])]
 
-/** Transcribes frames as they come: the most probable token of each step, as with a `beamWidth` of 1. */
+/** The most probable symbol of each step of a model of `losses.ctc`, without blanks and repetitions. */
+export function bestPath(session: Session<Tensor>, target: Units): StepReader {
+  const never = unwritten(target)
+  let last = target.size
+  const labelOf = (step: Float32Array): number[] => {
+    const { data } = session.step(step)
+    let best = target.size
+    for (let symbol = 0; symbol < target.size; symbol++) {
+      if (!never.includes(symbol) && (data[symbol] as number) > (data[best] as number)) best = symbol
+    }
+    const adds = best !== last && best !== target.size
+    last = best
+    return adds ? [best] : []
+  }
+  return { write: (steps) => ({ labels: steps.flatMap(labelOf) }), dispose: () => session.dispose() }
+}
+
+/** Transcribes frames as they come: the most probable tokens, as with a `beamWidth` of 1. */
 export class TranscriptStream implements Disposable {
   readonly #parts: StreamParts
   /** Frames that do not make a step yet. */
   #rest = new Float32Array(0)
-  #last: number
-  readonly #never: readonly number[]
   #ids: number[] = []
   #text = ''
   #ended = false
@@ -31,8 +53,6 @@ export class TranscriptStream implements Disposable {
   /** @internal */
   constructor(parts: StreamParts) {
     this.#parts = parts
-    this.#last = parts.target.size
-    this.#never = unwritten(parts.target)
   }
 
   /** The text so far. */
@@ -67,7 +87,7 @@ export class TranscriptStream implements Disposable {
   /** Frees the native memory at once. */
   dispose(): void {
     this.#ended = true
-    this.#parts.session.dispose()
+    this.#parts.reader.dispose()
   }
 
   [Symbol.dispose](): void {
@@ -83,16 +103,10 @@ export class TranscriptStream implements Disposable {
   }
 
   #step(frames: Float32Array): void {
-    const { session, scaling, stack, target } = this.#parts
+    const { reader, scaling, stack } = this.#parts
     const input = new Float32Array(this.#features * stack)
     scaled(frames, scaling, input)
-    const { data } = session.step(input) as { data: ArrayLike<number> }
-    let best = target.size
-    for (let symbol = 0; symbol < target.size; symbol++) {
-      if (!this.#never.includes(symbol) && (data[symbol] as number) > (data[best] as number)) best = symbol
-    }
-    if (best !== this.#last && best !== target.size) this.#ids.push(best)
-    this.#last = best
+    this.#ids.push(...reader.write([input]).labels)
   }
 
   /** Brings the text up to date, and returns what has been added. */

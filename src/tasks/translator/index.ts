@@ -1,6 +1,8 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
+import { displayed, showing } from '../../record/display.js'
+import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
   checkUnknownWritten,
@@ -17,6 +19,7 @@ import { type DecoderTraining, decoderTraining, type WriteSettings, writeSetting
 import { scores, type TranslationEvaluation } from '../decoding/scores.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
 import type { TranslatorOptions } from '../optionTypes.js'
+import { attentionMap } from '../shared/attentionMap.js'
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty } from '../shared/rows.js'
@@ -154,7 +157,9 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       tellUnknownWritten(where, parts.target, 'the targets', held)
     }
     throwIfAborted(signal)
-    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed) }
+    const shown = (validation[0] ?? training[0])?.source
+    const looks = shown === undefined ? {} : looksOf(where, parts, shown)
+    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed, looks) }
   }
 
   async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
@@ -175,6 +180,22 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     )
     const model = translatorModel(settings, source.size, written.target)
     return { model, source, maxLength, ...written }
+  }
+}
+
+/** What there is to see of a translator: how it translates a text, and what it attends to. */
+function looksOf(where: string, parts: TranslatorParts, source: Writing): LookOptions {
+  const translation = async () => (await translated(where, parts, [source], { beamWidth: 1, alignments: true }))[0]
+  return {
+    attention: async () => {
+      const { alignment } = (await translation()) as Translation
+      const { source: columns, target: rows, weights } = alignment as Alignment
+      return { rows, columns, weights }
+    },
+    samples: async () => {
+      const prompt = typeof source === 'string' ? source : source.join(' ')
+      return { prompt, text: (await translation())?.text ?? '' }
+    },
   }
 }
 
@@ -215,7 +236,8 @@ async function translated(
     const weights = tokens.map((_, step) => Array.from(data.slice(step * width, step * width + read.length)))
     copyUnknown(tokens, unknown[row] as ReadonlyMap<number, string>, weights)
     if (!settings.alignments) return {}
-    return { alignment: { source: Array.from(read, (id) => source.token(id)), target: tokens, weights } }
+    const alignment = { source: Array.from(read, (id) => source.token(id)), target: tokens, weights }
+    return { alignment: showing(alignment, (map) => displayed(attentionMap(map), tokens.join(' '))) }
   }
   const asked = { ...settings, alignments: settings.alignments || copies }
   const found = rows.length > 0 ? await write(parts, { source: ids }, asked, show) : []

@@ -344,6 +344,7 @@ const cases = {
   },
   stackedRNNCells: 'compared under the cells',
   subtract: { make: merge('subtract', false), without: { tfjs: noTfjs } },
+  transducerJoint: 'part of losses.transducer: compared with the equations in float64, in test/api',
   unitNormalization: {
     make: (random, peer) => single(random, peer, made('layers.unitNormalization'), { trains: false }),
     without: { pytorch: noTorch, tfjs: noTfjs },

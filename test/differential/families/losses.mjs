@@ -141,5 +141,7 @@ export default {
       { without: { ...noTorch, ...noTfjs } },
     ),
     crf: 'no peer has it; compared with all paths enumerated, in test/api',
+    transducer:
+      'compared with the equations in float64, in test/api, and with torchaudio by benchmark/measurements/transducer.mjs',
   },
 }

@@ -165,7 +165,9 @@ const odd = [
   '1e999',
 ]
 
-const isText = ({ message, number }) =>
+const isText = ({ message, number, wire, inner }) =>
+  wire === 2 &&
+  !inner &&
   ({
     node: [1, 2, 3, 4, 7],
     attribute: [1, 4, 9, 21],
@@ -176,7 +178,8 @@ const isText = ({ message, number }) =>
     entry: [1, 2],
     opset: [1],
     function: [1, 4, 5, 6, 10],
-  })[message]?.includes(number) ?? false
+  }[message]?.includes(number) ??
+    false)
 
 const ways = {
   remove: (_, [list, field]) => list.splice(list.indexOf(field), 1),
@@ -188,7 +191,11 @@ const ways = {
   swap: (random, [, field], all) => {
     const others = all.filter(([, { message, number }]) => message === field.message && number === field.number)
     const [, other] = random.of(others)
-    ;[field.value, other.value] = [other.value, field.value]
+    // What they hold goes with how it is written: one of them may have been made another type before.
+    const held = ({ wire, inner, value }) => ({ wire, inner, value })
+    const [one, two] = [held(field), held(other)]
+    Object.assign(field, two)
+    Object.assign(other, one)
   },
   move: (random, [list, field], all) => {
     list.splice(list.indexOf(field), 1)
@@ -211,7 +218,7 @@ const ways = {
         : random.of(random.below(2) ? like : texts.map(([, { value }]) => value))
   },
   operator: (random, _, all) => {
-    const found = all.filter(([, { message, number }]) => message === 'node' && number === 4)
+    const found = all.filter(([, field]) => field.message === 'node' && field.number === 4 && isText(field))
     if (found.length > 0) random.of(found)[1].value = Buffer.from(random.of(operators))
   },
   bytes: (random, place, all) => {

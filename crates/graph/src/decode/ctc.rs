@@ -102,6 +102,23 @@ fn log_softmax(logits: &[f32]) -> Vec<f64> {
     logits.iter().map(|&x| f64::from(x - max) - sum.ln()).collect()
 }
 
+/// Refuses another number of scores than one of each symbol after each of some prefixes, and what is no number.
+pub(super) fn check_scores(place: &str, prefixes: usize, symbols: usize, scores: &[f32]) -> Result<()> {
+    if prefixes.checked_mul(symbols) != Some(scores.len()) {
+        return Err(Error::data(format!(
+            "{place}: expected {symbols} scores for each of {prefixes} prefixes, got {}",
+            scores.len()
+        )));
+    }
+    let Some(at) = scores.iter().position(|score| score.is_nan() || *score == f32::INFINITY) else {
+        return Ok(());
+    };
+    let (prefix, symbol, score) = (at / symbols, at % symbols, scores[at]);
+    Err(Error::data(format!(
+        "{place}: the score of symbol {symbol} after prefix {prefix} is {score}, but must be a number or -Infinity"
+    )))
+}
+
 impl CtcSearch {
     /// A search in logits `[batch, time, symbols]`, of which the first steps of each row count.
     ///
@@ -165,20 +182,7 @@ impl CtcSearch {
     pub fn step(&mut self, scores: &[f32]) -> Result<()> {
         let wanted = self.wanted();
         let symbols = self.symbols;
-        if wanted.len().checked_mul(symbols) != Some(scores.len()) {
-            let expected = wanted.len();
-            return Err(Error::data(format!(
-                "ctcDecode: expected {symbols} scores for each of {expected} prefixes, got {}",
-                scores.len()
-            )));
-        }
-        if let Some(at) = scores.iter().position(|score| score.is_nan() || *score == f32::INFINITY) {
-            let (prefix, symbol) = (at / symbols, at % symbols);
-            return Err(Error::data(format!(
-                "ctcDecode: the score of symbol {symbol} after prefix {prefix} is {}, but must be a number or -Infinity",
-                scores[at]
-            )));
-        }
+        check_scores("ctcDecode", wanted.len(), symbols, scores)?;
         for ((row, node), scores) in wanted.into_iter().zip(scores.chunks_exact(symbols)) {
             self.rows[row].nodes[node].scores = scores.to_vec();
         }

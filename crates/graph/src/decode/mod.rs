@@ -8,6 +8,7 @@ mod head;
 mod sample;
 mod search;
 mod session;
+mod transducer;
 
 pub use blueprint::Blueprint;
 pub use ctc::{CtcOptions, CtcSearch, Transcript};
@@ -16,3 +17,4 @@ pub use head::From;
 pub use sample::SamplingOptions;
 pub use search::{Hypothesis, SearchOptions, beam_search};
 pub use session::Session;
+pub use transducer::{TransducerJoint, TransducerOptions, TransducerSearch};

@@ -358,7 +358,7 @@ impl Session {
         let states: usize = self.now.iter().map(Vec::len).sum();
         let held: usize = self.held.iter().map(|held| held.data.len()).sum();
         let shared = Arc::strong_count(&self.parameters) > 1;
-        let weights = if shared { 0 } else { size_of_val(self.parameters.arena()) };
+        let weights = if shared { 0 } else { self.parameters.bytes() };
         weights + self.executor.memory() + (states + held) * size_of::<f32>()
     }
 }

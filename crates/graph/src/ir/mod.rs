@@ -7,7 +7,7 @@ pub(crate) use checked::{Call, Checked, forms, infer, label};
 pub(crate) use phase::{Phase, phases};
 
 use crate::ops::Described;
-use crate::values::{InputSpec, WeightSpec};
+use crate::values::{Channels, InputSpec, WeightSpec};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -95,4 +95,22 @@ impl AsRef<[WeightSpec]> for Graph {
 /// The description of a value as an input, its unknown dimensions open.
 pub(crate) fn open_shape(shape: &crate::shape::Shape) -> Vec<Option<usize>> {
     shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect()
+}
+
+/// How each weight can be int8: as all operations that use it agree.
+pub(crate) fn int8_channels(nodes: &[Node], weights: usize) -> Vec<Option<Channels>> {
+    let mut found: Vec<Option<Channels>> = vec![None; weights];
+    let mut refused = vec![false; weights];
+    for node in nodes {
+        let able: HashMap<usize, Option<Channels>> = node.op.int8().into_iter().collect();
+        for (place, &weight) in node.weights.iter().enumerate() {
+            match (able.get(&place).copied(), found[weight]) {
+                (Some(None), _) => {}
+                (Some(channels), None) => found[weight] = channels,
+                (Some(Some(channels)), Some(other)) if channels == other => {}
+                _ => refused[weight] = true,
+            }
+        }
+    }
+    found.into_iter().zip(refused).map(|(channels, refused)| channels.filter(|_| !refused)).collect()
 }

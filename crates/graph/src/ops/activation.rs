@@ -54,7 +54,7 @@ fn activation(name: &str) -> Result<ActivationKind> {
 }
 
 /// The element-wise activation of a name on the wire.
-pub(super) fn elementwise(name: &str) -> Result<Activation> {
+pub(crate) fn elementwise(name: &str) -> Result<Activation> {
     match activation(name)? {
         ActivationKind::Elementwise(kind) => Ok(kind),
         _ => Err(Error::unsupported(format!("there is no activation '{name}' here"))),

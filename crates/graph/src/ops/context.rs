@@ -11,7 +11,8 @@ use crate::rng::{Key, Stream};
 use crate::shape::Shape;
 use crate::tensor::StateGradient;
 use crate::values::Dtype;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Int8Matrix, Scalar};
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 /// An operand: its shape, where it is, where its gradient is, and its mask.
@@ -42,6 +43,17 @@ impl<'a, T: Scalar> Weights<'a, T> {
     /// The elements of the operation's weight `index`; empty when it has fewer weights.
     pub(crate) fn get(&self, index: usize) -> &'a [T] {
         self.index(index).and_then(|weight| self.params.get(weight)).unwrap_or(&[])
+    }
+
+    /// The elements of the operation's weight `index`, or the numbers that its integers stand for.
+    pub(crate) fn values(&self, index: usize) -> Result<Cow<'a, [T]>> {
+        let values = self.index(index).map(|weight| self.params.values(weight)).transpose()?;
+        Ok(values.flatten().unwrap_or_default())
+    }
+
+    /// The operation's weight `index` as an int8 matrix, if it is one.
+    pub(crate) fn int8(&self, index: usize) -> Option<Int8Matrix<'a>> {
+        self.params.int8_matrix(self.index(index)?)
     }
 
     /// The number in the model of the operation's weight `index`.

@@ -1,15 +1,14 @@
 //! `ctc`: the loss of labelling without alignment.
 
 use super::context::mask_of;
-use super::loss::check_weights;
+use super::unaligned::{check_blank, check_targets, target_of, weight_of};
 use super::{
     Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, expect_float,
     made,
 };
 use crate::error::{Error, Result};
 use crate::setting::settings;
-use crate::shape::{ANY, Meta, Shape};
-use crate::values::Dtype;
+use crate::shape::{Meta, Shape};
 use seqloom_kernels::pool::each_block;
 use seqloom_kernels::{CtcRow, CtcScratch, Scalar, ctc, ctc_steps};
 use std::sync::{Mutex, PoisonError};
@@ -71,32 +70,6 @@ impl Ctc {
         Ok(Self { blank, zero_infinity, scratch: Mutex::default() })
     }
 
-    /// The symbols of a row's target, without what fills it up.
-    fn target<'a>(&self, row: usize, given: &'a [i32], symbols: usize) -> Result<&'a [i32]> {
-        let is_blank = |symbol: i32| usize::try_from(symbol) == Ok(self.blank);
-        let length = given.iter().position(|&symbol| symbol < 0).unwrap_or(given.len());
-        let length = given[..length].iter().rposition(|&symbol| !is_blank(symbol)).map_or(0, |last| last + 1);
-        let (target, rest) = given.split_at(length);
-        if let Some(at) = target.iter().position(|&symbol| is_blank(symbol) || symbol as usize >= symbols) {
-            let message = format!(
-                "the target of row {row} has {} at position {at}: it must have symbols from 0 to {} other than the blank, {}",
-                target[at],
-                symbols - 1,
-                self.blank
-            );
-            return Err(Error::data(message).at_row(row));
-        }
-        if let Some(at) = rest.iter().position(|&symbol| symbol >= 0 && !is_blank(symbol)) {
-            let message = format!(
-                "the target of row {row} goes on with {} at position {} after its end at {length}, where a negative number is",
-                rest[at],
-                length + at
-            );
-            return Err(Error::data(message).at_row(row));
-        }
-        Ok(target)
-    }
-
     /// The loss of a row; its gradient takes the place of the softmax.
     fn run<T: Scalar>(
         &self,
@@ -138,10 +111,6 @@ impl Ctc {
     }
 }
 
-fn weight_of<T: Scalar>(weights: &[T], row: usize) -> f64 {
-    weights.get(row).map_or(1.0, |weight| weight.to_f64())
-}
-
 impl Operation for Ctc {
     fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
         None
@@ -158,26 +127,8 @@ impl<T: Scalar> Op<T> for Ctc {
                 "the prediction must have shape [batch, time, symbols]; got {shape}"
             )));
         }
-        let symbols = shape.last();
-        if symbols != ANY && self.blank >= symbols {
-            return Err(Error::option(format!(
-                "blank is {}, but the prediction has {symbols} symbols: it must be 0 to {}",
-                self.blank,
-                symbols - 1
-            )));
-        }
-        let expected = Shape::new(&[shape.dims()[0], ANY])?;
-        if target.dtype != Dtype::Int32 || expected.unify(&target.shape).is_none() {
-            return Err(Error::shape(format!(
-                "the targets must be int32 of shape {expected}; got {} of shape {}",
-                target.dtype.as_str(),
-                target.shape
-            )));
-        }
-        if inputs.get(2).is_some_and(|weights| weights.shape.rank() != 1) {
-            return Err(Error::shape("the sample weights must be one for each row"));
-        }
-        check_weights(&shape, inputs.get(2))?;
+        check_blank(self.blank, shape.last())?;
+        check_targets(&shape, target, inputs.get(2))?;
         outputs.fill(Meta::float(Shape::SCALAR));
         Ok(())
     }
@@ -208,7 +159,7 @@ impl<T: Scalar> Op<T> for Ctc {
         let parts =
             x.chunks_exact(size).zip(gradients.chunks_exact_mut(size)).zip(targets.chunks_exact(length));
         let each = parts.enumerate().map(|(row, ((logits, gradient), given))| {
-            let target = self.target(row, given, symbols)?;
+            let target = target_of(row, given, symbols, self.blank)?;
             Ok(Row { logits, gradient, target, loss: Ok(0.0) })
         });
         let mut each = each.collect::<Result<Vec<_>>>()?;

@@ -2,13 +2,15 @@
 
 use super::activation::expect_float;
 use super::{
-    Backward, Entry, Forward, Op, Operands, Operation, Role, Site, Sizes, Streamed, TimeAxes, made, stream,
+    Backward, Described, Entry, Forward, Int8Product, Op, Operands, Operation, Role, Site, Sizes, Streamed,
+    TimeAxes, made, stream, suits_int8,
 };
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::each_rows;
 use crate::setting::settings;
 use crate::shape::{Meta, fits};
+use crate::values::Channels;
 use seqloom_kernels::simd::{Plain, vectorised};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
@@ -31,7 +33,10 @@ pub(crate) struct Dense {
 pub(super) const OPERATIONS: &[Entry] = &[Entry {
     weights: 1..=2,
     settings: Attributes::SETTINGS,
-    ..Entry::of("dense", |site| made(Dense::new(site)?))
+    ..Entry::of("dense", |site| {
+        let dense = Dense::new(site)?;
+        if site.int8(0).is_some() { made(Int8Dense(dense)) } else { made(dense) }
+    })
 }];
 
 impl Dense {
@@ -54,20 +59,8 @@ impl Dense {
             Matrix::new(weights, self.inputs, self.units)
         }
     }
-}
 
-impl Operation for Dense {
-    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
-        stream::rows(inputs)
-    }
-
-    fn role(&self) -> Role {
-        if self.transposed { Role::Other } else { Role::Product([self.inputs, self.units]) }
-    }
-}
-
-impl<T: Scalar> Op<T> for Dense {
-    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn shape(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         let shape = inputs[0].shape;
         if shape.rank() < 2 || !fits(shape.last(), self.inputs) {
@@ -78,6 +71,30 @@ impl<T: Scalar> Op<T> for Dense {
         }
         outputs[0] = Meta::float(shape.with_last(self.units));
         Ok(())
+    }
+}
+
+impl Operation for Dense {
+    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
+        stream::rows(inputs)
+    }
+
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        // A single unit is a sum of products over rows, which takes no time.
+        if self.units == 1 || !suits_int8(self.inputs) {
+            return Vec::new();
+        }
+        vec![(0, Some(if self.transposed { Channels::Rows } else { Channels::Columns }))]
+    }
+
+    fn role(&self) -> Role {
+        if self.transposed { Role::Other } else { Role::Product([self.inputs, self.units]) }
+    }
+}
+
+impl<T: Scalar> Op<T> for Dense {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        self.shape(inputs, outputs)
     }
 
     fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
@@ -138,6 +155,73 @@ impl<T: Scalar> Op<T> for Dense {
 
     fn writes_gradient(&self, _index: usize) -> bool {
         true
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
+    }
+}
+
+/// The same with an int8 kernel, as it is described.
+#[derive(Debug)]
+struct Int8Dense(Dense);
+
+impl Operation for Int8Dense {
+    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
+        self.0.stream(inputs)
+    }
+
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        self.0.int8()
+    }
+
+    fn role(&self) -> Role {
+        self.0.role()
+    }
+}
+
+impl Described for Int8Dense {
+    fn single(&self) -> Result<Box<dyn Op<f32>>> {
+        Ok(Box::new(RunInt8Dense { dense: self.0.clone(), packed: Int8Product::default() }))
+    }
+
+    #[cfg(feature = "double")]
+    fn double(&self) -> Result<Box<dyn Op<f64>>> {
+        Ok(Box::new(RunInt8Dense { dense: self.0.clone(), packed: Int8Product::default() }))
+    }
+}
+
+struct RunInt8Dense<T: Scalar> {
+    dense: Dense,
+    packed: Int8Product<T>,
+}
+
+impl<T: Scalar> Op<T> for RunInt8Dense<T> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        self.dense.shape(inputs, outputs)
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Self { dense, packed } = self;
+        let frame = &mut context.frame;
+        let packed = packed.of(frame.weights.params, frame.weights.index(0))?;
+        let bias = frame.weights.get(1);
+        let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
+        let rows = x.len() / dense.inputs;
+        if dense.has_bias {
+            y.chunks_exact_mut(dense.units).for_each(|y| y.copy_from_slice(bias));
+        }
+        let (x, y) = (Matrix::new(x, rows, dense.inputs), MatrixMut::new(y, rows, dense.units));
+        T::gemm_int8(x, packed, y, dense.has_bias);
+        Ok(())
+    }
+
+    fn backward(&mut self, _context: &mut Backward<'_, T>) -> Result<()> {
+        Err(Error::unsupported("int8 weights serve inference: they have no gradient"))
+    }
+
+    fn memory(&self) -> usize {
+        self.packed.memory()
     }
 
     fn form(&self, _known: &[Known], _output: usize) -> Form {

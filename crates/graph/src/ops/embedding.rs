@@ -8,9 +8,10 @@ use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::parallel::while_wanted;
+use crate::params::dequantized;
 use crate::setting::settings;
 use crate::shape::Meta;
-use crate::values::Dtype;
+use crate::values::{Channels, Dtype};
 use seqloom_kernels::Scalar;
 
 settings! {
@@ -36,6 +37,9 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
     ..Entry::of("embedding", |site| made(Embedding::new(site)?))
 }];
 
+/// With less, the scales would take as much as the integers save.
+const LEAST_WIDTH: usize = 8;
+
 impl Embedding {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
         let [vocabulary, width] = site.matrix(0, "table")?;
@@ -56,6 +60,10 @@ impl Embedding {
 impl Operation for Embedding {
     fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
         stream::elements(inputs)
+    }
+
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        if self.width < LEAST_WIDTH { Vec::new() } else { vec![(0, Some(Channels::Rows))] }
     }
 
     fn role(&self) -> Role {
@@ -81,7 +89,7 @@ impl<T: Scalar> Op<T> for Embedding {
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let Forward { frame, masks } = context;
         let tokens = frame.integers(0)?;
-        let table = frame.weights.get(0);
+        let (table, int8) = (frame.weights.get(0), frame.weights.int8(0));
         let (input, output) = (frame.inputs[0], frame.outputs[0]);
         let per_step = Self::per_step(&input)?;
         let (time, rank) = (input.shape.time(), input.shape.rank());
@@ -109,7 +117,15 @@ impl<T: Scalar> Op<T> for Embedding {
                 .at_row(row)
             })?;
             if !self.only_checks {
-                y.copy_from_slice(&table[row * self.width..(row + 1) * self.width]);
+                let here = row * self.width..(row + 1) * self.width;
+                match &int8 {
+                    None => y.copy_from_slice(&table[here]),
+                    Some(table) => {
+                        for (y, &integer) in y.iter_mut().zip(&table.values[here]) {
+                            *y = dequantized(integer, table.scales[row]);
+                        }
+                    }
+                }
             }
         }
         if self.mask_zero

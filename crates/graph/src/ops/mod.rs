@@ -21,8 +21,9 @@ pub(crate) mod elementwise;
 pub(crate) mod embedding;
 mod entry;
 pub(crate) mod gather;
+pub(crate) mod int8;
 pub(crate) mod last_step;
-pub(crate) mod layer_norm;
+mod layer_norm;
 pub(crate) mod loss;
 pub(crate) mod masking;
 pub(crate) mod matmul;
@@ -46,7 +47,9 @@ pub(crate) mod slice;
 pub(crate) mod softmax;
 mod stream;
 pub(crate) mod thin;
+mod transducer;
 pub(crate) mod transpose;
+mod unaligned;
 mod windows;
 
 pub(crate) use activation::expect_float;
@@ -55,6 +58,7 @@ pub(crate) use buffers::{Buffers, Place};
 pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, check_cancelled};
 pub(crate) use dense::add_rows;
 pub(crate) use entry::{Entry, made};
+pub(crate) use int8::{Int8Product, suits_int8};
 pub(crate) use operation::{
     Absorbed, ActivationKind, Described, Operation, Recurrence, Role, State, instantiate,
 };
@@ -66,7 +70,7 @@ use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::shape::Meta;
 use crate::tensor::StateGradient;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Precision, Scalar};
 
 /// All operations but those that hold a graph of their own.
 pub(crate) const OPERATIONS: &[&[Entry]] = &[
@@ -104,6 +108,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     sequence_counts::OPERATIONS,
     slice::OPERATIONS,
     softmax::OPERATIONS,
+    transducer::OPERATIONS,
     transpose::OPERATIONS,
     windows::OPERATIONS,
 ];
@@ -215,6 +220,9 @@ pub(crate) trait Op<T: Scalar>: Send {
         Vec::new()
     }
 
+    /// Computes its products with weights in a precision from now on, if it has any for which that pays.
+    fn set_precision(&mut self, _precision: Precision) {}
+
     /// Bytes that it keeps between runs, such as packed weights.
     fn memory(&self) -> usize {
         0
@@ -241,4 +249,6 @@ pub(crate) struct Lookup {
     pub(crate) weight: usize,
     /// Its number of rows.
     pub(crate) vocabulary: usize,
+    /// Whether it is int8.
+    pub(crate) int8: bool,
 }

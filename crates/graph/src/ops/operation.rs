@@ -4,6 +4,7 @@ use super::elementwise::ElementwiseKind;
 use super::stream::{Streamed, TimeAxes};
 use super::{Lookup, Op};
 use crate::error::Result;
+use crate::values::Channels;
 use seqloom_kernels::{Activation, Scalar};
 use std::any::Any;
 use std::fmt::Debug;
@@ -28,6 +29,12 @@ pub(crate) trait Operation: Debug + Send + Sync {
     /// Whether it is the same as its first input when nothing is trained.
     fn is_identity_in_prediction(&self) -> bool {
         false
+    }
+
+    /// Which of its weights, by their place in its list, it can use as int8, and how they must be stored then, if that
+    /// matters.
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        Vec::new()
     }
 
     /// What rewrites see in it.

@@ -4,6 +4,7 @@ use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, T
 use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
+use crate::values::Channels;
 use seqloom_kernels::Scalar;
 
 /// The weight itself, without a batch dimension.
@@ -25,6 +26,10 @@ impl Operation for Parameter {
     fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
         Some(vec![None])
     }
+
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        vec![(0, None)]
+    }
 }
 
 impl<T: Scalar> Op<T> for Parameter {
@@ -35,9 +40,9 @@ impl<T: Scalar> Op<T> for Parameter {
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
-        let weight = frame.weights.get(0);
+        let weight = frame.weights.values(0)?;
         let ([], [y]) = frame.buffers.carve([], [frame.outputs[0].place])?;
-        y.copy_from_slice(weight);
+        y.copy_from_slice(&weight);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::Entry;
 use crate::error::{Error, Result};
 use crate::setting::{Reader, Settings};
 use crate::shape::product;
-use crate::values::WeightSpec;
+use crate::values::{Channels, WeightSpec};
 use crate::wire::NodeSpec;
 use std::ops::RangeInclusive;
 
@@ -70,6 +70,11 @@ impl<'a> Site<'a> {
     /// The description of weight `index`.
     pub(crate) fn weight(&self, index: usize) -> Option<&'a WeightSpec> {
         self.node.weights.get(index).and_then(|&weight| self.weights.get(weight))
+    }
+
+    /// How weight `index` is stored as int8, if it is.
+    pub(crate) fn int8(&self, index: usize) -> Option<Channels> {
+        self.weight(index)?.int8
     }
 
     pub(crate) fn weight_count(&self) -> usize {

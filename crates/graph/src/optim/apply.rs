@@ -1,7 +1,7 @@
 //! One step of a rule over all weights.
 
 use super::overflow::Bound;
-use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, own_len};
+use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, decay, own_len};
 use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients};
 use crate::params::{Parameters, Slot};
@@ -10,6 +10,9 @@ use seqloom_kernels::pool::each_block;
 
 /// Elements that one thread takes at a time: of weight and states together less than its nearest cache holds.
 const BLOCK: usize = 1 << 11;
+
+/// The most blocks of a table of which only the rows of a batch change: the time to find those must not grow with the table.
+const LISTED_BLOCKS: usize = 64;
 
 /// Elements from which on a weight is worth more than one thread.
 const PARALLEL: usize = 1 << 14;
@@ -37,18 +40,18 @@ pub(super) struct Prepared<'a> {
     pub(super) rule: &'a dyn Rule,
     /// By weight, what its decay leaves of it.
     pub(super) keep: &'a [f32],
+    /// Whether rows of tables without a gradient stay as they are.
+    pub(super) sparse: bool,
 }
 
 impl Prepared<'_> {
-    /// What a gradient of zero leaves as it is of a weight.
+    /// What stays as it is of a table where there is no gradient.
     pub(super) fn rest(&self, weight: usize) -> Rest {
-        if self.keep[weight] == 1.0 { self.rule.rest() } else { Rest::None }
-    }
-}
-
-fn decay(weights: &mut [f32], keep: f32) {
-    if keep != 1.0 {
-        weights.iter_mut().for_each(|weight| *weight *= keep);
+        match self.keep[weight] {
+            _ if self.sparse => Rest::All,
+            1.0 => self.rule.rest(),
+            _ => Rest::None,
+        }
     }
 }
 
@@ -129,12 +132,16 @@ pub(super) fn sweep(
                 });
             }
             Some(Gradient::Rows(list)) if slot.trainable => {
-                let rows = (BLOCK / list.width).max(1);
+                let mut rows = (BLOCK / list.width).max(1);
+                let mut parallel = parallel;
+                if rest == Rest::All {
+                    rows = rows.max((slot.len / list.width).div_ceil(LISTED_BLOCKS));
+                    parallel = list.values.len() >= PARALLEL;
+                }
                 each_block(parts, rows * list.width, parallel, |start, [weights, one, two, three]| {
                     let first = start / list.width;
                     let (mut state, touched) = ([one, two, three], touched[weight].rows());
                     let reborrowed = state.each_mut().map(|state| &mut **state);
-                    decay(weights, keep);
                     let weights_too = &mut *weights;
                     rule.update_rows(Rows {
                         first,
@@ -142,6 +149,7 @@ pub(super) fn sweep(
                         state: reborrowed,
                         list,
                         scale,
+                        keep,
                         rest,
                         touched,
                     });

@@ -1,7 +1,7 @@
 //! What an optimizer keeps of weights and gradients beside the states of its rule.
 
 use super::rule::state_len;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::params::{Parameters, Slot};
 use seqloom_kernels::AlignedVec;
@@ -26,13 +26,15 @@ pub(super) struct Lookahead {
 }
 
 /// Where the arena of each is among the states, if it is kept.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 pub(super) struct Means {
     /// Sums of the gradients of a step's batches.
     pub(super) gradient: Option<usize>,
     pub(super) average: Option<(usize, Average)>,
     /// Lookahead's slow weights.
     pub(super) slow: Option<(usize, Lookahead)>,
+    /// By weight, for those whose gradient is a list of rows, which rows have sums; none while that is unknown.
+    pub(super) summed: Vec<Option<Vec<usize>>>,
 }
 
 /// Runs `body` on all trainable weights, each with its place in the arena of a state.
@@ -63,6 +65,18 @@ pub(super) fn overwrite(slots: &[Slot], weights: &mut [f32], state: &mut [f32]) 
     each(slots, weights, state, |weight, state| *weight = *state);
 }
 
+/// The rows of a table that are not zero.
+fn used(table: &[f32], width: usize) -> Result<Vec<usize>> {
+    let mut rows = Vec::new();
+    for (row, values) in table.chunks_exact(width.max(1)).enumerate() {
+        if values.iter().any(|&value| value != 0.0) {
+            rows.try_reserve(1).map_err(|_| Error::memory("The list of rows with gradients does not fit"))?;
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
 impl Means {
     /// Before the first step, the slow weights are the weights.
     pub(super) fn begin(
@@ -76,9 +90,23 @@ impl Means {
         }
     }
 
+    /// Forgets which rows have sums.
+    pub(super) fn forget(&mut self) {
+        self.summed.fill(None);
+    }
+
     /// Adds the gradients of a batch that does not complete a step.
-    pub(super) fn add(&self, slots: &[Slot], gradients: &Gradients<f32>, states: &mut [AlignedVec<f32>]) {
-        let Some(sums) = self.gradient.map(|at| &mut states[at]) else { return };
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`; nothing has been added then.
+    pub(super) fn add(
+        &mut self,
+        slots: &[Slot],
+        gradients: &Gradients<f32>,
+        states: &mut [AlignedVec<f32>],
+    ) -> Result<()> {
+        let Some(sums) = self.gradient.map(|at| &mut states[at]) else { return Ok(()) };
+        self.note(slots, gradients, sums)?;
         let mut start = 0;
         for (weight, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
             let sums = &mut sums[start..start + slot.len];
@@ -96,11 +124,33 @@ impl Means {
             }
             start += state_len(slot);
         }
+        Ok(())
+    }
+
+    /// Notes which rows of tables have sums once the gradients have been added.
+    fn note(&mut self, slots: &[Slot], gradients: &Gradients<f32>, sums: &[f32]) -> Result<()> {
+        let no_memory = |_| Error::memory("The list of rows with gradients does not fit");
+        let mut start = 0;
+        for (weight, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
+            if let Some(Gradient::Rows(list)) = gradients.get(weight) {
+                let mut rows = match self.summed[weight].take() {
+                    Some(rows) => rows,
+                    None => used(&sums[start..start + slot.len], list.width)?,
+                };
+                rows.try_reserve(list.rows.len()).map_err(no_memory)?;
+                rows.extend_from_slice(&list.rows);
+                rows.sort_unstable();
+                rows.dedup();
+                self.summed[weight] = Some(rows);
+            }
+            start += state_len(slot);
+        }
+        Ok(())
     }
 
     /// Makes the gradients of the batch that completes a step the mean of all its batches.
     pub(super) fn combine(
-        &self,
+        &mut self,
         slots: &[Slot],
         gradients: &mut Gradients<f32>,
         states: &[AlignedVec<f32>],
@@ -116,7 +166,14 @@ impl Means {
                     values.iter_mut().zip(sums).for_each(|(value, sum)| *value = (*value + sum) / count);
                 }
                 Some(GradientMut::Rows(list)) => {
-                    list.accumulate(slot.len / list.width.max(1), Some, sums)?;
+                    let width = list.width;
+                    let rows = match self.summed[weight].take() {
+                        Some(rows) => rows,
+                        None => used(sums, width)?,
+                    };
+                    let sum = |position: usize| &sums[rows[position] * width..][..width];
+                    list.merge(rows.len(), |position| Some(rows[position]), sum)?;
+                    self.summed[weight] = Some(rows);
                     list.values.iter_mut().for_each(|value| *value /= count);
                 }
                 None => {}
@@ -128,14 +185,14 @@ impl Means {
 
     /// After step `step`, the first of which is 1.
     pub(super) fn stepped(
-        &self,
+        &mut self,
         slots: &[Slot],
         parameters: &mut Parameters<f32>,
         states: &mut [AlignedVec<f32>],
         step: u64,
     ) {
         if let Some(at) = self.gradient {
-            states[at].fill(0.0);
+            self.clear_sums(slots, &mut states[at]);
         }
         if let Some((at, Lookahead { period, share })) = self.slow
             && step.is_multiple_of(period)
@@ -145,6 +202,22 @@ impl Means {
                 *slow += share * (*weight - *slow);
                 *weight = *slow;
             });
+        }
+    }
+
+    /// Makes all sums zero: of tables, those of the rows that have one.
+    fn clear_sums(&mut self, slots: &[Slot], sums: &mut [f32]) {
+        let mut start = 0;
+        for (weight, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
+            let sums = &mut sums[start..start + slot.len];
+            match &mut self.summed[weight] {
+                Some(rows) => {
+                    let width = slot.shape.get(1).copied().unwrap_or(1);
+                    rows.drain(..).for_each(|row| sums[row * width..][..width].fill(0.0));
+                }
+                None => sums.fill(0.0),
+            }
+            start += state_len(slot);
         }
     }
 

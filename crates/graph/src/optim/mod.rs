@@ -123,7 +123,7 @@ pub struct StateTensor {
 
 /// An optimizer with its state for the trainable weights of one model.
 ///
-/// Rows of an embedding table that a batch did not use receive the same update as with a dense gradient of zero.
+/// Rows of an embedding table that a batch did not use receive the same update as with a dense gradient of zero, unless `sparse` leaves them as they are.
 /// Results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Optimizer {
@@ -135,6 +135,8 @@ pub struct Optimizer {
     batches: u64,
     /// What is kept beside the rule's states.
     means: Means,
+    /// Whether rows of tables without a gradient stay as they are.
+    sparse: bool,
     /// The names of all states and their first values, those of the rule first.
     kinds: Vec<(&'static str, f32)>,
     slots: Vec<Slot>,
@@ -181,12 +183,13 @@ impl Optimizer {
     /// Makes the optimizer that `json` describes: `kind` (its name), the kind's own settings, `learningRate` (a number or a schedule),
     /// `weightDecay` (before every step, weights shrink by this share times the learning rate) and `excludeFromWeightDecay` (parts of the names of those
     /// that do not), at most one of `clipValue`, `clipNorm` (each weight) and `globalClipNorm`, `gradientAccumulationSteps`, `useEma`, `emaMomentum`,
-    /// `emaOverwriteFrequency`, and `lookahead` (`syncPeriod`, `slowStepSize`). What is left out has its default.
+    /// `emaOverwriteFrequency`, `lookahead` (`syncPeriod`, `slowStepSize`), and `sparse` (rows of tables without a gradient stay as they are). What is left
+    /// out has its default.
     ///
     /// # Errors
-    /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_MEMORY` when the state does not fit.
+    /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_UNSUPPORTED` for what cannot be `sparse`; `ERR_MEMORY` when the state does not fit.
     pub fn from_json(json: &str, slots: &[Slot]) -> Result<Self> {
-        let Options { learning_rate, clip, decay, exclude, average, lookahead, batches, rule } =
+        let Options { learning_rate, clip, decay, exclude, average, lookahead, batches, sparse, rule } =
             Options::from_json(json)?;
         let mut kinds = rule.states().to_vec();
         let mut keep = |name| {
@@ -197,6 +200,7 @@ impl Optimizer {
             gradient: (batches > 1).then(|| keep("gradient")),
             average: average.map(|average| (keep("average"), average)),
             slow: lookahead.map(|lookahead| (keep("slow"), lookahead)),
+            summed: vec![None; slots.len()],
         };
         let decay_of = |slot: &Slot| {
             let excluded = exclude.iter().any(|part| slot.name.contains(part.as_str()));
@@ -220,6 +224,7 @@ impl Optimizer {
             batch: 0,
             batches,
             means,
+            sparse,
             kinds,
             slots: slots.to_vec(),
             states: Arc::new(states),
@@ -233,6 +238,11 @@ impl Optimizer {
             gradient_norm: 0.0,
             bound: Bound::unknown(),
         })
+    }
+
+    /// Whether rows of tables without a gradient stay as they are.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.sparse
     }
 
     /// Gives the states their first values, if they have none yet.
@@ -266,6 +276,7 @@ impl Optimizer {
         }
         (self.states, self.begun, self.batch) = (kept.states, kept.begun, kept.batch);
         self.touched.iter_mut().for_each(Touched::forget);
+        self.means.forget();
         self.bound = Bound::unknown();
         Ok(())
     }
@@ -394,7 +405,7 @@ impl Optimizer {
             self.means.stepped(&self.slots, parameters, states, before.saturating_add(1));
         } else {
             self.measure(gradients)?;
-            self.means.add(&self.slots, gradients, exclusive(&mut self.states)?);
+            self.means.add(&self.slots, gradients, exclusive(&mut self.states)?)?;
         }
         let states = exclusive(&mut self.states)?;
         self.means.follow(&self.slots, parameters, states, before == 0, before.saturating_add(1));
@@ -428,7 +439,7 @@ impl Optimizer {
         self.rule.prepare(self.steps().saturating_add(1), rate);
         let states = exclusive(&mut self.states)?;
         apply::sweep(
-            Prepared { rule: &*self.rule, keep: &self.keep },
+            Prepared { rule: &*self.rule, keep: &self.keep, sparse: self.sparse },
             &self.slots,
             &self.scales,
             parameters,
@@ -507,7 +518,7 @@ impl Optimizer {
 
     /// Notes which rows of tables have a gradient, for rules that leave all others as they are.
     fn touch(&mut self, gradients: &Gradients<f32>) -> Result<()> {
-        if self.rule.rest() != Rest::Untouched {
+        if self.sparse || self.rule.rest() != Rest::Untouched {
             return Ok(());
         }
         let mut start = 0;
@@ -615,6 +626,7 @@ impl Optimizer {
             states[arena][place].copy_from_slice(&data);
         }
         self.touched.iter_mut().for_each(Touched::forget);
+        self.means.forget();
         self.bound = Bound::unknown();
         self.batch = step;
         Ok(())

@@ -32,6 +32,8 @@ pub(super) struct Options {
     pub(super) lookahead: Option<Lookahead>,
     /// How many batches make up a step.
     pub(super) batches: u64,
+    /// Whether rows of tables without a gradient stay as they are.
+    pub(super) sparse: bool,
     pub(super) rule: Box<dyn Rule>,
 }
 
@@ -57,12 +59,16 @@ impl Options {
         let average = average(&mut fields)?;
         let lookahead = lookahead(&mut fields)?;
         let batches = count(&mut fields, "gradientAccumulationSteps")?.unwrap_or(1);
+        let sparse = flag(&mut fields, "sparse")?;
         let mut rule = (entry.read)(&fields)
             .map_err(|error| error.within(&format!("the optimizer '{}'", entry.name)))?;
         rule.check()?;
+        if sparse {
+            check_sparse(entry.name, &*rule, average.is_some(), lookahead.is_some())?;
+        }
         let learning_rate = rate.map_or(Ok(Schedule::Constant(entry.learning_rate)), Schedule::from_value)?;
         let exclude = exclude.unwrap_or_default();
-        Ok(Self { learning_rate, clip, decay, exclude, average, lookahead, batches, rule })
+        Ok(Self { learning_rate, clip, decay, exclude, average, lookahead, batches, sparse, rule })
     }
 }
 
@@ -71,6 +77,27 @@ fn count(fields: &mut Map<String, Value>, name: &str) -> Result<Option<u64>> {
     let Some(number) = number(fields, name)? else { return Ok(None) };
     check::at_least_one(name, number)?;
     Ok(Some(number as u64))
+}
+
+/// Refuses what every step does to all rows of a table.
+fn check_sparse(name: &str, rule: &dyn Rule, average: bool, lookahead: bool) -> Result<()> {
+    let reason = match (rule.whole(), average, lookahead) {
+        (Some(_), ..) => "it updates weights as a whole",
+        (None, true, _) => "useEma changes the mean of every row at every step",
+        (None, false, true) => "lookahead moves every row",
+        (None, false, false) => return Ok(()),
+    };
+    Err(Error::unsupported(format!("the optimizer '{name}' cannot be sparse here: {reason}")))
+}
+
+fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(value)) => Ok(value),
+        Some(other) => {
+            Err(Error::option(format!("the optimizer's {name} must be true or false, not {other}")))
+        }
+    }
 }
 
 fn average(fields: &mut Map<String, Value>) -> Result<Option<Average>> {

@@ -32,19 +32,21 @@ pub(super) struct Rows<'a> {
     /// Gradients of rows of the table; those that are not listed have a gradient of zero.
     pub(super) list: &'a RowGradient<f32>,
     pub(super) scale: f32,
+    /// What the decay of weights leaves of those that change.
+    pub(super) keep: f32,
     pub(super) rest: Rest,
     /// Which rows of the table have had a gradient; read where only those change.
     pub(super) touched: &'a [bool],
 }
 
-/// Which elements a gradient of zero changes nothing of, neither the weight nor its states.
+/// Which elements stay as they are without a gradient, the weight and its states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     /// None: weights decay.
     None,
     /// Those whose states all have their first value still.
     Untouched,
-    /// All.
+    /// All: a gradient of zero changes nothing, or nothing is to change.
     All,
 }
 
@@ -185,6 +187,14 @@ impl Rule for OfWhole {
     }
 }
 
+/// Shrinks weights to a share of them.
+#[inline(always)]
+pub(super) fn decay(weights: &mut [f32], keep: f32) {
+    if keep != 1.0 {
+        weights.iter_mut().for_each(|weight| *weight *= keep);
+    }
+}
+
 struct Update<'a, R: ?Sized> {
     rule: &'a R,
     span: Span<'a>,
@@ -213,7 +223,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
     #[inline(always)]
     fn run(self) {
         let Self { rule, rows } = self;
-        let Rows { first, weights, state: [one, two, three], list, scale, rest, touched } = rows;
+        let Rows { first, weights, state: [one, two, three], list, scale, keep, rest, touched } = rows;
         let width = list.width;
         let end = first + weights.len() / width;
         let mut next = list.rows.partition_point(|&listed| listed < first);
@@ -238,6 +248,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
                 let part = start..start + gradient.len();
                 start = part.end;
                 let weights = &mut weights[part.clone()];
+                decay(weights, keep);
                 // States that the rule does not have are empty.
                 let state = [&mut *one, &mut *two, &mut *three]
                     .map(|all| all.get_mut(part.clone()).unwrap_or_default());

@@ -14,9 +14,10 @@ fn spec(weights: &[(&str, &[usize], bool)]) -> GraphSpec {
             shape: shape.to_vec(),
             trainable,
             initializer: serde_json::from_value(json!({"kind": "zeros"})).unwrap(),
+            int8: None,
         })
         .collect();
-    GraphSpec { version: 1, inputs: vec![], weights, nodes: vec![], outputs: vec![] }
+    GraphSpec { version: 1, inputs: vec![], weights, int8: false, nodes: vec![], outputs: vec![] }
 }
 
 fn set_dense(gradients: &mut Gradients<f32>, weight: usize, values: &[f32]) {
@@ -301,6 +302,15 @@ fn three_weights() -> GraphSpec {
     spec(&[("dense/kernel", &[2, 3], true), ("table", &[50, 4], true), ("dense/bias", &[3], true)])
 }
 
+/// The gradients of batch `t`, with two rows of the table.
+fn give(gradients: &mut Gradients<f32>, t: usize) {
+    gradients.clear();
+    set_dense(gradients, 0, &std::array::from_fn::<f32, 6, _>(|i| ((i + t) as f32).cos()));
+    set_dense(gradients, 2, &[0.5, t as f32, -1.0]);
+    let values: Vec<f32> = (0..8).map(|i| ((i * t) as f32).sin() + 0.1).collect();
+    gradients.add_rows(1, 2, |position| Some((7 * t + position * 3) % 50), &values).unwrap();
+}
+
 /// A weight and a table, with the table's gradient as a list of rows or dense, after `steps` batches.
 fn trained(json: &str, row_list: bool, steps: usize) -> (Optimizer, Parameters<f32>) {
     let spec = three_weights();
@@ -312,11 +322,7 @@ fn trained(json: &str, row_list: bool, steps: usize) -> (Optimizer, Parameters<f
     let mut gradients = Gradients::new(&spec.weights, &[false, row_list, false]).unwrap();
     let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
     for t in 1..=steps {
-        gradients.clear();
-        set_dense(&mut gradients, 0, &std::array::from_fn::<f32, 6, _>(|i| ((i + t) as f32).cos()));
-        set_dense(&mut gradients, 2, &[0.5, t as f32, -1.0]);
-        let values: Vec<f32> = (0..8).map(|i| ((i * t) as f32).sin() + 0.1).collect();
-        gradients.add_rows(1, 2, |position| Some((7 * t + position * 3) % 50), &values).unwrap();
+        give(&mut gradients, t);
         optimizer.apply(&mut parameters, &mut gradients).unwrap();
     }
     (optimizer, parameters)
@@ -359,6 +365,75 @@ fn common_options_treat_rows_as_dense_gradients_and_go_on_exactly() {
         }
         assert_eq!(parameters.arena(), copy.arena(), "{json}");
     }
+}
+
+/// The table alone: after every batch of the dense update, rows that the step did not list are put back.
+fn put_back_rows(json: &str, steps: usize, batches: usize) -> (Vec<StateTensor>, Parameters<f32>) {
+    let spec = three_weights();
+    let (mut optimizer, mut parameters) = trained(json, true, 0);
+    let mut gradients = Gradients::new(&spec.weights, &[false, true, false]).unwrap();
+    let mut listed = Vec::new();
+    for t in 1..=steps {
+        let (table, before) = (parameters.get(1).unwrap().to_vec(), optimizer.state().unwrap());
+        give(&mut gradients, t);
+        listed.extend([(7 * t) % 50, (7 * t + 3) % 50]);
+        optimizer.apply(&mut parameters, &mut gradients).unwrap();
+        if t % batches != 0 {
+            continue;
+        }
+        let mut after = optimizer.state().unwrap();
+        for row in (0..50).filter(|row| !listed.contains(row)) {
+            let row = 4 * row..4 * row + 4;
+            parameters.get_mut(1).unwrap()[row.clone()].copy_from_slice(&table[row.clone()]);
+            for (after, before) in after.iter_mut().zip(&before) {
+                if after.name.starts_with("table/") && !after.name.ends_with("/gradient") {
+                    after.data[row.clone()].copy_from_slice(&before.data[row.clone()]);
+                }
+            }
+        }
+        listed.clear();
+        optimizer.restore(optimizer.step_count(), &after).unwrap();
+    }
+    (optimizer.state().unwrap(), parameters)
+}
+
+#[test]
+fn sparse_updates_leave_rows_without_a_gradient_as_they_are() {
+    let all = ENTRIES.iter().map(|entry| entry.name);
+    for name in all.filter(|name| !["adafactor", "ftrl", "lamb", "muon"].contains(name)) {
+        for (batches, options) in [
+            (1, ""),
+            (1, r#","globalClipNorm":0.1"#),
+            (1, r#","clipValue":0.2"#),
+            // Optimizers with a decay of their own have it there, too.
+            (1, r#","weightDecay":0.3"#),
+            (3, r#","gradientAccumulationSteps":3,"weightDecay":0.1,"clipNorm":0.5"#),
+        ] {
+            let dense = format!(r#"{{"kind":"{name}"{options}}}"#);
+            let sparse = format!(r#"{{"kind":"{name}","sparse":true{options}}}"#);
+            let (found, weights) = trained(&sparse, true, 12);
+            let (expected, same) = put_back_rows(&dense, 12, batches);
+            assert_eq!(weights.arena(), same.arena(), "{sparse}");
+            assert_eq!(found.state().unwrap(), expected, "{sparse}");
+        }
+    }
+}
+
+#[test]
+fn what_changes_every_row_is_refused_beside_sparse() {
+    for (json, reason) in [
+        (r#"{"kind":"muon","sparse":true}"#, "as a whole"),
+        (r#"{"kind":"lamb","sparse":true}"#, "as a whole"),
+        (r#"{"kind":"ftrl","sparse":true}"#, "as a whole"),
+        (r#"{"kind":"adafactor","sparse":true}"#, "as a whole"),
+        (r#"{"kind":"adam","sparse":true,"useEma":true}"#, "useEma"),
+        (r#"{"kind":"adam","sparse":true,"lookahead":{}}"#, "lookahead"),
+    ] {
+        let error = Optimizer::from_json(json, &[]).unwrap_err();
+        assert_eq!(error.code, Code::Unsupported, "{json}");
+        assert!(error.message.contains(reason), "{error}");
+    }
+    assert!(Optimizer::from_json(r#"{"kind":"adam","sparse":false,"useEma":true}"#, &[]).is_ok());
 }
 
 #[test]
@@ -418,6 +493,7 @@ fn wrong_options_are_refused() {
         r#"{"kind":"adam","gradientAccumulationSteps":0}"#,
         r#"{"kind":"adam","useEma":true,"emaMomentum":2}"#,
         r#"{"kind":"adam","lookahead":{"period":3}}"#,
+        r#"{"kind":"adam","sparse":1}"#,
         r#"{"kind":"muon","nsSteps":1000}"#,
         r#"{"kind":"ftrl","learningRatePower":1}"#,
     ] {

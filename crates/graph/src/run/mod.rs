@@ -12,14 +12,15 @@ use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::ir::{Checked, Graph};
 use crate::mask::SequenceMask;
-use crate::ops::{Place, ValueRef};
+use crate::ops::{Place, Role, ValueRef};
 use crate::plan::{Layout, Program};
 use crate::registry;
 use crate::shape::Meta;
 use crate::tensor::{StateGradient, TensorView};
 use crate::transform::fuse;
+use crate::values::WeightSpec;
 use crate::wire::GraphSpec;
-use seqloom_kernels::{AlignedVec, Scalar};
+use seqloom_kernels::{AlignedVec, Precision, Scalar, simd};
 
 /// How far the current batch has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +136,27 @@ impl<T: Scalar> Executor<T> {
     /// As [`Self::gradients`].
     pub(crate) fn uncleared_gradients(&self) -> Result<Gradients<T>> {
         Gradients::any(&self.checked.graph.weights, &self.checked.row_gradients)
+    }
+
+    /// Computes products with weights in a precision from now on.
+    ///
+    /// # Errors
+    /// `ERR_UNSUPPORTED` with the reason where this machine cannot.
+    pub fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        if precision == Precision::Bfloat16 {
+            simd::bfloat16().map_err(|error| Error::unsupported(error.to_string()))?;
+        }
+        self.checked.nodes.iter_mut().for_each(|node| node.op.set_precision(precision));
+        Ok(())
+    }
+
+    /// A trainable weight whose rows are looked up, but whose gradient is not a list of rows.
+    pub(crate) fn dense_table(&self) -> Option<&WeightSpec> {
+        let Checked { nodes, graph, row_gradients, .. } = &self.checked;
+        let lookups = nodes.iter().filter(|node| node.facts.role() == Role::Lookup);
+        let mut tables = lookups.flat_map(|node| node.weights.iter().copied());
+        let dense = tables.find(|&table| graph.weights[table].trainable && !row_gradients[table]);
+        dense.map(|table| &graph.weights[table])
     }
 
     /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such

@@ -25,7 +25,7 @@ use crate::tensor::StateGradient;
 use body::Body;
 use layout::{Extent, ScanLayout};
 use run::Scratch;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Precision, Scalar};
 use spec::Counts;
 pub(crate) use spec::{ScanSpec, entry};
 use units::LoopPlan;
@@ -109,6 +109,10 @@ impl<T: Scalar> Scan<T> {
 }
 
 impl<T: Scalar> Op<T> for Scan<T> {
+    fn set_precision(&mut self, precision: Precision) {
+        self.plan.products.iter_mut().for_each(|product| product.set_precision(precision));
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
             crate::ops::expect_float(meta)?;

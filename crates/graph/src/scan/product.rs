@@ -7,19 +7,22 @@ use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::ir::Phase;
-use crate::ops::{Buffers, Place, Role, add_rows, thin};
+use crate::ops::{Buffers, Int8Product, Place, Role, add_rows, thin};
 use crate::params::Parameters;
-use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+use seqloom_kernels::{Matrix, MatrixMut, Precision, Scalar};
 
 /// x·kernel + bias in the loop.
 pub(super) struct LoopProduct<T: Scalar> {
     pub(super) node: usize,
     inputs: usize,
     units: usize,
+    precision: Precision,
     /// The kernel, and its transpose for the backward pass.
     packed: [Option<T::PackedMatrix>; 2],
     /// The version of the parameters that each was packed from.
     versions: [Option<u64>; 2],
+    /// The kernel instead, if it is int8.
+    int8: Int8Product<T>,
     /// Whether it is computed in the chain that makes its input; the kernel is a vector then.
     pub(super) fused: bool,
 }
@@ -32,10 +35,19 @@ impl<T: Scalar> LoopProduct<T> {
             node,
             inputs,
             units,
+            precision: Precision::default(),
             packed: [None, None],
             versions: [None; 2],
+            int8: Int8Product::default(),
             fused: false,
         })
+    }
+
+    /// Computes it in a precision from now on.
+    pub(super) fn set_precision(&mut self, precision: Precision) {
+        if precision != self.precision {
+            (self.precision, self.versions) = (precision, [None; 2]);
+        }
     }
 
     /// Whether the kernel is a vector.
@@ -89,7 +101,7 @@ impl<T: Scalar> LoopProduct<T> {
         self.versions[index] = None;
         let kernel = Matrix::new(kernel, self.inputs, self.units);
         let kernel = if transposed { kernel.transposed() } else { kernel };
-        T::pack_matrix(kernel, &mut self.packed[index])
+        T::pack_matrix(kernel, self.precision, &mut self.packed[index])
             .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
         self.versions[index] = Some(params.version());
         Ok(())
@@ -107,6 +119,16 @@ impl<T: Scalar> LoopProduct<T> {
         scope: Scope,
     ) -> Result<()> {
         let node = &body.nodes[self.node];
+        let weight = node.weights.first().copied().filter(|&weight| pass.params.int8(weight).is_some());
+        if weight.is_some() {
+            self.start(body, pass, buffers, scope)?;
+            let (x, y) = (pass.value(node.inputs[0], scope)?, pass.value(node.outputs[0], scope)?);
+            let ([x], [y]) = buffers.carve([x], [y])?;
+            let rows = y.len() / self.units;
+            let (x, y) = (Matrix::new(x, rows, self.inputs), MatrixMut::new(y, rows, self.units));
+            T::gemm_int8(x, self.int8.of(pass.params, weight)?, y, node.weights.len() > 1);
+            return Ok(());
+        }
         let kernel = self.kernel(body, pass.params);
         if !self.is_thin() {
             self.pack(pass.params, kernel, false)?;

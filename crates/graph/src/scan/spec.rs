@@ -1,7 +1,7 @@
 //! The description of a scan in the wire format.
 
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Node};
+use crate::ir::{Graph, Node, int8_channels};
 use crate::ops::{
     Described, Entry, Operation, Order, OutputOrder, Recurrence, Site, State, Streamed, TimeAxes,
     recurrent_axes,
@@ -9,7 +9,7 @@ use crate::ops::{
 #[cfg(test)]
 use crate::setting::SettingKind;
 use crate::setting::{Type, settings};
-use crate::values::{Dtype, InputSpec, WeightSpec};
+use crate::values::{Channels, Dtype, InputSpec, WeightSpec};
 use crate::wire::NodeSpec;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -213,6 +213,14 @@ impl Operation for ScanSpec {
         let steps = sequences.iter().all(|sequence| sequence.time == Some(1));
         let fits = steps && others.iter().all(|other| !other.moves);
         fits.then(|| recurrent_axes(self.counts.outputs, self.counts.states))
+    }
+
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        int8_channels(&self.body.nodes, self.weights.len())
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, channels)| Some((place, Some(channels?))))
+            .collect()
     }
 
     fn recurrence(&self) -> Option<Recurrence> {

@@ -95,6 +95,7 @@ impl Trainer {
         cancel: &AtomicBool,
         on_event: &mut OnEvent<'_>,
     ) -> Result<()> {
+        self.expect_trainable()?;
         options.check_counts()?;
         let inputs = self.compiled_mut()?.inputs().to_vec();
         let whole = |source| match source {

@@ -30,6 +30,6 @@ pub use gradients::GradientReport;
 pub use new_weights::{NewWeights, Piece};
 pub use options::FitOptions;
 pub use progress::Progress;
-pub use spec::{LossSpec, MetricSpec, Replacement, TrainSpec};
+pub use spec::{Factors, LossSpec, MetricSpec, Replacement, TrainSpec};
 pub use summary::{Average, Measure, Share, Summary};
 pub use trainer::{Snapshot, StateParts, Trainer};

@@ -54,6 +54,11 @@ impl NewWeights {
             )));
         }
         let name = slot.name.clone();
+        if slot.int8.is_some() {
+            return Err(Error::unsupported(format!(
+                "The weight '{name}' is int8; give float32 weights to the model that is quantized"
+            )));
+        }
         let into = self.parameters.get_mut(weight).unwrap_or_default();
         if let Some(target) = placement.contiguous(from, count, into) {
             fill(target);
@@ -72,10 +77,58 @@ impl NewWeights {
         Ok(())
     }
 
+    /// Writes integers of an int8 weight that `fill` gives, from one of them on.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` if it has no place for them; `ERR_DATA` for −128, which no weight is.
+    pub fn put_integers(&mut self, weight: usize, from: usize, fill: &[u8]) -> Result<()> {
+        let name = self.slots().get(weight).map_or_else(String::new, |slot| slot.name.clone());
+        let into = self.parameters.int8_mut(weight).map(|(integers, _)| integers);
+        let into = into.and_then(|into| into.get_mut(from..from.checked_add(fill.len())?));
+        let into = into.ok_or_else(|| no_place(&name))?;
+        for (into, &byte) in into.iter_mut().zip(fill) {
+            if byte == i8::MIN.cast_unsigned() {
+                return Err(Error::data(format!(
+                    "An element of the int8 weight '{name}' is -128; they go from -127 to 127"
+                )));
+            }
+            *into = byte.cast_signed();
+        }
+        if let Some(written) = self.written.get_mut(weight) {
+            *written += fill.len();
+        }
+        Ok(())
+    }
+
+    /// Writes scales of an int8 weight, from one of them on.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` if it has no place for them; `ERR_DATA` for those that are negative or not finite.
+    pub fn put_scales(&mut self, weight: usize, from: usize, fill: &[f32]) -> Result<()> {
+        let name = self.slots().get(weight).map_or_else(String::new, |slot| slot.name.clone());
+        let into = self.parameters.int8_mut(weight).map(|(_, scales)| scales);
+        let into = into.and_then(|into| into.get_mut(from..from.checked_add(fill.len())?));
+        let into = into.ok_or_else(|| no_place(&name))?;
+        if let Some(bad) = fill.iter().find(|scale| !scale.is_finite() || **scale < 0.0) {
+            return Err(Error::data(format!(
+                "A scale of the int8 weight '{name}' would be {bad}; it must be at least 0"
+            )));
+        }
+        into.copy_from_slice(fill);
+        if let Some(written) = self.written.get_mut(weight) {
+            *written += fill.len();
+        }
+        Ok(())
+    }
+
     /// Names, shapes and places of the weights.
     pub fn slots(&self) -> &[Slot] {
         self.parameters.slots()
     }
+}
+
+fn no_place(name: &str) -> Error {
+    Error::shape(format!("The weight '{name}' has no place for these int8 elements"))
 }
 
 fn check(values: &mut [f32], clamps: bool, name: &str) -> Result<()> {
@@ -115,17 +168,29 @@ impl Trainer {
     pub fn take_weights(&mut self, new: NewWeights, cancel: &AtomicBool) -> Result<()> {
         let NewWeights { mut parameters, written, .. } = new;
         self.check_places(&parameters)?;
+        let missing = |(slot, &written): (&Slot, &usize)| slot.int8.is_some() && written == 0;
+        if parameters.slots().iter().zip(&written).any(missing) {
+            self.draw(cancel)?;
+        }
         for (index, (weight, &written)) in self.graph().weights.iter().zip(&written).enumerate() {
-            let Some(values) = parameters.get_mut(index).filter(|values| written < values.len()) else {
+            let Some(slot) = parameters.slots().get(index) else { continue };
+            let all = slot.len + slot.int8.as_ref().map_or(0, |scales| scales.len);
+            if written == all {
                 continue;
-            };
+            }
             if written > 0 {
                 return Err(Error::shape(format!(
-                    "The weight '{}' got {written} of its {} elements",
-                    weight.name,
-                    values.len()
+                    "The weight '{}' got {written} of its {all} elements",
+                    weight.name
                 )));
             }
+            if slot.int8.is_some() {
+                if let Some(values) = self.parameters().values(index)? {
+                    parameters.set(index, &values)?;
+                }
+                continue;
+            }
+            let values = parameters.get_mut(index).unwrap_or_default();
             match self.parameters().get(index) {
                 Some(current) if index < self.drawn => values.copy_from_slice(current),
                 _ => unless_cancelled(cancel, || {

@@ -3,6 +3,7 @@
 use super::summary::Summary;
 use crate::error::{Error, Result};
 use crate::wire::GraphSpec;
+use seqloom_kernels::Precision;
 use serde::Deserialize;
 
 /// A model's graph with targets, losses and metrics.
@@ -22,6 +23,29 @@ pub struct TrainSpec {
     /// What weights become after every step, computed of weights alone.
     #[serde(default)]
     pub constraints: Vec<Replacement>,
+    /// What products with weights are computed in.
+    #[serde(default)]
+    pub precision: Factors,
+}
+
+/// What the factors of products with weights are, in training and in prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Factors {
+    /// As they are.
+    #[default]
+    Float32,
+    /// Rounded to bfloat16.
+    Bfloat16,
+}
+
+impl From<Factors> for Precision {
+    fn from(factors: Factors) -> Self {
+        match factors {
+            Factors::Float32 => Self::Float32,
+            Factors::Bfloat16 => Self::Bfloat16,
+        }
+    }
 }
 
 /// What a weight becomes after every step.

@@ -23,6 +23,7 @@ impl Trainer {
     /// `ERR_STATE` before compiling, `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_NUMERIC` for a loss or
     /// gradient that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer then stay as they were.
     pub fn train_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
+        self.expect_trainable()?;
         self.whole_batch(tensors, cancel, |trainer, inputs, tally| trainer.train_step(inputs, cancel, tally))
     }
 

@@ -12,6 +12,7 @@ use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
 use crate::ir::Graph;
+use crate::memory;
 use crate::optim::{KeptStates, Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::{Parameters, Slot};
@@ -112,11 +113,22 @@ impl Trainer {
     /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: the rest is drawn the next time.
     pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
         for (index, weight) in self.predictor.graph().weights.iter().enumerate().skip(self.drawn) {
-            let Some(values) = Parameters::exclusive(&mut self.parameters)?.get_mut(index) else { continue };
+            let parameters = Parameters::exclusive(&mut self.parameters)?;
+            let mut drawn = Vec::new();
+            let values = match (weight.int8, parameters.slots().get(index)) {
+                (Some(_), Some(slot)) => {
+                    memory::refill(&mut drawn, slot.len, 0.0, "The first values of an int8 weight")?;
+                    &mut drawn[..]
+                }
+                _ => parameters.get_mut(index).unwrap_or_default(),
+            };
             unless_cancelled(cancel, || {
                 init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
             })
             .map_err(|error| within(error, weight))?;
+            if weight.int8.is_some() {
+                parameters.set(index, &drawn)?;
+            }
             self.drawn = index + 1;
         }
         Ok(())
@@ -137,7 +149,7 @@ impl Trainer {
     /// # Errors
     /// As [`Self::compile`].
     pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
-        let TrainSpec { graph, losses, metrics, updates, constraints } = train_spec.checked()?;
+        let TrainSpec { graph, losses, metrics, updates, constraints, precision } = train_spec.checked()?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
             && graph
@@ -145,22 +157,37 @@ impl Trainer {
                 .iter()
                 .zip(slots)
                 .all(|(weight, slot)| weight.name == slot.name && weight.shape == slot.shape);
-        if !same {
+        let graph = registry::read(graph)?;
+        let stored = |weight: &WeightSpec| weight.int8;
+        if !same || !graph.weights.iter().map(stored).eq(self.graph().weights.iter().map(stored)) {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
-        let (graph, carry) = Carry::new(&registry::read(graph)?)?;
-        let executor = Executor::for_training(graph)?;
+        let (graph, carry) = Carry::new(&graph)?;
+        let mut executor = Executor::for_training(graph)?;
+        executor.set_precision(precision.into())?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
+        if optimizer.is_sparse()
+            && let Some(table) = executor.dense_table()
+        {
+            return Err(Error::unsupported(format!(
+                "A sparse optimizer needs tables that are only looked up, but '{}' is also used as a whole: by a regularizer, a constraint or a layer that shares it. Leave that out, or sparse",
+                table.name
+            )));
+        }
         // A step clears them first. Here they are not touched: this may be JavaScript's thread.
         let gradients = executor.uncleared_gradients()?;
         let mut scores = Scores::new(&losses, &metrics);
         let updates = Updates::new(updates);
         scores.outputs.extend(carry.state_outputs().chain(updates.outputs()));
         let constraints = Constraints::new(constraints);
+        self.predictor.set_precision(precision.into())?;
+        if let Some((stateful, _)) = &mut self.stateful {
+            stateful.set_precision(precision.into())?;
+        }
         self.compiled =
             Some(Compiled { executor, carry, gradients, optimizer, scores, updates, constraints });
         Ok(())
@@ -205,6 +232,7 @@ impl Trainer {
     /// # Errors
     /// `ERR_SHAPE` for the weights of other layers; `ERR_FORMAT` for the state of another optimizer.
     pub fn take_over(&mut self, Snapshot { parameters, training }: Snapshot) -> Result<()> {
+        let parameters = self.converted(parameters)?;
         self.check_places(&parameters)?;
         if let (Some(compiled), Some((optimizer, carried))) = (&mut self.compiled, training) {
             compiled.optimizer.take_over(optimizer)?;
@@ -212,6 +240,23 @@ impl Trainer {
         }
         self.replace(parameters);
         Ok(())
+    }
+
+    /// Weights of a model with the same layers as this one stores them: what is int8 here and was not there is quantized.
+    fn converted(&self, parameters: Arc<Parameters<f32>>) -> Result<Arc<Parameters<f32>>> {
+        let stored = |slot: &Slot| slot.int8.clone();
+        let (from, to) = (parameters.slots(), self.parameters.slots());
+        let same_layers = from.iter().map(|slot| &slot.shape).eq(to.iter().map(|slot| &slot.shape));
+        if !same_layers || from.iter().map(stored).eq(to.iter().map(stored)) {
+            return Ok(parameters);
+        }
+        let mut made = Parameters::zeros(self.graph())?;
+        for index in 0..to.len() {
+            if let Some(values) = parameters.values(index)? {
+                made.set(index, &values)?;
+            }
+        }
+        Ok(Arc::new(made))
     }
 
     /// Replaces all weights, or none.
@@ -251,7 +296,7 @@ impl Trainer {
 
     /// Checks that weights have the sizes and places of the model's.
     pub(super) fn check_places(&self, parameters: &Parameters<f32>) -> Result<()> {
-        let place = |slot: &Slot| (slot.offset, slot.len);
+        let place = |slot: &Slot| (slot.offset, slot.len, slot.int8.clone());
         if parameters.slots().iter().map(place).eq(self.parameters.slots().iter().map(place)) {
             return Ok(());
         }
@@ -334,13 +379,23 @@ impl Trainer {
         &self.progress
     }
 
+    /// `ERR_UNSUPPORTED` if weights are int8: such a model predicts and is measured.
+    pub(super) fn expect_trainable(&self) -> Result<()> {
+        if self.graph().weights.iter().any(|weight| weight.int8.is_some()) {
+            return Err(Error::unsupported(
+                "The model has int8 weights, which cannot be trained; train the model that was quantized",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {
         self.compiled.as_mut().ok_or_else(not_compiled)
     }
 
     /// Bytes held by the model.
     pub fn memory(&self) -> usize {
-        let weights = size_of_val(self.parameters.arena());
+        let weights = self.parameters.bytes();
         let compiled = self.compiled.as_ref().map_or(0, |compiled| {
             compiled.executor.memory() + size_of_val(compiled.gradients.arena()) + compiled.optimizer.memory()
         });

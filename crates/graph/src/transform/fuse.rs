@@ -52,8 +52,9 @@ fn fuse_lookups<T: Scalar>(Checked { graph, nodes, absent, .. }: &mut Checked<T>
         };
         let all = nodes.iter_mut().filter(reads).all(able);
         let (true, Some(&vocabulary)) = (all, graph.weights[weight].shape.first()) else { continue };
+        let int8 = graph.weights[weight].int8.is_some();
         for node in nodes.iter_mut().filter(reads) {
-            absent[output] |= node.op.absorb(Absorbed::Lookup(Lookup { tokens, weight, vocabulary }));
+            absent[output] |= node.op.absorb(Absorbed::Lookup(Lookup { tokens, weight, vocabulary, int8 }));
         }
         if absent[output] {
             nodes[index].op.absorb(Absorbed::LeftToReaders);

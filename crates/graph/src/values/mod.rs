@@ -50,4 +50,16 @@ pub struct WeightSpec {
     pub trainable: bool,
     /// First values.
     pub initializer: Initializer,
+    /// How it is stored as int8, if it is: decided by the operations that use it.
+    #[serde(skip)]
+    pub int8: Option<Channels>,
+}
+
+/// Which elements of an int8 weight, seen as a matrix of its leading dimensions by its last one, share a scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// Those of a row.
+    Rows,
+    /// Those of a column.
+    Columns,
 }

@@ -40,6 +40,10 @@ pub struct GraphSpec {
     pub inputs: Vec<InputSpec>,
     /// Weights.
     pub weights: Vec<WeightSpec>,
+    /// Whether weights are stored as int8 where all operations that use them can multiply or look up such. No weight is
+    /// trained then.
+    #[serde(default)]
+    pub int8: bool,
     /// Nodes in an order in which they can run.
     pub nodes: Vec<NodeSpec>,
     /// Value ids of the results.

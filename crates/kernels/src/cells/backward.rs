@@ -10,12 +10,12 @@ use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
 use super::pass::{self, Pass, Step, Stop};
 use super::row_groups::RowGroups;
-use super::share::{Share, pieces};
+use super::share::{BUFFER_ROWS, Share, pieces};
 use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
-use crate::gemm::{Block, FEW_ROWS, Left, Out, Right};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, multiply};
 use crate::pool::{Team, Turn};
-use crate::simd::{Promised, Simd};
+use crate::simd::{Pairs, Promised, Simd};
 use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
 /// Back-propagates through a whole sequence.
@@ -41,6 +41,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
         groups: RowGroups::new(&layout, batch, io.steps.len() - 1, rows),
         layout,
         transposed,
+        pairs: packed.pairs,
         steps: io.steps,
         batch,
         h0: io.h0,
@@ -68,6 +69,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
         rows,
         planes: io.stash,
         transposed: &transposed.input,
+        pairs: packed.pairs,
         cancel: io.cancel,
     };
     let (input_bias, recurrent_bias) = gradients.biases(io.d_bias);
@@ -85,6 +87,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
 struct Backward<'a> {
     layout: PanelLayout,
     transposed: &'a Transposed,
+    pairs: Option<Pairs>,
     steps: &'a [usize],
     batch: usize,
     h0: Option<&'a [f32]>,
@@ -329,7 +332,7 @@ impl Backward<'_> {
             Left::planes(planes, width, self.plane)
         };
         let present = |rows: &Range<usize>| rows.len().min(count.saturating_sub(rows.start));
-        if (1..=FEW_ROWS).contains(&rows.len()) {
+        if (1..=FEW_ROWS).contains(&rows.len()) && self.pairs.is_none() {
             let few = FewRows {
                 left: left(rows.start),
                 panels: product.panels,
@@ -349,7 +352,7 @@ impl Backward<'_> {
             return;
         }
         for block in share.blocks.clone() {
-            for rows in pieces(rows.clone()) {
+            for rows in pieces(rows.clone(), BUFFER_ROWS) {
                 let panel = rows.len() * width;
                 let present = present(&rows);
                 if present < rows.len() {
@@ -359,19 +362,28 @@ impl Backward<'_> {
                     // SAFETY: the rows are in the planes of the product's step, the panel is the block's, and the
                     // buffer holds one block's most rows.
                     unsafe {
-                        s.enter(Promised::new(Block {
-                            left: left(rows.start),
-                            right: Right {
-                                pointer: product.panels.as_ptr().add(block * depth * width),
-                                panel: depth * width,
-                                row: width,
+                        multiply(
+                            s,
+                            self.pairs,
+                            Block {
+                                left: left(rows.start),
+                                right: Right {
+                                    pointer: product.panels.as_ptr().add(block * depth * width),
+                                    panel: depth * width,
+                                    row: width,
+                                },
+                                out: Out {
+                                    pointer: buffer.as_mut_ptr(),
+                                    panel,
+                                    row: width,
+                                    columns: usize::MAX,
+                                },
+                                rows: 0..present,
+                                panels: 0..1,
+                                depth,
+                                accumulate: false,
                             },
-                            out: Out { pointer: buffer.as_mut_ptr(), panel, row: width, columns: usize::MAX },
-                            rows: 0..present,
-                            panels: 0..1,
-                            depth,
-                            accumulate: false,
-                        }));
+                        );
                     }
                 }
                 gates(rows, block, buffer.as_ptr());

@@ -6,7 +6,7 @@ use crate::gemm::{Left, Out, Right, Stream};
 use crate::simd::{Promised, Simd};
 
 /// Blocks that are worked on together, so that a tile can use several panels.
-const TOGETHER: usize = 4;
+pub(super) const TOGETHER: usize = 4;
 
 /// A recurrent product of up to [`crate::gemm::FEW_ROWS`] rows.
 pub(super) struct FewRows<'a> {

@@ -3,33 +3,47 @@
 use std::ops::Range;
 
 use super::activations::Activations;
-use super::few_rows::FewRows;
+use super::few_rows::{FewRows, TOGETHER};
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
+use super::int8::{int8_workspace, quantize_input};
 use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
 use super::pass::{self, Pass, Step, Stop};
 use super::row_groups::RowGroups;
-use super::share::{Share, pieces};
+use super::share::{BUFFER_ROWS, Share, buffer_len, pieces};
 use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
-use crate::gemm::{Block, FEW_ROWS, Left, Out, Right};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, multiply};
+use crate::int8::rows_of_piece;
 use crate::pool::{Team, Turn};
 use crate::simd::{Promised, Simd};
-use crate::{CellForward, CellKind, CellSpec};
+use crate::{CellForward, CellKind, CellSpec, int8};
 
 /// Runs a whole sequence.
 pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
     let layout = PanelLayout::new(&packed.spec, packed.level);
     let vocabulary = io.x.vocabulary(spec.input());
+    let (rows, batch) = check_steps(io.steps);
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
-    io.check(&packed.spec, tokens, |rows, batch| cell_sizes(packed.level, &packed.spec, rows, batch));
-    let (rows, batch) = check_steps(io.steps);
+    let int8_input = packed.int8.as_ref().and_then(|int8| Some((int8.unit, int8.input.as_ref()?)));
+    let quantized = int8_input.map_or(Some(0), |_| int8_workspace(spec, rows));
+    let quantized = quantized.expect("the size of the quantized input overflows");
+    assert!(
+        packed.int8.is_none() || (io.stash.is_none() && vocabulary == 0),
+        "int8 weights serve inference on rows"
+    );
+    io.check(&packed.spec, tokens + quantized, |rows, batch| {
+        cell_sizes(packed.level, &packed.spec, rows, batch)
+    });
     if rows == 0 {
         return;
     }
     let (projected, workspace) = io.workspace.split_at_mut(tokens);
+    let (quantized, workspace) = workspace.split_at_mut(quantized);
+    let quantized =
+        packed.int8.as_ref().map(|int8| quantize_input(int8.unit, spec, io.x.matrix(), quantized));
     let (states, rest) =
         workspace.split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
     let (c, chunk) = rest.split_at_mut(layout.blocks * batch * layout.width);
@@ -47,6 +61,7 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         batch,
         x: io.x.matrix(),
         tokens: Tokens::new(&layout, packed, io.x, projected),
+        quantized,
         h0: io.h0,
         c0: io.c0.filter(|_| spec.kind() == CellKind::Lstm),
         y: io.y.as_mut_ptr(),
@@ -70,6 +85,8 @@ struct Forward<'a> {
     /// The rows of the input, or the table.
     x: &'a [f32],
     tokens: Option<Tokens<'a>>,
+    /// The rows of the input as the int8 weights take them.
+    quantized: Option<int8::Quantized>,
     h0: Option<&'a [f32]>,
     c0: Option<&'a [f32]>,
     y: *mut f32,
@@ -112,6 +129,12 @@ impl Pass for Forward<'_> {
 
     fn stop(&self) -> &Stop<'_> {
         &self.stop
+    }
+
+    fn more_buffer(&self) -> usize {
+        let depth = self.layout.spec.hidden();
+        let rows = rows_of_piece(depth, BUFFER_ROWS);
+        self.packed.int8.as_ref().and_then(|_| int8::quantized_words(rows, depth)).unwrap_or(0)
     }
 
     #[inline(always)]
@@ -209,8 +232,14 @@ impl Pass for Forward<'_> {
         let rows = share.rows(self.steps[t + 1] - self.steps[t]);
         let (_, gates) = self.layout.recurrent_slots();
         let descending = t % 2 == 1;
-        let product =
-            RecurrentProduct { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
+        let int8 = self.packed.int8.as_ref();
+        let product = RecurrentProduct {
+            left: self.state(t),
+            panels: &self.packed.recurrent,
+            int8: int8.and_then(|int8| Some((int8.unit, int8.recurrent.as_ref()?))),
+            gates,
+            descending,
+        };
         macro_rules! with {
             ($product:expr, $gates:ident) => {{
                 let expect = |block| self.prefetch(s, t, plane_row, rows.clone(), block);
@@ -234,7 +263,9 @@ impl Pass for Forward<'_> {
                 share.meet();
                 let left = self.reset();
                 let panels = &self.packed.candidate;
-                with!(RecurrentProduct { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
+                let int8 = int8.and_then(|int8| Some((int8.unit, int8.candidate.as_ref()?)));
+                let product = RecurrentProduct { left, panels, int8, gates: 1, descending: !descending };
+                with!(product, GruBeforeBlend);
             }
         }
     }
@@ -309,28 +340,55 @@ impl Forward<'_> {
             }
             return;
         }
-        let panel = spec.input() * width;
-        for block in blocks {
-            // SAFETY: by the caller's promise; the panels are the block's.
-            unsafe {
-                s.enter(Promised::new(Block {
-                    left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
-                    right: Right {
-                        pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
-                        panel,
-                        row: width,
-                    },
+        let int8 = self.packed.int8.as_ref().and_then(|int8| Some((int8.unit, int8.input.as_ref()?)));
+        if let (Some((unit, panels)), Some(x)) = (int8, self.quantized) {
+            for block in blocks {
+                let product = int8::Product {
+                    left: x.from(rows.start),
+                    right: panels,
                     out: Out {
-                        pointer: self.planes.add(block * self.plane + into * width),
+                        // SAFETY: the block and the row are inside the planes.
+                        pointer: unsafe { self.planes.add(block * self.plane + into * width) },
                         panel: all * self.plane,
                         row: width,
                         columns: usize::MAX,
                     },
-                    rows: 0..rows.len(),
-                    panels: 0..spec.gates(),
-                    depth: spec.input(),
+                    rows: rows.len(),
+                    panels: block * spec.gates()..(block + 1) * spec.gates(),
                     accumulate: false,
-                }));
+                    descending: false,
+                };
+                // SAFETY: by the caller's promise.
+                unsafe { int8::dispatch(unit, product) };
+            }
+            return;
+        }
+        let panel = spec.input() * width;
+        for block in blocks {
+            // SAFETY: by the caller's promise; the panels are the block's.
+            unsafe {
+                multiply(
+                    s,
+                    self.packed.pairs,
+                    Block {
+                        left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
+                        right: Right {
+                            pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
+                            panel,
+                            row: width,
+                        },
+                        out: Out {
+                            pointer: self.planes.add(block * self.plane + into * width),
+                            panel: all * self.plane,
+                            row: width,
+                            columns: usize::MAX,
+                        },
+                        rows: 0..rows.len(),
+                        panels: 0..spec.gates(),
+                        depth: spec.input(),
+                        accumulate: false,
+                    },
+                );
             }
         }
     }
@@ -360,11 +418,16 @@ impl Forward<'_> {
         expect: impl Fn(usize),
         gates: impl Fn(Range<usize>, usize, *const f32, usize),
     ) {
+        if let Some((unit, panels)) = product.int8 {
+            // SAFETY: by the caller's promise.
+            unsafe { self.int8_products(share, rows, (unit, panels), &product, buffer, expect, gates) };
+            return;
+        }
         let PanelLayout { spec, width, .. } = self.layout;
         let state_row = self.layout.state_row();
         // SAFETY: a share's rows are inside the state.
         let left = |row: usize| Left::plain(unsafe { product.left.add(row * state_row) }, state_row, 1);
-        if (1..=FEW_ROWS).contains(&rows.len()) {
+        if (1..=FEW_ROWS).contains(&rows.len()) && self.packed.pairs.is_none() {
             let few = FewRows {
                 left: left(rows.start),
                 panels: product.panels,
@@ -385,31 +448,94 @@ impl Forward<'_> {
         }
         let panel = spec.hidden() * width;
         for block in share.blocks.clone() {
-            for rows in pieces(rows.clone()) {
+            for rows in pieces(rows.clone(), BUFFER_ROWS) {
                 let gate = rows.len() * width;
                 // SAFETY: the rows are inside the state, the panels are the block's, and the buffer holds four gates
                 // of the most rows.
                 unsafe {
-                    s.enter(Promised::new(Block {
-                        left: left(rows.start),
-                        right: Right {
-                            pointer: product.panels.as_ptr().add(block * product.gates * panel),
-                            panel,
-                            row: width,
+                    multiply(
+                        s,
+                        self.packed.pairs,
+                        Block {
+                            left: left(rows.start),
+                            right: Right {
+                                pointer: product.panels.as_ptr().add(block * product.gates * panel),
+                                panel,
+                                row: width,
+                            },
+                            out: Out {
+                                pointer: buffer.as_mut_ptr(),
+                                panel: gate,
+                                row: width,
+                                columns: usize::MAX,
+                            },
+                            rows: 0..rows.len(),
+                            panels: 0..product.gates,
+                            depth: spec.hidden(),
+                            accumulate: false,
                         },
-                        out: Out {
-                            pointer: buffer.as_mut_ptr(),
-                            panel: gate,
-                            row: width,
-                            columns: usize::MAX,
-                        },
-                        rows: 0..rows.len(),
-                        panels: 0..product.gates,
-                        depth: spec.hidden(),
-                        accumulate: false,
-                    }));
+                    );
                 }
                 gates(rows, block, buffer.as_ptr(), gate);
+            }
+        }
+    }
+
+    /// The same with int8 weights. Every member quantizes the rows of the state by itself, which takes little time beside
+    /// the product.
+    ///
+    /// # Safety
+    /// As [`Self::products`].
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "as the other products")]
+    unsafe fn int8_products(
+        &self,
+        share: &Share<'_>,
+        rows: Range<usize>,
+        (unit, panels): (int8::Unit, &int8::Panels),
+        product: &RecurrentProduct<'_>,
+        buffer: &mut [f32],
+        expect: impl Fn(usize),
+        gates: impl Fn(Range<usize>, usize, *const f32, usize),
+    ) {
+        let PanelLayout { spec, width, .. } = self.layout;
+        let (row, depth) = (self.layout.state_row(), spec.hidden());
+        let (sums, state) = buffer.split_at_mut(buffer_len(width));
+        let most = rows_of_piece(depth, BUFFER_ROWS);
+        for rows in pieces(rows, most) {
+            let into = int8::Quantized::within(state.as_mut_ptr(), most, depth);
+            // SAFETY: a share's rows are inside the state, and the buffer has room for as many rows.
+            unsafe {
+                let from = product.left.add(rows.start * row);
+                int8::dispatch(unit, int8::QuantizeRows { from, row, rows: rows.len(), depth, into });
+            }
+            let gate = rows.len() * width;
+            let together = if rows.len() <= FEW_ROWS { TOGETHER } else { 1 };
+            let groups = share.blocks.len().div_ceil(together);
+            for i in 0..groups {
+                let first =
+                    share.blocks.start + together * if product.descending { groups - 1 - i } else { i };
+                let group = first..share.blocks.end.min(first + together);
+                if together > 1 {
+                    group.clone().for_each(&expect);
+                }
+                let whole = int8::Product {
+                    left: into,
+                    right: panels,
+                    out: Out { pointer: sums.as_mut_ptr(), panel: gate, row: width, columns: usize::MAX },
+                    rows: rows.len(),
+                    panels: group.start * product.gates..group.end * product.gates,
+                    accumulate: false,
+                    descending: product.descending,
+                };
+                // SAFETY: the panels are the blocks', and the buffer holds four gates of a block of the most rows, or
+                // of four blocks of few rows.
+                unsafe { int8::dispatch(unit, whole) };
+                for block in group.clone() {
+                    // SAFETY: the block's product is in the buffer.
+                    let product = unsafe { sums.as_ptr().add((block - group.start) * product.gates * gate) };
+                    gates(rows.clone(), block, product, gate);
+                }
             }
         }
     }
@@ -471,6 +597,8 @@ impl Forward<'_> {
 struct RecurrentProduct<'a> {
     left: *const f32,
     panels: &'a [f32],
+    /// The panels instead, if they are int8.
+    int8: Option<(int8::Unit, &'a int8::Panels)>,
     gates: usize,
     descending: bool,
 }

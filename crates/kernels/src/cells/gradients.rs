@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::layout::PanelLayout;
 use super::weight_gradients::{Destination, LeftRows, WeightGradient};
 use crate::CellKind;
-use crate::gemm::{Block, Left, Out, ROWS, Right};
+use crate::gemm::{Block, Left, Out, ROWS, Right, multiply};
 use crate::pool;
-use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Pairs, Simd, dispatch};
 
 /// The operands of the products.
 #[derive(Clone, Copy)]
@@ -23,6 +23,8 @@ pub(super) struct Gradients<'a> {
     pub(super) planes: &'a [f32],
     /// Transposed input panels.
     pub(super) transposed: &'a [f32],
+    /// Whether these are pairs of bfloat16.
+    pub(super) pairs: Option<Pairs>,
     pub(super) cancel: Option<&'a AtomicBool>,
 }
 
@@ -113,15 +115,24 @@ impl Kernel for Input<'_> {
         // SAFETY: the rows are inside the planes, and dx is theirs.
         unsafe {
             let planes = gradients.planes.as_ptr().add(first * width);
-            s.enter(Promised::new(Block {
-                left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
-                right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
-                out: Out { pointer: dx.as_mut_ptr(), panel: width, row: spec.input(), columns: spec.input() },
-                rows: 0..dx.len() / spec.input(),
-                panels: 0..spec.input().div_ceil(width),
-                depth,
-                accumulate: false,
-            }));
+            multiply(
+                s,
+                gradients.pairs,
+                Block {
+                    left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
+                    right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
+                    out: Out {
+                        pointer: dx.as_mut_ptr(),
+                        panel: width,
+                        row: spec.input(),
+                        columns: spec.input(),
+                    },
+                    rows: 0..dx.len() / spec.input(),
+                    panels: 0..spec.input().div_ceil(width),
+                    depth,
+                    accumulate: false,
+                },
+            );
         }
     }
 }

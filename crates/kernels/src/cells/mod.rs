@@ -18,6 +18,7 @@ mod few_rows;
 mod forward;
 mod forward_gates;
 mod gradients;
+mod int8;
 mod layout;
 mod pack;
 mod pass;
@@ -25,12 +26,15 @@ mod row_groups;
 mod share;
 
 #[cfg(test)]
+mod int8_tests;
+#[cfg(test)]
 mod tests;
 mod tokens;
 mod weight_gradients;
 
 pub(crate) use backward::cell_backward;
 pub(crate) use forward::cell_forward;
+pub(crate) use int8::{int8_workspace, pack_int8_cell};
 pub(crate) use layout::cell_sizes;
 pub use pack::PackedCell;
 pub(crate) use pack::pack_cell;

@@ -1,14 +1,18 @@
 //! Weights in panels.
 
+use super::int8::Int8Cell;
 use super::layout::PanelLayout;
-use crate::simd::Detected;
-use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, pool};
+use crate::gemm::pair_rows;
+use crate::simd::{Detected, Pairs};
+use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, Precision, pool};
 
 /// A cell's weights in the panels that the kernels of one instruction set read.
 #[derive(Debug)]
 pub struct PackedCell {
     pub(super) spec: CellSpec,
     pub(super) level: Detected,
+    /// Whether the panels are pairs of bfloat16; they lie where those of float32 would.
+    pub(super) pairs: Option<Pairs>,
     /// For each block and each input slot a panel [input, width].
     pub(super) input: AlignedVec<f32>,
     /// For each block and each recurrent slot a panel [hidden, width].
@@ -19,6 +23,24 @@ pub struct PackedCell {
     pub(super) bias: AlignedVec<f32>,
     /// Transposed, for the backward pass; empty without it.
     pub(super) backward: Option<Transposed>,
+    /// The matrices instead, if they are int8.
+    pub(super) int8: Option<Int8Cell>,
+}
+
+impl PackedCell {
+    pub(super) fn empty(spec: &CellSpec, level: Detected) -> Self {
+        Self {
+            spec: *spec,
+            level,
+            pairs: None,
+            input: AlignedVec::new(),
+            recurrent: AlignedVec::new(),
+            candidate: AlignedVec::new(),
+            bias: AlignedVec::new(),
+            backward: None,
+            int8: None,
+        }
+    }
 }
 
 /// Panels of the transposed weights; their rows are the planes' columns, in the planes' order.
@@ -55,30 +77,27 @@ fn fill_panels(
     });
 }
 
-/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size.
+/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size. They stay float32 where there are no
+/// products of bfloat16.
 pub(crate) fn pack_cell(
     level: Detected,
     spec: &CellSpec,
     weights: CellWeights<'_, f32>,
     backward: bool,
+    precision: Precision,
     into: &mut Option<PackedCell>,
 ) -> Result<(), OutOfMemory> {
     weights.check(spec);
-    let mut packed = into.take().filter(|p| p.level == level).unwrap_or_else(|| PackedCell {
-        spec: *spec,
-        level,
-        input: AlignedVec::new(),
-        recurrent: AlignedVec::new(),
-        candidate: AlignedVec::new(),
-        bias: AlignedVec::new(),
-        backward: None,
-    });
-    packed.spec = *spec;
+    let mut packed =
+        into.take().filter(|p| p.level == level).unwrap_or_else(|| PackedCell::empty(spec, level));
+    (packed.spec, packed.int8) = (*spec, None);
+    packed.pairs = Pairs::new(level).filter(|_| precision == Precision::Bfloat16);
+    let is_paired = packed.pairs.is_some();
     let layout = PanelLayout::new(spec, level);
     pack_forward(&layout, &weights, &mut packed)?;
     if backward {
         let transposed = packed.backward.get_or_insert_default();
-        pack_backward(&layout, &weights, transposed)?;
+        pack_backward(&layout, &weights, is_paired, transposed)?;
     } else {
         packed.backward = None;
     }
@@ -91,38 +110,80 @@ fn pack_forward(
     weights: &CellWeights<'_, f32>,
     packed: &mut PackedCell,
 ) -> Result<(), OutOfMemory> {
-    let PanelLayout { spec, width, blocks } = *layout;
+    pack_input(layout, weights.kernel, packed)?;
+    pack_recurrent(layout, weights.recurrent, packed)?;
+    pack_bias(layout, weights.bias, &mut packed.bias)
+}
+
+/// A panel: all rows of the matrix by the units of one block in one gate.
+fn fill_panel(
+    layout: &PanelLayout,
+    matrix: &[f32],
+    (block, slot): (usize, usize),
+    is_paired: bool,
+    into: &mut [f32],
+) {
+    let PanelLayout { spec, width, .. } = *layout;
+    let (first, units) = (layout.gate(slot) * spec.hidden() + block * width, layout.units(block));
     let columns = spec.gates() * spec.hidden();
-    // A panel: all rows of the matrix by the units of one block in one gate.
-    let panel = |matrix: &[f32], block: usize, slot: usize, into: &mut [f32]| {
-        let (first, units) = (layout.gate(slot) * spec.hidden() + block * width, layout.units(block));
-        for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
-            into[..units].copy_from_slice(&row[first..first + units]);
-            into[units..].fill(0.0);
-        }
-    };
+    for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
+        into[..units].copy_from_slice(&row[first..first + units]);
+        into[units..].fill(0.0);
+    }
+    if is_paired {
+        pair_rows(into, width);
+    }
+}
+
+pub(super) fn pack_input(
+    layout: &PanelLayout,
+    kernel: &[f32],
+    packed: &mut PackedCell,
+) -> Result<(), OutOfMemory> {
+    let PanelLayout { spec, width, blocks } = *layout;
+    let is_paired = packed.pairs.is_some();
     let slots = spec.gates();
     packed.input.try_grow(blocks * slots * spec.input() * width)?;
     fill_panels(&mut packed.input, blocks * slots, spec.input() * width, |i, into| {
-        panel(weights.kernel, i / slots, i % slots, into);
+        fill_panel(layout, kernel, (i / slots, i % slots), is_paired, into);
     });
+    Ok(())
+}
+
+pub(super) fn pack_recurrent(
+    layout: &PanelLayout,
+    recurrent: &[f32],
+    packed: &mut PackedCell,
+) -> Result<(), OutOfMemory> {
+    let PanelLayout { spec, width, blocks } = *layout;
+    let is_paired = packed.pairs.is_some();
     let (first, slots) = layout.recurrent_slots();
     packed.recurrent.try_grow(blocks * slots * spec.hidden() * width)?;
     fill_panels(&mut packed.recurrent, blocks * slots, spec.hidden() * width, |i, into| {
-        panel(weights.recurrent, i / slots, first + i % slots, into);
+        fill_panel(layout, recurrent, (i / slots, first + i % slots), is_paired, into);
     });
     if layout.resets_before() {
         packed.candidate.try_grow(blocks * spec.hidden() * width)?;
         fill_panels(&mut packed.candidate, blocks, spec.hidden() * width, |block, into| {
-            panel(weights.recurrent, block, 0, into);
+            fill_panel(layout, recurrent, (block, 0), is_paired, into);
         });
     }
-    packed.bias.try_grow(layout.slots() * blocks * width)?;
-    packed.bias.fill(0.0);
-    let Some(bias) = weights.bias else { return Ok(()) };
+    Ok(())
+}
+
+pub(super) fn pack_bias(
+    layout: &PanelLayout,
+    bias: Option<&[f32]>,
+    into: &mut AlignedVec<f32>,
+) -> Result<(), OutOfMemory> {
+    let PanelLayout { spec, width, blocks } = *layout;
+    let columns = spec.gates() * spec.hidden();
+    into.try_grow(layout.slots() * blocks * width)?;
+    into.fill(0.0);
+    let Some(bias) = bias else { return Ok(()) };
     let reset_after = spec.kind() == (CellKind::Gru { reset_after: true });
     let slots = if reset_after { 4 } else { spec.gates() };
-    for (slot, into) in packed.bias.chunks_exact_mut(blocks * width).take(slots).enumerate() {
+    for (slot, into) in into.chunks_exact_mut(blocks * width).take(slots).enumerate() {
         let gate = layout.gate(slot) * spec.hidden();
         for (unit, into) in into[..spec.hidden()].iter_mut().enumerate() {
             *into = match (reset_after, slot) {
@@ -138,6 +199,7 @@ fn pack_forward(
 fn pack_backward(
     layout: &PanelLayout,
     weights: &CellWeights<'_, f32>,
+    is_paired: bool,
     transposed: &mut Transposed,
 ) -> Result<(), OutOfMemory> {
     let PanelLayout { spec, width, blocks } = *layout;
@@ -157,6 +219,9 @@ fn pack_backward(
                         *into = value;
                     }
                 }
+            }
+            if is_paired {
+                pair_rows(into, width);
             }
         });
         Ok(())

@@ -47,10 +47,15 @@ pub(super) trait Pass: Sync {
     fn groups(&self) -> Option<&RowGroups>;
     fn stop(&self) -> &Stop<'_>;
 
+    /// Numbers of the buffer besides [`buffer_len`].
+    fn more_buffer(&self) -> usize {
+        0
+    }
+
     /// A group of rows through a chunk of time, counted from where the pass begins.
     ///
     /// # Safety
-    /// The turn is the calling member's, and the buffer has [`buffer_len`].
+    /// The turn is the calling member's, and the buffer has [`buffer_len`] and [`Pass::more_buffer`].
     unsafe fn take_turn<S: Simd, A: Activations>(
         &self,
         s: S,
@@ -63,7 +68,7 @@ pub(super) trait Pass: Sync {
     /// All steps of a share of the units.
     ///
     /// # Safety
-    /// The share is the calling member's, and the buffer has [`buffer_len`].
+    /// The share is the calling member's, and the buffer has [`buffer_len`] and [`Pass::more_buffer`].
     unsafe fn run_units<S: Simd, A: Activations>(
         &self,
         s: S,
@@ -76,7 +81,7 @@ pub(super) trait Pass: Sync {
     /// One step of a share.
     ///
     /// # Safety
-    /// The share is the calling member's, the step exists, what it needs is there, and the buffer has [`buffer_len`].
+    /// The share is the calling member's, the step exists, what it needs is there, and the buffer has [`buffer_len`] and [`Pass::more_buffer`].
     unsafe fn step<S: Simd, A: Activations>(
         &self,
         s: S,
@@ -110,7 +115,8 @@ impl<P: Pass, A: Activations> Kernel for Member<'_, P, A> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { pass, team, activations } = self;
-        with_buffer(buffer_len(pass.layout().width), |buffer| match pass.groups() {
+        let length = buffer_len(pass.layout().width) + pass.more_buffer();
+        with_buffer(length, |buffer| match pass.groups() {
             Some(groups) if team.size() > 1 => groups.chains.work(
                 || pass.stop().poll(),
                 // SAFETY: nobody else has the group's rows during the turn.

@@ -46,9 +46,9 @@ pub(super) const fn buffer_len(width: usize) -> usize {
     4 * BUFFER_ROWS * width
 }
 
-/// Even pieces of `rows`, of at most [`BUFFER_ROWS`] each.
-pub(super) fn pieces(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let count = rows.len().div_ceil(BUFFER_ROWS);
+/// Even pieces of `rows`, of at most `most` each.
+pub(super) fn pieces(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = rows.len().div_ceil(most);
     (0..count).map(move |i| {
         let piece = split(rows.len(), 1, i, count);
         rows.start + piece.start..rows.start + piece.end
@@ -61,9 +61,9 @@ mod tests {
 
     #[test]
     fn pieces_cover_all_rows_evenly() {
-        assert_eq!(pieces(3..3).count(), 0);
-        assert_eq!(pieces(2..66).collect::<Vec<_>>(), [2..34, 34..66]);
-        assert_eq!(pieces(0..48).next(), Some(0..48));
-        assert_eq!(pieces(0..49).collect::<Vec<_>>(), [0..25, 25..49]);
+        assert_eq!(pieces(3..3, 48).count(), 0);
+        assert_eq!(pieces(2..66, 48).collect::<Vec<_>>(), [2..34, 34..66]);
+        assert_eq!(pieces(0..48, 48).next(), Some(0..48));
+        assert_eq!(pieces(0..49, 48).collect::<Vec<_>>(), [0..25, 25..49]);
     }
 }

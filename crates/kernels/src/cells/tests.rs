@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell, token_workspace};
-use crate::simd::Detected;
+use crate::simd::{Detected, Pairs};
 use crate::tests::{levels, noise, serial};
 use crate::{
-    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Scalar, pool,
+    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Precision, Scalar,
+    pool,
 };
 
 const KINDS: [CellKind; 4] = [
@@ -173,12 +174,16 @@ impl Problem {
     }
 
     fn run_at(&self, level: Detected) -> Results<f32> {
+        self.run_in(level, Precision::Float32)
+    }
+
+    fn run_in(&self, level: Detected, precision: Precision) -> Results<f32> {
         let rows = *self.steps.last().unwrap();
         let batch = self.steps.get(1).copied().unwrap_or(0);
         self.run::<f32, PackedCell>(
             |weights| {
                 let mut packed = None;
-                pack_cell(level, &self.spec, weights, true, &mut packed).unwrap();
+                pack_cell(level, &self.spec, weights, true, precision, &mut packed).unwrap();
                 packed.unwrap()
             },
             cell_sizes(level, &self.spec, rows, batch).unwrap(),
@@ -189,12 +194,16 @@ impl Problem {
     }
 
     fn run_reference(&self) -> Results<f64> {
+        self.run_reference_in(Precision::Float32)
+    }
+
+    fn run_reference_in(&self, precision: Precision) -> Results<f64> {
         let rows = *self.steps.last().unwrap();
         let batch = self.steps.get(1).copied().unwrap_or(0);
         self.run::<f64, <f64 as Scalar>::PackedCell>(
             |weights| {
                 let mut packed = None;
-                f64::pack_cell(&self.spec, weights, true, &mut packed).unwrap();
+                f64::pack_cell(&self.spec, weights, true, precision, &mut packed).unwrap();
                 packed.unwrap()
             },
             f64::cell_sizes(&self.spec, rows, batch).unwrap(),
@@ -240,6 +249,63 @@ fn awkward_sizes_match_the_reference() {
         Problem::new(spec(kind, 70, 130), even(4, 50)).check();
         Problem::new(spec(kind, 2, 20), even(300, 2)).check();
         Problem::new(spec(kind, 4, 260), even(3, 1)).check();
+    }
+}
+
+/// The largest difference from the reference, and the root of the mean square: where a number is near a tie, the kernel and the
+/// reference may round it differently, by one part in 256.
+fn differences(got: &Results<f32>, exact: &Results<f64>) -> [f64; 2] {
+    let pairs = [
+        (&got.y, &exact.y),
+        (&got.c_last, &exact.c_last),
+        (&got.dx, &exact.dx),
+        (&got.dh0, &exact.dh0),
+        (&got.dc0, &exact.dc0),
+        (&got.d_kernel, &exact.d_kernel),
+        (&got.d_recurrent, &exact.d_recurrent),
+        (&got.d_bias, &exact.d_bias),
+    ];
+    let (mut most, mut square) = (0.0f64, 0.0f64);
+    for (got, exact) in pairs {
+        let scale = exact.iter().fold(1.0f64, |m, x| m.max(x.abs()));
+        let errors = got.iter().zip(exact).map(|(got, exact)| (f64::from(*got) - exact).abs() / scale);
+        let squares = errors.map(|error| {
+            most = most.max(error);
+            error * error
+        });
+        square = square.max(squares.sum::<f64>() / got.len().max(1) as f64);
+    }
+    [most, square.sqrt()]
+}
+
+#[test]
+fn bfloat16_matches_its_reference() {
+    let _serial = serial();
+    pool::set_threads(2).unwrap();
+    for kind in KINDS {
+        for (input, hidden, steps) in [
+            (1, 1, even(3, 1)),
+            (7, 17, even(3, 5)),
+            (33, 65, even(9, 4)),
+            (70, 130, even(4, 50)),
+            (600, 40, even(3, 20)),
+            (4, 260, even(3, 1)),
+        ] {
+            let problem = Problem::new(spec(kind, input, hidden), steps);
+            let [reference, full] =
+                [Precision::Bfloat16, Precision::Float32].map(|it| problem.run_reference_in(it));
+            let level = levels().into_iter().find(|&level| Pairs::new(level).is_some());
+            let Some(level) = level else { continue };
+            let got = problem.run_in(level, Precision::Bfloat16);
+            let [[most, mean], [_, other]] = [&reference, &full].map(|exact| differences(&got, exact));
+            assert!(most < 4e-3 && mean < 5e-4, "{most} {mean}: {problem:?}");
+            // That of float32 is further away, so the factors were rounded.
+            assert!(mean < other / 2.0, "{mean} {other}: {problem:?}");
+            pool::set_threads(1).unwrap();
+            let alone = problem.run_in(level, Precision::Bfloat16);
+            pool::set_threads(2).unwrap();
+            assert_eq!((got.y, got.dx, got.d_recurrent), (alone.y, alone.dx, alone.d_recurrent));
+        }
     }
 }
 
@@ -336,7 +402,7 @@ fn a_row_does_not_depend_on_the_others() {
                     recurrent: &weights[1][..spec.recurrent_len()],
                     bias: Some(&weights[2][..spec.bias_len()]),
                 };
-                pack_cell(level, &spec, weights, false, &mut packed).unwrap();
+                pack_cell(level, &spec, weights, false, Precision::Float32, &mut packed).unwrap();
                 let packed = packed.unwrap();
                 let sequences = noise(9, 100 * time * input);
                 // Output of a sequence at a place in a batch of others.
@@ -386,7 +452,7 @@ fn a_set_flag_stops_both_passes() {
     let mut packed = None;
     let zeros = vec![0.0; spec.recurrent_len()];
     let weights = CellWeights { kernel: &zeros[..spec.kernel_len()], recurrent: &zeros, bias: None };
-    f32::pack_cell(&spec, weights, true, &mut packed).unwrap();
+    f32::pack_cell(&spec, weights, true, Precision::Float32, &mut packed).unwrap();
     let sizes = f32::cell_sizes(&spec, 9 * 33, 33).unwrap();
     let results = problem.run::<f32, PackedCell>(
         |_| packed.take().unwrap(),

@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::gradients::Gradients;
 use super::layout::PanelLayout;
 use super::pack::PackedCell;
-use crate::gemm::{Block, Left, Out, Right};
+use crate::gemm::{Block, Left, Out, Right, multiply};
 use crate::pool::{self, Team};
-use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{CellInput, CellSpec};
 
 /// Elements that both passes need besides [`super::cell_sizes`] for a table of `vocabulary` rows; `None` on overflow.
@@ -113,24 +113,28 @@ impl Kernel for ProjectionShare<'_> {
             // SAFETY: the rows are inside the table and the planes, and belong to this share; the panels are the
             // block's.
             unsafe {
-                s.enter(Promised::new(Block {
-                    left: Left::plain(table.as_ptr(), spec.input(), 1),
-                    right: Right {
-                        pointer: packed.input.as_ptr().add(block * spec.gates() * panel),
-                        panel,
-                        row: width,
+                multiply(
+                    s,
+                    packed.pairs,
+                    Block {
+                        left: Left::plain(table.as_ptr(), spec.input(), 1),
+                        right: Right {
+                            pointer: packed.input.as_ptr().add(block * spec.gates() * panel),
+                            panel,
+                            row: width,
+                        },
+                        out: Out {
+                            pointer: planes.add(block * plane),
+                            panel: blocks * plane,
+                            row: width,
+                            columns: usize::MAX,
+                        },
+                        rows: rows.clone(),
+                        panels: 0..spec.gates(),
+                        depth: spec.input(),
+                        accumulate: false,
                     },
-                    out: Out {
-                        pointer: planes.add(block * plane),
-                        panel: blocks * plane,
-                        row: width,
-                        columns: usize::MAX,
-                    },
-                    rows: rows.clone(),
-                    panels: 0..spec.gates(),
-                    depth: spec.input(),
-                    accumulate: false,
-                }));
+                );
             }
         }
     }

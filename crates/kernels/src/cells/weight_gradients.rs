@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::gradients::Gradients;
 use super::layout::PanelLayout;
-use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, with_buffer};
+use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, multiply_strips, with_buffer};
 use crate::pool::{self, Chains, Turn};
 use crate::simd::{Kernel, Promised, Simd, dispatch};
 
@@ -256,8 +256,8 @@ impl TeamWork<'_> {
         unsafe {
             let planes =
                 gradients.planes.as_ptr().add(product.first_slot * blocks * plane + rows.start * width);
-            s.enter(Promised::new(Block {
-                left: Left::strips(buffer.as_ptr(), depth),
+            let block = Block {
+                left: Left::strips(strips.as_ptr(), depth),
                 right: Right { pointer: planes, panel: plane, row: width },
                 out: Out {
                     pointer: self.workspace.add(columns.start * width),
@@ -269,7 +269,11 @@ impl TeamWork<'_> {
                 panels,
                 depth,
                 accumulate: rows.start > 0,
-            }));
+            };
+            match gradients.pairs {
+                None => s.enter(Promised::new(block)),
+                Some(pairs) => multiply_strips(pairs, &mut strips, block),
+            }
         }
     }
 }

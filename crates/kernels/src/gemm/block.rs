@@ -84,7 +84,7 @@ impl RawKernel for Block {
             loop {
                 let depth = (self.depth - k).min(DEPTH);
                 // SAFETY: by the block's promise.
-                unsafe { self.slab(s, rows.clone(), k, depth) };
+                unsafe { self.slab::<S, false>(s, rows.clone(), k, depth) };
                 k += DEPTH;
                 if k >= self.depth {
                     break;
@@ -100,7 +100,13 @@ impl Block {
     /// # Safety
     /// As for running the block, of which these are rows and depth.
     #[inline(always)]
-    unsafe fn slab<S: Simd>(&self, s: S, rows: Range<usize>, k: usize, depth: usize) {
+    pub(super) unsafe fn slab<S: Simd, const PAIRS: bool>(
+        &self,
+        s: S,
+        rows: Range<usize>,
+        k: usize,
+        depth: usize,
+    ) {
         let Tiles { count: tiles, height, taller } = Tiles::new(rows.len(), S::MAX_ROWS);
         let together = match height {
             _ if tiles > 1 => 1,
@@ -120,7 +126,7 @@ impl Block {
             for tile in 0..tiles {
                 let height = height + usize::from(tile < taller);
                 // SAFETY: by the caller's promise.
-                unsafe { self.tile(s, row, height, panel, panels, k, depth) };
+                unsafe { self.tile::<S, PAIRS>(s, row, height, panel, panels, k, depth) };
                 row += height;
             }
             panel += panels;
@@ -131,7 +137,7 @@ impl Block {
     /// As for running the block, in which the tile lies.
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a tile's place has this many coordinates")]
-    unsafe fn tile<S: Simd>(
+    unsafe fn tile<S: Simd, const PAIRS: bool>(
         &self,
         s: S,
         row: usize,
@@ -150,7 +156,7 @@ impl Block {
             ($rows:literal, $panels:literal) => {
                 // SAFETY: the tile is a part of the block, and its offsets are inside the operands.
                 s.enter(unsafe {
-                    Promised::new(Tile::<$rows, $panels> {
+                    Promised::new(Tile::<$rows, $panels, PAIRS> {
                         left: left.pointer.add(row * left.row + to_k),
                         left_row,
                         left_column,

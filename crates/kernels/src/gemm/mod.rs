@@ -8,6 +8,7 @@
 mod block;
 mod general;
 mod pack;
+mod pairs;
 mod prepacked;
 mod stream;
 mod strips;
@@ -17,7 +18,8 @@ mod tile;
 
 pub(crate) use block::{Block, Left, Out, Right};
 pub(crate) use general::{gemm, gemm_bias};
-pub(crate) use pack::with_buffer;
+pub(crate) use pack::{pair_rows, with_buffer};
+pub(crate) use pairs::{multiply, multiply_strips};
 pub use prepacked::PackedMatrix;
 pub(crate) use prepacked::{gemm_packed, pack_matrix};
 pub(crate) use stream::{FEW_ROWS, Stream};

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::AlignedVec;
+use crate::bfloat16::round_to_bits;
 
 /// Calls `body` with this thread's packing buffer, of at least `length` numbers with any contents. The buffer is
 /// kept for the next call; a call inside of `body` gets another one.
@@ -62,6 +63,19 @@ pub(crate) unsafe fn pack_columns(
                     }
                 }
             }
+        }
+    }
+}
+
+/// Makes pairs of a panel's rows of `width` numbers, in its first half; an odd last one is paired with zeros.
+pub(crate) fn pair_rows(panel: &mut [f32], width: usize) {
+    let rows = panel.len() / width;
+    for pair in 0..rows.div_ceil(2) {
+        // What is written was read before.
+        for lane in 0..width {
+            let first = round_to_bits(panel[2 * pair * width + lane]);
+            let second = panel.get((2 * pair + 1) * width + lane).copied().map_or(0, round_to_bits);
+            panel[pair * width + lane] = f32::from_bits(u32::from(second) << 16 | u32::from(first));
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::pack::pair_rows;
+
 /// How many rows are worked on together: `count` tiles of `height` rows, the first `taller` of them one row more.
 ///
 /// 16 rows are 6, 5 and 5 rather than 6, 6 and 4: short tiles do not fill the pipeline.
@@ -36,6 +38,11 @@ impl<'a> Strips<'a> {
     /// Strips in `into`, of any contents yet, for tiles of at most `max` rows.
     pub(crate) fn new(into: &'a mut [f32], rows: usize, depth: usize, max: usize) -> Self {
         Self { into: &mut into[..rows * depth], rows, depth, tiles: Tiles::new(rows.max(1), max) }
+    }
+
+    /// Where they lie.
+    pub(crate) fn as_ptr(&self) -> *const f32 {
+        self.into.as_ptr()
     }
 
     /// Calls `body` with the tiles that some rows touch: the tile's rows, those among `rows`, and its strip.
@@ -88,6 +95,11 @@ impl<'a> Strips<'a> {
             }
             whole!(1 2 3 4 5 6 7 8 9 10 11 12)
         });
+    }
+
+    /// Makes pairs of each strip's numbers along K, in its first half.
+    pub(super) fn pair(&mut self) {
+        self.each(0..self.rows, |tile, _, strip| pair_rows(strip, tile.len()));
     }
 
     /// Sets some rows and some of the depth to a value.

@@ -6,8 +6,8 @@ use crate::simd::{RawKernel, Simd};
 ///
 /// Depth is `segments × segment`; the left operand's element (r, s·segment + k) is at
 /// `left + r·left_row + s·left_segment + k·left_column`, and panel p of the right one has row k at
-/// `right + p·right_panel + k·right_row`.
-pub(super) struct Tile<const ROWS: usize, const PANELS: usize> {
+/// `right + p·right_panel + k·right_row`. With `PAIRS`, elements of both are words of two numbers (see [`super::pairs`]).
+pub(super) struct Tile<const ROWS: usize, const PANELS: usize, const PAIRS: bool> {
     pub(super) left: *const f32,
     pub(super) left_row: usize,
     pub(super) left_column: usize,
@@ -27,7 +27,7 @@ pub(super) struct Tile<const ROWS: usize, const PANELS: usize> {
 
 type Sums<S, const ROWS: usize, const PANELS: usize> = [[[<S as Simd>::Vector; 2]; PANELS]; ROWS];
 
-impl<const ROWS: usize, const PANELS: usize> RawKernel for Tile<ROWS, PANELS> {
+impl<const ROWS: usize, const PANELS: usize, const PAIRS: bool> RawKernel for Tile<ROWS, PANELS, PAIRS> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self, s: S) {
         // SAFETY: promised: the operands are readable, and the output is writable.
@@ -58,7 +58,12 @@ impl<const ROWS: usize, const PANELS: usize> RawKernel for Tile<ROWS, PANELS> {
     }
 }
 
-impl<const ROWS: usize, const PANELS: usize> Tile<ROWS, PANELS> {
+impl<const ROWS: usize, const PANELS: usize, const PAIRS: bool> Tile<ROWS, PANELS, PAIRS> {
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, a: S::Vector, b: S::Vector, c: S::Vector) -> S::Vector {
+        if PAIRS { s.mul_add_pairs(a, b, c) } else { s.mul_add(a, b, c) }
+    }
+
     /// One k: sums += left column × right row.
     ///
     /// # Safety
@@ -78,8 +83,8 @@ impl<const ROWS: usize, const PANELS: usize> Tile<ROWS, PANELS> {
                 let (first, second) = (s.load(right), s.load(right.add(S::LANES)));
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let x = s.splat(*left.add(row * self.left_row));
-                    sums[panel][0] = s.mul_add(x, first, sums[panel][0]);
-                    sums[panel][1] = s.mul_add(x, second, sums[panel][1]);
+                    sums[panel][0] = Self::mul_add(s, x, first, sums[panel][0]);
+                    sums[panel][1] = Self::mul_add(s, x, second, sums[panel][1]);
                 }
             }
         }

@@ -6,8 +6,9 @@
 
 use ndarray::{Array2, ArrayRef2, ArrayView2, s};
 
+use super::bfloat16::rounded;
 use super::{activate, derivative_from_output};
-use crate::{CellSpec, CellWeights};
+use crate::{CellSpec, CellWeights, Precision};
 
 /// The rows of a step.
 pub(super) type View<'a> = ArrayView2<'a, f64>;
@@ -16,6 +17,7 @@ pub(super) type View<'a> = ArrayView2<'a, f64>;
 #[derive(Debug)]
 pub struct PackedCell {
     spec: CellSpec,
+    precision: Precision,
     /// W
     pub(super) kernel: Array2<f64>,
     /// U
@@ -24,11 +26,11 @@ pub struct PackedCell {
     pub(super) bias: Array2<f64>,
 }
 
-/// Copies a cell's weights.
+/// Copies a cell's weights. In bfloat16, both factors of all matrix products are rounded, and what is summed for the bias's gradient.
 ///
 /// # Panics
 /// If a slice's length contradicts the cell.
-pub fn pack_cell(spec: &CellSpec, weights: CellWeights<'_, f64>) -> PackedCell {
+pub fn pack_cell(spec: &CellSpec, weights: CellWeights<'_, f64>, precision: Precision) -> PackedCell {
     weights.check(spec);
     let columns = spec.gates() * spec.hidden();
     let mut bias = Array2::zeros((2, columns));
@@ -37,6 +39,7 @@ pub fn pack_cell(spec: &CellSpec, weights: CellWeights<'_, f64>) -> PackedCell {
     }
     PackedCell {
         spec: *spec,
+        precision,
         kernel: view(weights.kernel, spec.input(), columns).to_owned(),
         recurrent: view(weights.recurrent, spec.hidden(), columns).to_owned(),
         bias,
@@ -44,6 +47,19 @@ pub fn pack_cell(spec: &CellSpec, weights: CellWeights<'_, f64>) -> PackedCell {
 }
 
 impl PackedCell {
+    /// What a factor is in the cell's precision.
+    pub(super) fn factor(&self, matrix: &ArrayRef2<f64>) -> Array2<f64> {
+        match self.precision {
+            Precision::Float32 => matrix.to_owned(),
+            Precision::Bfloat16 => matrix.mapv(rounded),
+        }
+    }
+
+    /// A product in the cell's precision.
+    pub(super) fn times(&self, left: &ArrayRef2<f64>, right: &ArrayRef2<f64>) -> Array2<f64> {
+        self.factor(left).dot(&self.factor(right))
+    }
+
     /// φ(z)
     pub(super) fn phi(&self, z: &ArrayRef2<f64>) -> Array2<f64> {
         z.mapv(|z| activate(self.spec.activation(), z))
@@ -86,7 +102,12 @@ pub(super) struct Back {
 impl Back {
     /// Of gates that are functions of x·W + h·U + b, whose gradient is `d`.
     pub(super) fn through(cell: &PackedCell, h: &View<'_>, d: Array2<f64>) -> Self {
-        Self { d_recurrent: h.t().dot(&d), dh: d.dot(&cell.recurrent.t()), recurrent: d.clone(), input: d }
+        Self {
+            d_recurrent: cell.times(&h.t(), &d),
+            dh: cell.times(&d, &cell.recurrent.t()),
+            recurrent: d.clone(),
+            input: d,
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar, ShapeBuilder, aview1};
 
+use super::bfloat16::rounded;
 use crate::matrix::check_shapes;
-use crate::{Matrix, MatrixMut, Real};
+use crate::{Matrix, MatrixMut, Precision, Real};
 
 /// c = a·b, or c += a·b if `accumulate`.
 ///
@@ -39,22 +40,37 @@ pub fn gemm_bias<T: Real + LinalgScalar>(
 
 /// A matrix of its own.
 #[derive(Debug)]
-pub struct PackedMatrix<T>(Array2<T>);
-
-impl<T> PackedMatrix<T> {
-    /// The matrix.
-    pub fn matrix(&self) -> Matrix<'_, T> {
-        Matrix::new(self.0.as_slice().unwrap_or_default(), self.0.nrows(), self.0.ncols())
-    }
+pub struct PackedMatrix {
+    matrix: Array2<f64>,
+    precision: Precision,
 }
 
-/// Copies a matrix.
+/// Copies a matrix, rounded to the precision.
 ///
 /// # Panics
 /// If the view exceeds its slice.
-pub fn pack_matrix<T: Real>(b: Matrix<'_, T>) -> PackedMatrix<T> {
+pub fn pack_matrix(b: Matrix<'_, f64>, precision: Precision) -> PackedMatrix {
     b.check();
-    PackedMatrix(array(&b).as_standard_layout().into_owned())
+    PackedMatrix { matrix: in_precision(array(&b), precision), precision }
+}
+
+/// c = a·b, or c += a·b if `accumulate`, with `a` rounded as `b` is.
+///
+/// # Panics
+/// If the shapes do not match or a view exceeds its slice.
+pub fn gemm_packed(a: Matrix<'_, f64>, b: &PackedMatrix, mut c: MatrixMut<'_, f64>, accumulate: bool) {
+    a.check();
+    c.check();
+    assert!(a.rows == c.rows && a.columns == b.matrix.nrows() && b.matrix.ncols() == c.columns, "shapes");
+    let kept = if accumulate { 1.0 } else { 0.0 };
+    general_mat_mul(1.0, &in_precision(array(&a), b.precision), &b.matrix, kept, &mut array_mut(&mut c));
+}
+
+fn in_precision(matrix: ArrayView2<'_, f64>, precision: Precision) -> Array2<f64> {
+    match precision {
+        Precision::Float32 => matrix.as_standard_layout().into_owned(),
+        Precision::Bfloat16 => matrix.mapv(rounded),
+    }
 }
 
 fn array<'a, T>(matrix: &Matrix<'a, T>) -> ArrayView2<'a, T> {

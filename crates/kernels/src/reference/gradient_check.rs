@@ -1,7 +1,9 @@
 //! The reference cells' gradients against finite differences in float64.
 
 use crate::tests::noise;
-use crate::{Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Scalar};
+use crate::{
+    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Precision, Scalar,
+};
 
 /// Kernel, recurrent kernel, bias, x, h0, c0: what the loss is a function of.
 type Variables = [Vec<f64>; 6];
@@ -18,7 +20,7 @@ impl Check {
         let mut packed = None;
         let [kernel, recurrent, bias, ..] = variables;
         let weights = CellWeights { kernel, recurrent, bias: Some(bias) };
-        f64::pack_cell(&self.spec, weights, true, &mut packed).unwrap();
+        f64::pack_cell(&self.spec, weights, true, Precision::Float32, &mut packed).unwrap();
         packed.unwrap()
     }
 

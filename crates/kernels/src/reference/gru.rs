@@ -13,8 +13,8 @@ use super::cell::{Back, PackedCell, View, blocks};
 /// - g = φ(x·W + b + r∘s)
 /// - h' = z∘h + (1 − z)∘g
 pub(super) fn forward_reset_after(cell: &PackedCell, x: &View<'_>, h: &View<'_>) -> [Array2<f64>; 2] {
-    let input = x.dot(&cell.kernel) + cell.bias.row(0);
-    let recurrent = h.dot(&cell.recurrent) + cell.bias.row(1);
+    let input = cell.times(x, &cell.kernel) + cell.bias.row(0);
+    let recurrent = cell.times(h, &cell.recurrent) + cell.bias.row(1);
     let ([xz, xr, xg], [hz, hr, s]) = (blocks(&input), blocks(&recurrent));
     let (z, r) = (cell.sigma(&(&xz + &hz)), cell.sigma(&(&xr + &hr)));
     let g = cell.phi(&(&xg + &r * &s));
@@ -38,11 +38,11 @@ pub(super) fn backward_reset_after(cell: &PackedCell, h: &View<'_>, kept: &View<
 /// - g = φ(x·W + s·U + b)
 /// - h' = z∘h + (1 − z)∘g
 pub(super) fn forward_reset_before(cell: &PackedCell, x: &View<'_>, h: &View<'_>) -> [Array2<f64>; 2] {
-    let input = x.dot(&cell.kernel) + cell.bias.row(0);
+    let input = cell.times(x, &cell.kernel) + cell.bias.row(0);
     let ([xz, xr, xg], [uz, ur, ug]) = (blocks(&input), blocks(&cell.recurrent));
-    let (z, r) = (cell.sigma(&(&xz + h.dot(&uz))), cell.sigma(&(&xr + h.dot(&ur))));
+    let (z, r) = (cell.sigma(&(&xz + cell.times(h, &uz))), cell.sigma(&(&xr + cell.times(h, &ur))));
     let s = &r * h;
-    let g = cell.phi(&(&xg + s.dot(&ug)));
+    let g = cell.phi(&(&xg + cell.times(&s, &ug)));
     [&z * h + (1.0 - &z) * &g, concatenate![Axis(1), z, r, g, s]]
 }
 
@@ -51,12 +51,17 @@ pub(super) fn backward_reset_before(cell: &PackedCell, h: &View<'_>, kept: &View
     let ([z, r, g, s], [uz, ur, ug]) = (blocks(kept), blocks(&cell.recurrent));
     let dz = dh * (h - &g) * cell.sigma_slope(&z);
     let dg = dh * (1.0 - &z) * cell.phi_slope(&g);
-    let ds = dg.dot(&ug.t());
+    let ds = cell.times(&dg, &ug.t());
     let dr = &ds * h * cell.sigma_slope(&r);
     let gates = concatenate![Axis(1), dz, dr, dg];
     Back {
-        d_recurrent: concatenate![Axis(1), h.t().dot(&dz), h.t().dot(&dr), s.t().dot(&dg)],
-        dh: dh * &z + ds * r + dz.dot(&uz.t()) + dr.dot(&ur.t()),
+        d_recurrent: concatenate![
+            Axis(1),
+            cell.times(&h.t(), &dz),
+            cell.times(&h.t(), &dr),
+            cell.times(&s.t(), &dg)
+        ],
+        dh: dh * &z + ds * r + cell.times(&dz, &uz.t()) + cell.times(&dr, &ur.t()),
         recurrent: gates.clone(),
         input: gates,
     }

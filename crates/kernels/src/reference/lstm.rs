@@ -11,7 +11,7 @@ use super::cell::{Back, PackedCell, View, blocks};
 ///
 /// Gives h', and what is kept for the way back: i, f, g, o, c'.
 pub(super) fn forward(cell: &PackedCell, x: &View<'_>, h: &View<'_>, c: &View<'_>) -> [Array2<f64>; 2] {
-    let sums = x.dot(&cell.kernel) + h.dot(&cell.recurrent) + cell.bias.row(0);
+    let sums = cell.times(x, &cell.kernel) + cell.times(h, &cell.recurrent) + cell.bias.row(0);
     let [i, f, g, o] = blocks(&sums);
     let (i, f, g, o) = (cell.sigma(&i), cell.sigma(&f), cell.phi(&g), cell.sigma(&o));
     let new_c = &f * c + &i * &g;

@@ -4,7 +4,9 @@
 //! written as the papers have it, over `ndarray`, and is what `f64` runs on; it needs the feature `double`.
 
 mod activation;
+mod bfloat16;
 mod chain;
+mod int8;
 
 #[cfg(feature = "double")]
 mod cell;
@@ -26,11 +28,13 @@ mod softmax;
 pub use activation::{
     activate, activation, activation_backward, activation_in_place, derivative, derivative_from_output,
 };
+pub use bfloat16::rounded;
 #[cfg(feature = "double")]
 pub use cell::{PackedCell, pack_cell};
 pub use chain::{function, run_chain, run_sweep};
 #[cfg(feature = "double")]
-pub use gemm::{PackedMatrix, gemm, gemm_bias, pack_matrix};
+pub use gemm::{PackedMatrix, gemm, gemm_bias, gemm_packed, pack_matrix};
+pub use int8::{dequantized, gemm_int8};
 #[cfg(feature = "double")]
 pub use sequence::{cell_backward, cell_forward, cell_sizes};
 #[cfg(feature = "double")]

@@ -6,7 +6,7 @@ use super::cell::{Back, PackedCell, View};
 
 /// h' = φ(x·W + h·U + b). Nothing else is kept for the way back.
 pub(super) fn forward(cell: &PackedCell, x: &View<'_>, h: &View<'_>) -> [Array2<f64>; 2] {
-    let new_h = cell.phi(&(x.dot(&cell.kernel) + h.dot(&cell.recurrent) + cell.bias.row(0)));
+    let new_h = cell.phi(&(cell.times(x, &cell.kernel) + cell.times(h, &cell.recurrent) + cell.bias.row(0)));
     let nothing = Array2::zeros((h.nrows(), 0));
     [new_h, nothing]
 }

@@ -107,16 +107,16 @@ pub fn cell_backward(spec: &CellSpec, cell: &PackedCell, io: CellBackward<'_, f6
             CellKind::Gru { reset_after: false } => gru::backward_reset_before(cell, &h, &kept, &dh.view()),
         };
         dh.assign(&back.dh);
-        d_kernel += &x.t().dot(&back.input);
+        d_kernel += &cell.times(&x.t(), &back.input);
         d_recurrent += &back.d_recurrent;
         if let Some(d_bias) = &mut d_bias {
             let sides = [&back.input, &back.recurrent];
             for (mut d_bias, side) in d_bias.rows_mut().into_iter().zip(sides) {
-                d_bias += &side.sum_axis(Axis(0));
+                d_bias += &cell.factor(side).sum_axis(Axis(0));
             }
         }
         if let Some(dx) = &mut dx {
-            for (source, d) in sources.into_iter().zip(back.input.dot(&cell.kernel.t()).rows()) {
+            for (source, d) in sources.into_iter().zip(cell.times(&back.input, &cell.kernel.t()).rows()) {
                 let mut dx = dx.row_mut(source);
                 dx += &d;
             }

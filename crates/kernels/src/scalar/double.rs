@@ -2,22 +2,43 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep, reference,
+    Activation, CellBackward, CellForward, CellMatrix, CellSizes, CellSpec, CellWeights, Chain,
+    ChainOperands, Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Precision, Sweep, reference,
 };
 
 impl Scalar for f64 {
     type PackedCell = reference::PackedCell;
-    type PackedMatrix = reference::PackedMatrix<Self>;
+    type PackedMatrix = reference::PackedMatrix;
+    type PackedInt8 = reference::PackedMatrix;
 
     fn pack_cell(
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         _backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        *into = Some(reference::pack_cell(spec, weights));
+        *into = Some(reference::pack_cell(spec, weights, precision));
         Ok(())
+    }
+
+    fn pack_int8_cell(
+        spec: &CellSpec,
+        weights: Int8CellWeights<'_, Self>,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory> {
+        weights.check(spec);
+        let [kernel, recurrent] = [weights.kernel, weights.recurrent].map(|matrix| match matrix {
+            CellMatrix::Float(values) => values.to_vec(),
+            CellMatrix::Int8(matrix) => reference::dequantized(matrix),
+        });
+        let weights = CellWeights { kernel: &kernel, recurrent: &recurrent, bias: weights.bias };
+        *into = Some(reference::pack_cell(spec, weights, Precision::Float32));
+        Ok(())
+    }
+
+    fn int8_workspace(_spec: &CellSpec, _rows: usize) -> Option<usize> {
+        Some(0)
     }
 
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
@@ -44,13 +65,26 @@ impl Scalar for f64 {
         reference::gemm_bias(a, b, bias, c);
     }
 
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        *into = Some(reference::pack_matrix(b));
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory> {
+        *into = Some(reference::pack_matrix(b, precision));
         Ok(())
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
-        reference::gemm(a, b.matrix(), c, accumulate);
+        reference::gemm_packed(a, b, c, accumulate);
+    }
+
+    fn pack_int8(b: Int8Matrix<'_>) -> Result<Self::PackedInt8, OutOfMemory> {
+        let matrix = reference::dequantized(b);
+        Ok(reference::pack_matrix(Matrix::new(&matrix, b.rows, b.columns), Precision::Float32))
+    }
+
+    fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool) {
+        reference::gemm_packed(a, b, c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

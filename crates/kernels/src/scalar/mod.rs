@@ -6,8 +6,8 @@ mod real;
 mod single;
 
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands,
+    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Precision, Sweep,
 };
 pub use real::Real;
 
@@ -19,8 +19,11 @@ pub trait Scalar: Real {
     type PackedCell: Send + Sync;
     /// A right matrix in the layout that [`Scalar::gemm_packed`] reads.
     type PackedMatrix: Send + Sync;
+    /// An int8 right matrix in the layout that [`Scalar::gemm_int8`] reads.
+    type PackedInt8: Send + Sync;
 
-    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
+    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack. The precision is that of the
+    /// factors of all products, where [`crate::simd::bfloat16`] allows it; sums, states and gates are of the type itself.
     ///
     /// # Errors
     /// [`OutOfMemory`] if a buffer cannot be allocated; `into` may then be empty.
@@ -28,8 +31,24 @@ pub trait Scalar: Real {
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory>;
+
+    /// Packs a cell's int8 weights, for the forward pass alone. A cell whose weights are those quantizes its input and,
+    /// at every step, its state; gates and states stay as they are.
+    ///
+    /// # Errors
+    /// As [`Scalar::pack_cell`].
+    fn pack_int8_cell(
+        spec: &CellSpec,
+        weights: Int8CellWeights<'_, Self>,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory>;
+
+    /// Elements of scratch that the forward pass over `rows` packed rows needs besides [`Scalar::cell_sizes`] if its
+    /// weights are int8; `None` if the size overflows.
+    fn int8_workspace(spec: &CellSpec, rows: usize) -> Option<usize>;
 
     /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes>;
@@ -53,14 +72,28 @@ pub trait Scalar: Real {
     /// c = a·b + bias, the bias being added to every row.
     fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>);
 
-    /// Packs a right matrix, reusing the buffer of an earlier pack.
+    /// Packs a right matrix, reusing the buffer of an earlier pack. The precision is that of its products, where
+    /// [`crate::simd::bfloat16`] allows it.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the buffer cannot be allocated; `into` may then be empty.
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory>;
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory>;
 
-    /// Like [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
+    /// Like [`Scalar::gemm`], bit for bit in float32, with a packed right matrix and a row-major left one.
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
+
+    /// Packs an int8 right matrix.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the buffer cannot be allocated.
+    fn pack_int8(b: Int8Matrix<'_>) -> Result<Self::PackedInt8, OutOfMemory>;
+
+    /// c = a·b, or c += a·b if `accumulate`, with the rows of `a`, which is row-major, quantized to int8.
+    fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool);
 
     /// y = f(x), element by element.
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]);

@@ -2,21 +2,36 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep, cells, chain, gemm, math, simd,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands,
+    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Precision, Sweep, cells, chain, gemm, int8,
+    math, simd,
 };
 
 impl Scalar for f32 {
     type PackedCell = cells::PackedCell;
     type PackedMatrix = gemm::PackedMatrix;
+    type PackedInt8 = int8::Int8Packed;
 
     fn pack_cell(
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        cells::pack_cell(simd::active(), spec, weights, backward, into)
+        cells::pack_cell(simd::active(), spec, weights, backward, precision, into)
+    }
+
+    fn pack_int8_cell(
+        spec: &CellSpec,
+        weights: Int8CellWeights<'_, Self>,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory> {
+        cells::pack_int8_cell(simd::active(), spec, weights, into)
+    }
+
+    fn int8_workspace(spec: &CellSpec, rows: usize) -> Option<usize> {
+        cells::int8_workspace(spec, rows)
     }
 
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
@@ -43,12 +58,24 @@ impl Scalar for f32 {
         gemm::gemm_bias(simd::active(), a, b, bias, c);
     }
 
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        gemm::pack_matrix(simd::active(), b, into)
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory> {
+        gemm::pack_matrix(simd::active(), b, precision, into)
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
         gemm::gemm_packed(a, b, c, accumulate);
+    }
+
+    fn pack_int8(b: Int8Matrix<'_>) -> Result<Self::PackedInt8, OutOfMemory> {
+        int8::pack(simd::active(), b)
+    }
+
+    fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool) {
+        int8::gemm(a, b, c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

@@ -1,16 +1,16 @@
-//! x86-64 with AVX-512 F, DQ, BW and VL: sixteen lanes, thirty-two registers, mask registers.
+//! x86-64 with AVX-512 F, DQ, BW and VL, and optionally BF16: sixteen lanes, thirty-two registers, mask registers.
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, Simd};
 
-/// Proof that the machine has AVX-512 F, DQ, BW and VL.
-#[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+/// Proof that the machine has AVX-512 F, DQ, BW and VL, and BF16 if `PAIRS`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512<const PAIRS: bool = false>(());
 
-impl Avx512 {
+impl<const PAIRS: bool> Avx512<PAIRS> {
     /// # Safety
-    /// The machine has AVX-512 F, DQ, BW and VL.
+    /// The machine has these features.
     pub(crate) unsafe fn new() -> Self {
         Self(())
     }
@@ -28,7 +28,7 @@ const fn lanes_below(count: usize) -> __mmask16 {
     ((1u32 << count) - 1) as __mmask16
 }
 
-impl Simd for Avx512 {
+impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     type Vector = __m512;
     type Mask = __mmask16;
     const LANES: usize = 16;
@@ -38,10 +38,53 @@ impl Simd for Avx512 {
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
         #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
         fn with_features<K: Kernel>(kernel: K) -> K::Output {
-            kernel.run(Avx512(()))
+            kernel.run(Avx512::<false>(()))
+        }
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,avx2,fma")]
+        fn with_pairs<K: Kernel>(kernel: K) -> K::Output {
+            kernel.run(Avx512::<true>(()))
         }
         // SAFETY: the token proves that the machine has the features.
-        unsafe { with_features(kernel) }
+        unsafe { if PAIRS { with_pairs(kernel) } else { with_features(kernel) } }
+    }
+
+    #[inline(always)]
+    fn to_pairs(self, first: __m512, second: __m512) -> __m512 {
+        assert!(PAIRS);
+        // SAFETY: the token proves that the machine has the features; the types are 64 bytes of numbers.
+        unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(second, first)) }
+    }
+
+    #[inline(always)]
+    fn zip_pairs(self, first: __m512, second: __m512) -> __m512 {
+        // Numbers i and 16 + i side by side.
+        const ORDER: [u16; 32] = {
+            let mut order = [0; 32];
+            let mut i = 0;
+            while i < 32 {
+                order[i] = (i / 2 + i % 2 * 16) as u16;
+                i += 1;
+            }
+            order
+        };
+        let pairs = self.to_pairs(first, second);
+        with_features!({
+            let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
+            _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, _mm512_castps_si512(pairs)))
+        })
+    }
+
+    #[inline(always)]
+    fn mul_add_pairs(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        assert!(PAIRS);
+        // SAFETY: as above.
+        unsafe {
+            _mm512_dpbf16_ps(
+                c,
+                std::mem::transmute::<__m512, __m512bh>(a),
+                std::mem::transmute::<__m512, __m512bh>(b),
+            )
+        }
     }
 
     #[inline(always)]

@@ -11,28 +11,38 @@ mod avx512;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pairs;
 mod plain;
 mod scalar;
 mod vector;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
 pub(crate) use level::{Detected, active};
 pub use level::{Level, SelectError, available, level};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
+pub(crate) use pairs::Pairs;
+pub use pairs::{NoBfloat16, bfloat16};
 pub use plain::{Plain, vectorised};
+pub(crate) use scalar::Scalar;
 pub(crate) use vector::{Kernel, Promised, ROUNDER, RawKernel, Simd};
 
 /// Runs a kernel at a level.
 pub(crate) fn dispatch<K: Kernel>(level: Detected, kernel: K) -> K::Output {
     match level.level() {
-        Level::Scalar => scalar::Scalar.enter(kernel),
+        Level::Scalar => Scalar.enter(kernel),
         // SAFETY: the level was detected, that is, the machine has its features.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { avx2::Avx2::new() }.enter(kernel),
+        Level::Avx2 => unsafe { Avx2::new() }.enter(kernel),
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { avx512::Avx512::new() }.enter(kernel),
+        Level::Avx512 => unsafe { Avx512::<false>::new() }.enter(kernel),
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Level::Neon => unsafe { neon::Neon::new() }.enter(kernel),
+        Level::Neon => unsafe { Neon::new() }.enter(kernel),
         #[allow(unreachable_patterns, reason = "the levels of other architectures")]
         other => unreachable!("{other} is never detected here"),
     }

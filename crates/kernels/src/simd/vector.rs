@@ -76,6 +76,23 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Prefetches the cache line at `pointer`, which may be any address.
     fn prefetch(self, pointer: *const f32);
 
+    /// The lanes of `first`, then those of `second`, rounded to bfloat16: each word of the result holds two neighbours.
+    /// Denormals become zero. Only for [`super::Pairs`].
+    fn to_pairs(self, first: Self::Vector, second: Self::Vector) -> Self::Vector {
+        let _ = (first, second);
+        unreachable!("an instruction set without bfloat16")
+    }
+    /// Words of a lane of `first` and the same of `second`, rounded as by [`Self::to_pairs`]. Only for [`super::Pairs`].
+    fn zip_pairs(self, first: Self::Vector, second: Self::Vector) -> Self::Vector {
+        let _ = (first, second);
+        unreachable!("an instruction set without bfloat16")
+    }
+    /// c + both products of the pairs of bfloat16 in each lane of `a` and `b`. Only for [`super::Pairs`].
+    fn mul_add_pairs(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+        let _ = (a, b, c);
+        unreachable!("an instruction set without bfloat16")
+    }
+
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;

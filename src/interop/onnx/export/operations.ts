@@ -239,6 +239,9 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   metric: 'it is part of a metric',
   crf: 'it searches paths of tags; convert the logits before it, and decode them outside',
   crfLoss: 'it is part of a loss',
+  transducerJoint:
+    'it pairs every step with every label; convert the encoder and the predictor as models of their own, and join them outside',
+  transducerLoss: 'it is part of a loss',
   sequenceCounts: 'it is part of a metric',
   sample: 'it draws random numbers, which ONNX does not define',
 }

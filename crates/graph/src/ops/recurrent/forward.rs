@@ -1,9 +1,9 @@
 //! The forward pass of the fused cells.
 
 use super::layout::{ForwardLayout, fault};
-use super::order::{StepOrder, gather, look_up};
+use super::order::{StepOrder, gather, look_up, look_up_int8};
 use super::{Recurrent, WEIGHTS};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::ops::{Forward, Place};
 use seqloom_kernels::{CellForward, CellInput, Scalar};
@@ -12,7 +12,14 @@ impl<T: Scalar> Recurrent<T> {
     pub(super) fn run_forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let Forward { frame, masks } = context;
         let recording = frame.stash != Place::None;
-        self.pack(frame.weights.params, WEIGHTS.map(|index| frame.weights.get(index)), recording)?;
+        if self.int8.contains(&true) {
+            if recording {
+                return Err(Error::unsupported("int8 weights serve inference: they have no gradient"));
+            }
+            self.pack_int8(&frame.weights)?;
+        } else {
+            self.pack(frame.weights.params, WEIGHTS.map(|index| frame.weights.get(index)), recording)?;
+        }
         let input = frame.inputs[0];
         let mask = input.mask.and_then(|mask| masks.get_mut(mask)).ok_or_else(fault)?;
         mask.pack()?;
@@ -25,6 +32,7 @@ impl<T: Scalar> Recurrent<T> {
         let (width, hidden) = (self.cell.input(), self.cell.hidden());
         let input_plan = self.input_plan(&input.shape)?;
         let table = self.lookup.and_then(|lookup| frame.weights.params.get(lookup.weight));
+        let int8_table = self.lookup.and_then(|lookup| frame.weights.params.int8_matrix(lookup.weight));
         if let Some(lookup) = self.lookup {
             memory::refill(&mut self.ids, rows, 0, "The tokens of a batch")?;
             let tokens = frame.integers.get(lookup.tokens).ok_or_else(fault)?;
@@ -71,7 +79,10 @@ impl<T: Scalar> Recurrent<T> {
             ],
         )?;
         match (table, input_plan.vocabulary) {
-            (None, _) => gather(x, order.source(), width, packed_x),
+            (None, _) => match int8_table {
+                None => gather(x, order.source(), width, packed_x),
+                Some(table) => look_up_int8(table, &self.ids, width, packed_x),
+            },
             (Some(table), None) => look_up(table, &self.ids, width, packed_x),
             (Some(_), Some(_)) => {}
         }

@@ -12,16 +12,19 @@ mod states;
 use super::activation::{elementwise, expect_float};
 use super::{
     Absorbed, Backward, Described, Entry, Forward, Lookup, Op, Operands, Operation, Recurrence, Role, Site,
-    Sizes, State, Streamed, TimeAxes, made, recurrent_axes,
+    Sizes, State, Streamed, TimeAxes, Weights, made, recurrent_axes, suits_int8,
 };
 use crate::error::{Error, Result};
 use crate::params::Parameters;
 use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape, fits};
 use crate::tensor::StateGradient;
+use crate::values::Channels;
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 pub(crate) use order::{StepOrder, gather, scatter_add};
-use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
+use seqloom_kernels::{
+    Activation, CellKind, CellMatrix, CellSpec, CellWeights, Int8CellWeights, Precision, Scalar,
+};
 use std::sync::Arc;
 
 names! {
@@ -62,6 +65,8 @@ pub(crate) struct Description {
     zero_output_for_mask: bool,
     /// Whether the initial states are among its inputs.
     states_given: bool,
+    /// Whether the kernel and the recurrent kernel are int8.
+    int8: [bool; 2],
 }
 
 /// A fused cell. Inputs: x [batch, time, features], then optionally the initial h (and c) [batch, units]. Weights:
@@ -73,10 +78,13 @@ pub(super) struct Recurrent<T: Scalar> {
     reversed: bool,
     output_reversed: bool,
     zero_output_for_mask: bool,
+    /// Whether the kernel and the recurrent kernel are int8.
+    int8: [bool; 2],
     /// Where the input is rows of a table.
     lookup: Option<Lookup>,
     /// The token of each packed row, from the last forward pass with a lookup.
     ids: Vec<u32>,
+    precision: Precision,
     packed: Option<T::PackedCell>,
     /// The parameter version that `packed` was made from, and whether it serves the backward pass.
     packed_for: Option<(u64, bool)>,
@@ -142,6 +150,7 @@ impl Description {
             output_reversed: reversed && attributes.output_order == OutputOrder::Processing,
             zero_output_for_mask: attributes.zero_output_for_mask,
             states_given: site.input_count() > 1,
+            int8: [0, 1].map(|index| site.int8(index).is_some()),
         })
     }
 }
@@ -165,6 +174,14 @@ impl Operation for Description {
             reversed: self.reversed,
             given: Arc::new(Self { states_given: true, ..self.clone() }),
         })
+    }
+
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        let depths = [self.cell.input(), self.cell.hidden()].into_iter().enumerate();
+        depths
+            .filter(|&(_, depth)| suits_int8(depth))
+            .map(|(place, _)| (place, Some(Channels::Columns)))
+            .collect()
     }
 
     fn role(&self) -> Role {
@@ -198,8 +215,10 @@ impl<T: Scalar> Recurrent<T> {
             reversed: description.reversed,
             output_reversed: description.output_reversed,
             zero_output_for_mask: description.zero_output_for_mask,
+            int8: description.int8,
             lookup: None,
             ids: Vec::new(),
+            precision: Precision::default(),
             packed: None,
             packed_for: None,
             states: None,
@@ -215,12 +234,36 @@ impl<T: Scalar> Recurrent<T> {
     fn input_plan(&self, shape: &Shape) -> Result<InputPlan> {
         let steps = shape.batch().saturating_mul(shape.time());
         match self.lookup {
-            Some(Lookup { vocabulary, .. }) if vocabulary <= steps / 2 => {
+            _ if self.int8[0] => {
+                let workspace = T::int8_workspace(&self.cell, steps).ok_or_else(fault)?;
+                Ok(InputPlan { vocabulary: None, workspace })
+            }
+            Some(Lookup { vocabulary, int8: false, .. }) if vocabulary <= steps / 2 => {
                 let workspace = T::token_workspace(&self.cell, vocabulary).ok_or_else(fault)?;
                 Ok(InputPlan { vocabulary: Some(vocabulary), workspace })
             }
             _ => Ok(InputPlan { vocabulary: None, workspace: 0 }),
         }
+    }
+
+    /// Packs the weights, some of which are int8, unless that has been done since they last changed.
+    fn pack_int8(&mut self, weights: &Weights<'_, T>) -> Result<()> {
+        let now = Some((weights.params.version(), false));
+        if self.packed.is_some() && self.packed_for == now {
+            return Ok(());
+        }
+        self.packed_for = None;
+        let matrix =
+            |index| weights.int8(index).map_or(CellMatrix::Float(weights.get(index)), CellMatrix::Int8);
+        let packed = Int8CellWeights {
+            kernel: matrix(0),
+            recurrent: matrix(1),
+            bias: self.has_bias.then_some(weights.get(2)),
+        };
+        T::pack_int8_cell(&self.cell, packed, &mut self.packed)
+            .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
+        self.packed_for = now;
+        Ok(())
     }
 
     /// Packs the weights unless that has been done since they last changed.
@@ -234,7 +277,7 @@ impl<T: Scalar> Recurrent<T> {
         self.packed_for = None;
         let [kernel, recurrent, bias] = weights;
         let weights = CellWeights { kernel, recurrent, bias: self.has_bias.then_some(bias) };
-        T::pack_cell(&self.cell, weights, backward, &mut self.packed)
+        T::pack_cell(&self.cell, weights, backward, self.precision, &mut self.packed)
             .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
         self.packed_for = Some((version, backward));
         Ok(())
@@ -242,6 +285,12 @@ impl<T: Scalar> Recurrent<T> {
 }
 
 impl<T: Scalar> Op<T> for Recurrent<T> {
+    fn set_precision(&mut self, precision: Precision) {
+        if precision != self.precision {
+            (self.precision, self.packed_for) = (precision, None);
+        }
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
             expect_float(meta)?;
@@ -325,7 +374,8 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
     }
 
     fn memory(&self) -> usize {
-        let weights = (self.cell.kernel_len() + self.cell.recurrent_len()) * size_of::<T>();
+        let [input, recurrent] = self.int8.map(|int8| if int8 { 1 } else { size_of::<T>() });
+        let weights = self.cell.kernel_len() * input + self.cell.recurrent_len() * recurrent;
         // The backward pass has its own form of them.
         self.packed_for.map_or(0, |(_, backward)| if backward { 2 * weights } else { weights })
     }

@@ -2,7 +2,8 @@
 
 use crate::mask::Packing;
 use crate::parallel::{each_rows, while_wanted};
-use seqloom_kernels::Scalar;
+use crate::params::dequantized;
+use seqloom_kernels::{Int8Matrix, Scalar};
 
 /// Copies the rows `indices` of `x` to consecutive rows of `packed`.
 pub(crate) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed: &mut [T]) {
@@ -20,6 +21,18 @@ pub(super) fn look_up<T: Scalar>(table: &[T], ids: &[u32], width: usize, packed:
     each_rows(packed, width, work, |first, packed| {
         for (packed, &id) in packed.chunks_exact_mut(width).zip(&ids[first..]) {
             packed.copy_from_slice(&table[id as usize * width..][..width]);
+        }
+    });
+}
+
+/// The same for rows of an int8 table.
+pub(super) fn look_up_int8<T: Scalar>(table: Int8Matrix<'_>, ids: &[u32], width: usize, packed: &mut [T]) {
+    let work = packed.len();
+    each_rows(packed, width, work, |first, packed| {
+        for (packed, &id) in packed.chunks_exact_mut(width).zip(&ids[first..]) {
+            let row = &table.values[id as usize * width..][..width];
+            let scale = table.scales[id as usize];
+            packed.iter_mut().zip(row).for_each(|(x, &integer)| *x = dequantized(integer, scale));
         }
     });
 }

@@ -38,6 +38,9 @@ interface Windows {
 /** The most elements of a window along one axis. */
 const mostTaps = 4096
 
+/** The most windows along an axis whose elements are counted. */
+const mostCounted = 1 << 20
+
 const reachOf = ({ kernel, dilation }: Windows): number => (kernel - 1) * dilation
 
 const placesOf = (size: number, at: Windows): number =>
@@ -303,7 +306,9 @@ function perElement(
   const isFull = at.before + at.after === 0 || (countsPadding && at.after === given.after)
   if (isFull) return known([1 / at.kernel], [], { integer: false })
   if (typeof size !== 'number') throw openSize(size, 'averages that leave out padding')
-  const counts = Array.from({ length: placesOf(size, at) }, (_, window) => {
+  const places = placesOf(size, at)
+  if (places > mostCounted) throw unsupported(`averages that leave out the padding of ${places} windows`)
+  const counts = Array.from({ length: places }, (_, window) => {
     const start = window * at.stride - before
     const inside = Array.from({ length: at.kernel }, (_, k) => start + k * at.dilation)
     return inside.filter((place) => place >= 0 && place < size + after).length

@@ -1,5 +1,5 @@
-import { escaped, round, svg } from '../shared/svg.js'
-import type { Alignment } from './index.js'
+import { escaped, round, svg } from '../../svg.js'
+import type { Alignment } from '../translator/index.js'
 
 const [cell, font] = [28, 13]
 

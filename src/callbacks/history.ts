@@ -1,0 +1,24 @@
+import { type Displayed, displayed, jupyterDisplay } from '../record/display.js'
+import { type PlotOptions, plot } from '../record/plot.js'
+import type { History, HistoryValues } from './callback.js'
+
+/** What `fit` resolves to. */
+export class TrainingHistory implements History {
+  readonly history: HistoryValues['history']
+  readonly epoch: HistoryValues['epoch']
+
+  constructor({ history, epoch }: HistoryValues = { history: {}, epoch: [] }) {
+    this.history = history
+    this.epoch = epoch
+  }
+
+  plot(options?: PlotOptions): string {
+    return plot(this, options)
+  }
+
+  /** What a notebook shows. */
+  [jupyterDisplay](): Displayed {
+    const last = Object.entries(this.history).map(([name, values]) => `${name} ${values.at(-1)}`)
+    return displayed(this.plot(), `History of ${this.epoch.length} epochs: ${last.join(', ')}`)
+  }
+}

@@ -1,0 +1,95 @@
+import { escaped, round, svg } from '../svg.js'
+
+/** Numbers by step or epoch. */
+export interface Line {
+  readonly label: string
+  readonly values: readonly number[]
+  readonly dashed?: boolean
+}
+
+/** Lines over the same axes. */
+export interface Panel {
+  readonly title: string
+  readonly lines: readonly Line[]
+  readonly logarithmic: boolean
+}
+
+const [font, high, gap] = [13, 170, 16]
+const margin = { left: 64, right: 12, top: 26, bottom: 26 }
+const colours = ['#0b57a4', '#b23a00', '#00704f', '#8a2f88', '#6b5900', '#a01244', '#006a7d', '#4b3fb3']
+/** One picture (SVG) of panels, one below the other. `steps` are the numbers under the lines. */
+export function lineCharts(panels: readonly Panel[], steps: readonly number[], width = 640): string {
+  const parts = panels.flatMap((panel, at) => drawn(panel, steps, width, at * (high + gap)))
+  return svg(width, Math.max(panels.length * (high + gap), high), font, parts)
+}
+
+function drawn({ title, lines, logarithmic }: Panel, steps: readonly number[], width: number, y: number): string[] {
+  const scaled = (value: number) => (logarithmic ? Math.log10(value) : value)
+  const all = lines.flatMap(({ values }) => values.map(scaled)).filter(Number.isFinite)
+  const [least, most] = range(all)
+  const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 0]
+  const right = width - margin.right
+  const bottom = y + high - margin.bottom
+  const across = (step: number) =>
+    round(last > first ? margin.left + ((step - first) / (last - first)) * (right - margin.left) : margin.left)
+  const down = (value: number) =>
+    round(bottom - ((value - least) / (most - least)) * (high - margin.top - margin.bottom))
+  const parts = [`<text x="${margin.left}" y="${y + 16}" font-weight="bold">${escaped(title)}</text>`]
+  for (const value of ticks(least, most)) {
+    const at = down(value)
+    parts.push(`<line x1="${margin.left}" x2="${right}" y1="${at}" y2="${at}" stroke="#ddd"/>`)
+    const words = short(logarithmic ? 10 ** value : value)
+    parts.push(`<text x="${margin.left - 6}" y="${at + 4}" text-anchor="end" fill="#444">${words}</text>`)
+  }
+  for (const step of new Set(ticks(first, Math.max(last, first + 1)).map(Math.round))) {
+    if (step < first || step > last) continue
+    const at = across(step)
+    parts.push(`<text x="${at}" y="${bottom + 18}" text-anchor="middle" fill="#444">${step}</text>`)
+  }
+  let legend = width - margin.right
+  for (const [index, { label, values, dashed }] of [...lines.entries()].reverse()) {
+    const colour = colours[index % colours.length] as string
+    const style = `fill="none" stroke="${colour}" stroke-width="2"${dashed ? ' stroke-dasharray="6 4"' : ''}`
+    // Values that are not finite interrupt the line. A metric that is not of all steps is of the last ones.
+    let path = ''
+    let begun = false
+    for (const [at, value] of values.entries()) {
+      const step = steps[at + steps.length - values.length] ?? at
+      const finite = Number.isFinite(scaled(value))
+      if (finite) path += `${begun ? 'L' : 'M'}${across(step)} ${down(scaled(value))}`
+      begun = finite
+    }
+    if (path !== '') parts.push(`<path d="${path}" ${style}><title>${escaped(label)}</title></path>`)
+    if (values.length === 1 && path !== '') {
+      parts.push(`<circle cx="${across(first)}" cy="${down(scaled(values[0] as number))}" r="3" fill="${colour}"/>`)
+    }
+    const size = 0.62 * font * [...label].length
+    legend -= size + 34
+    if (legend < margin.left + 0.62 * font * title.length) continue
+    parts.push(`<line x1="${round(legend)}" x2="${round(legend + 22)}" y1="${y + 12}" y2="${y + 12}" ${style}/>`)
+    parts.push(`<text x="${round(legend + 26)}" y="${y + 16}">${escaped(label)}</text>`)
+  }
+  return parts
+}
+
+function range(values: readonly number[]): readonly [number, number] {
+  const least = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  const most = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+  if (values.length === 0) return [0, 1]
+  return least < most ? [least, most] : [least - (Math.abs(least) / 2 || 1), most + (Math.abs(most) / 2 || 1)]
+}
+
+/** Round numbers between two others: about four. */
+function ticks(least: number, most: number): number[] {
+  const raw = (most - least) / 4
+  const power = 10 ** Math.floor(Math.log10(raw))
+  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= raw) as number)
+  const found: number[] = []
+  for (let at = Math.ceil(least / step); at * step <= most && found.length < 20; at++) found.push(at * step)
+  return found
+}
+
+const short = (value: number): string =>
+  value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)
+    ? value.toExponential(0)
+    : String(Number(value.toPrecision(4)))

@@ -1,0 +1,191 @@
+import type { DataSet, Tensor } from '../data/tensor.js'
+import { SeqloomError } from '../errors.js'
+import type { SymbolicTensor } from '../layers/layer.js'
+import { model as functional } from '../model/functional.js'
+import type { Model } from '../model/model.js'
+import { custom, isCallable, isRecord, type OptionRules } from '../options.js'
+import type { AttentionWeights, ConfusionMatrix, HiddenStates, PictureEvent, Sample } from './event.js'
+import { histogram } from './histogram.js'
+
+/** What is looked at after an epoch, besides the weights. Each of these takes time or needs data. */
+export interface LookOptions {
+  /** A few rows with their targets, on which gradients are taken for their histograms. */
+  readonly gradientData?: readonly [x: DataSet, y: DataSet]
+  /**
+   * The confusion matrix: of rows with the numbers of their classes (and the classes' names), for a model that gives the
+   * probabilities of classes, `[rows, classes]`, or a probability, `[rows, 1]`; or a function that counts by itself.
+   */
+  readonly confusion?:
+    | { readonly x: DataSet; readonly y: ArrayLike<number>; readonly labels?: readonly string[] }
+    | ((model: Model) => ConfusionMatrix | Promise<ConfusionMatrix>)
+  /** A function that gives attention maps, such as those of `translator.translate` with `alignments`. */
+  readonly attention?: (model: Model) => AttentionWeights | Promise<AttentionWeights>
+  /**
+   * The hidden states over one row: of the layer with this name (by default the first recurrent one), as the row is
+   * read up to each of its steps; or a function that gives them.
+   */
+  readonly states?:
+    | { readonly x: ArrayLike<unknown>; readonly tokens?: readonly string[]; readonly layer?: string }
+    | ((model: Model) => HiddenStates | Promise<HiddenStates>)
+  /** A function that gives a text that the model writes. */
+  readonly samples?: (model: Model) => string | Sample | Promise<string | Sample>
+}
+
+const aFunction = custom('a function of the model', isCallable)
+const orData = (expected: string, ...names: readonly string[]) =>
+  custom(`${expected} or a function of the model`, (value) => {
+    return isCallable(value) || (isRecord(value) && names.every((name) => value[name] !== undefined))
+  })
+
+/** The checks of {@link LookOptions}. */
+export const lookChecks: OptionRules['accepted'] = {
+  gradientData: custom('[x, y]', (value) => Array.isArray(value) && value.length === 2),
+  confusion: orData('{ x, y }', 'x', 'y'),
+  attention: aFunction,
+  states: orData('{ x }', 'x'),
+  samples: aFunction,
+}
+
+// What is larger is cut: nobody could read it, and the record must not grow without bounds.
+const [mostClasses, mostTokens, mostUnits, mostLetters] = [100, 200, 256, 4000]
+
+/** The part of a model up to a layer. */
+interface Part {
+  readonly of: Model
+  readonly model: Model
+  /** Whether the layer gives its states at every step. */
+  readonly whole: boolean
+}
+
+/** Looks at a model between two epochs. */
+export class Looks {
+  #part: Part | undefined
+
+  /** The pictures that options ask for. */
+  async look(model: Model, options: LookOptions, epoch: number): Promise<PictureEvent[]> {
+    const { confusion, attention, states, samples } = options
+    const found: PictureEvent[] = []
+    if (confusion) found.push({ type: 'confusion', epoch, ...checkedConfusion(await confused(model, confusion)) })
+    if (attention) found.push({ type: 'attention', epoch, ...checkedAttention(await attention(model)) })
+    if (states) found.push({ type: 'states', epoch, ...checkedStates(await this.#states(model, states)) })
+    if (samples) {
+      const sample = await samples(model)
+      const { prompt, text } = typeof sample === 'string' ? { prompt: undefined, text: sample } : (sample ?? {})
+      if (typeof text !== 'string') throw wrong('samples', 'a text, or { prompt, text }')
+      const cut = text.slice(0, mostLetters)
+      found.push({ type: 'sample', epoch, ...(prompt !== undefined && { prompt: String(prompt) }), text: cut })
+    }
+    return found
+  }
+
+  /** Lets go of what was made to look. */
+  close(): void {
+    // Freed by the garbage collector: layers of a model in `fit` cannot be disposed.
+    this.#part = undefined
+  }
+
+  async #states(model: Model, given: NonNullable<LookOptions['states']>): Promise<HiddenStates> {
+    if (typeof given === 'function') return await given(model)
+    const { x, tokens, layer } = given
+    if (this.#part?.of !== model) this.#part = partOf(model, layer)
+    const { whole, model: part } = this.#part
+    const row = Array.from(x).slice(0, mostTokens)
+    // A layer that gives its last state alone is asked for every beginning of the row.
+    const rows = whole ? [row] : row.map((_, end) => row.slice(0, end + 1))
+    const { data, shape } = (await part.predict(rows as never)) as Tensor
+    const units = shape.at(-1) as number
+    const values = row.map((_, step) => Array.from(data.slice(step * units, (step + 1) * units) as Float32Array))
+    return { tokens: tokens?.slice(0, row.length) ?? row.map((_, step) => String(step + 1)), values }
+  }
+}
+
+/** The weights and gradients of which there are histograms at most. */
+const mostTensors = 64
+
+/** The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns. */
+export async function histograms(
+  of: 'weights' | 'gradients',
+  tensors: readonly { readonly name: string; readonly data: ArrayLike<number> }[],
+  epoch: number,
+): Promise<PictureEvent> {
+  const found = []
+  for (const { name, data } of tensors.slice(0, mostTensors)) {
+    found.push(histogram(name, data))
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  return { type: 'histograms', epoch, of, histograms: found }
+}
+
+async function confused(model: Model, given: NonNullable<LookOptions['confusion']>): Promise<ConfusionMatrix> {
+  if (typeof given === 'function') return await given(model)
+  const { x, y, labels } = given
+  const found = await model.predict(x)
+  const { data, shape } = (Array.isArray(found) ? found[0] : found) as Tensor
+  const [rows = 0, width = 0] = shape
+  if (shape.length !== 2 || rows !== y.length) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `confusion: the model gave [${shape.join(', ')}] for ${y.length} classes of rows; expected [rows, classes]`,
+    )
+  }
+  const size = Math.max(width, 2, labels?.length ?? 0)
+  const counts = Array.from({ length: size }, () => new Array<number>(size).fill(0))
+  for (let row = 0; row < rows; row++) {
+    const own = data.subarray(row * width, (row + 1) * width) as Float32Array
+    const predicted = width === 1 ? Number((own[0] as number) >= 0.5) : own.indexOf(Math.max(...own))
+    const line = counts[y[row] as number]
+    if (line === undefined) throw wrong('confusion', `classes from 0 to ${size - 1} as y`)
+    if (predicted >= 0) line[predicted] = (line[predicted] as number) + 1
+  }
+  return { labels: labels ?? counts.map((_, at) => String(at)), counts }
+}
+
+const recurrent = /lstm|gru|rnn|bidirectional|recurrent/i
+
+function partOf(model: Model, layer: string | undefined): Part {
+  const watched =
+    layer === undefined ? model.layers.find(({ className }) => recurrent.test(className)) : model.getLayer(layer)
+  if (!watched) throw wrong('states', 'the name of a layer: this model has no recurrent one')
+  const output = (watched as { readonly output: SymbolicTensor | readonly SymbolicTensor[] }).output
+  const first = (Array.isArray(output) ? output[0] : output) as SymbolicTensor
+  return { of: model, model: functional({ inputs: model.inputs, outputs: first }), whole: first.shape.length === 3 }
+}
+
+const texts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string')
+
+/** Whether a value has this many rows of so many numbers. */
+const isTable = (value: unknown, rows: number, columns?: number): value is number[][] =>
+  Array.isArray(value) &&
+  value.length === rows &&
+  value.every((row) => Array.isArray(row) && row.length === (columns ?? row.length) && row.every(Number.isFinite))
+
+const cut = (table: readonly (readonly number[])[], rows: number, columns: number, digits = 4): number[][] =>
+  table.slice(0, rows).map((row) => row.slice(0, columns).map((value) => Number(value.toPrecision(digits))))
+
+function checkedConfusion({ labels, counts }: ConfusionMatrix): ConfusionMatrix {
+  if (!texts(labels) || !isTable(counts, labels.length, labels.length)) {
+    throw wrong('confusion', '{ labels, counts } with a row and a column of counts for every label')
+  }
+  return { labels: labels.slice(0, mostClasses), counts: cut(counts, mostClasses, mostClasses, 12) }
+}
+
+function checkedAttention({ rows, columns, weights }: AttentionWeights): AttentionWeights {
+  if (!texts(rows) || !texts(columns) || !isTable(weights, rows.length, columns.length)) {
+    throw wrong('attention', '{ rows, columns, weights } with a weight for every row and column')
+  }
+  return {
+    rows: rows.slice(0, mostTokens),
+    columns: columns.slice(0, mostTokens),
+    weights: cut(weights, mostTokens, mostTokens),
+  }
+}
+
+function checkedStates({ tokens, values }: HiddenStates): HiddenStates {
+  if (!texts(tokens) || !isTable(values, tokens.length)) {
+    throw wrong('states', '{ tokens, values } with a row of values for every token')
+  }
+  return { tokens: tokens.slice(0, mostTokens), values: cut(values, mostTokens, mostUnits) }
+}
+
+const wrong = (what: string, expected: string) => new SeqloomError('ERR_DATA', `${what}: expected ${expected}`)

@@ -1,0 +1,81 @@
+import { SeqloomError } from '../../errors.js'
+import { type Saliency, saliency } from '../../inspect/saliency.js'
+import { abortSignal, checkOptions, custom, integer, oneOf } from '../../options.js'
+import { checkTexts } from '../../text/tokenizer.js'
+import { checkNotEmpty } from '../shared/rows.js'
+import type { ClassifierParts } from './saved.js'
+
+/** Options of {@link TextClassifier.explain}. */
+export interface ExplainOptions {
+  /** The label to explain; default: the most probable one of each text. */
+  readonly label?: string
+  /** As for `inspect.saliency`; default `'integratedGradients'`. */
+  readonly method?: 'integratedGradients' | 'gradientTimesInput'
+  /** As for `inspect.saliency`; default 50. */
+  readonly steps?: number
+  /** Aborting it makes the call reject with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
+/** Why a text has a label. */
+export interface Explanation {
+  /** The label that is explained. */
+  readonly label: string
+  /** Its probability. */
+  readonly probability: number
+  /** What the model read, token by token; unknown words as the vocabulary shows them. */
+  readonly tokens: readonly string[]
+  /** Each token's part: above zero for the label, below zero against it. */
+  readonly values: Float32Array
+  /** The tokens as coloured words for a terminal. */
+  text(options?: { readonly colours?: boolean }): string
+  /** The tokens as a picture (SVG). */
+  svg(): string
+}
+
+/** Explains texts one by one, since the longest would set the work for all. */
+export async function explained(
+  where: string,
+  { model, tokenizer, labels }: ClassifierParts,
+  texts: readonly string[],
+  options: ExplainOptions,
+): Promise<Explanation[]> {
+  checkOptions(where, options, {
+    accepted: {
+      label: custom('one of the labels', (value) => labels.names.includes(value as string)),
+      method: oneOf(['integratedGradients', 'gradientTimesInput']),
+      steps: integer(1),
+      signal: abortSignal,
+    },
+  })
+  checkTexts(where, texts)
+  checkNotEmpty(where, texts)
+  const { label, ...how } = options
+  const chosen = label === undefined ? {} : { class: labels.names.indexOf(label) }
+  const ids = await tokenizer.encode(texts, { fillEmpty: true, ...(how.signal && { signal: how.signal }) })
+  const found: Explanation[] = []
+  for (const row of ids) {
+    const read = await saliency(model, [row], { ...how, ...chosen })
+    found.push(
+      explanation(
+        read,
+        labels.names,
+        Array.from(row, (id) => tokenizer.idToToken(id) ?? String(id)),
+      ),
+    )
+  }
+  return found
+}
+
+function explanation(found: Saliency, labels: readonly string[], tokens: readonly string[]): Explanation {
+  const label = labels[found.classes[0] as number]
+  if (label === undefined) throw new SeqloomError('ERR_STATE', 'explain: the model has other classes than its labels')
+  return {
+    label,
+    probability: found.scores[0] as number,
+    tokens,
+    values: found.values.data.subarray(0, tokens.length),
+    text: (options = {}) => found.text({ tokens, ...options }),
+    svg: () => found.svg({ tokens }),
+  }
+}

@@ -1,5 +1,5 @@
 import { isRecord } from '../options.js'
-import type { Blocks } from './dataset.js'
+import type { Blocks } from './blocks.js'
 import { randomOf } from './random.js'
 
 /** How rows of similar lengths come together. */

@@ -104,7 +104,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
   if (isSource(value)) {
     throw new SeqloomError(
       'ERR_UNSUPPORTED',
-      `${slot.where}: data that come one by one are not read yet: collect them first, as in Array.fromAsync, or call trainOnBatch for each batch`,
+      `${slot.where}: data that come one by one are taken by fit, evaluate and predict alone, in place of their first argument; make them iterable with data.from, or collect them first, as in Array.fromAsync`,
     )
   }
   throw new SeqloomError(

@@ -1,8 +1,8 @@
 import { SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag, integer, seed as seedRule } from '../options.js'
+import { ahead, type Blocks, batches, first, left, mapped, shuffled, sliced, windows } from './blocks.js'
 import { type BucketOptions, bucketed } from './buckets.js'
-import { type Random, randomOf } from './random.js'
-import { stacked } from './stacked.js'
+import { randomOf } from './random.js'
 
 /** Where going through a data set begins. */
 export interface Start {
@@ -11,9 +11,6 @@ export interface Start {
   /** How many elements to leave out. */
   readonly skip: number
 }
-
-/** Elements, several at a time: a turn of the event loop for each would take longer than most work on them. */
-export type Blocks<T> = AsyncIterable<readonly T[]>
 
 /** How a data set is gone through. */
 interface Way<T> {
@@ -36,8 +33,6 @@ export interface BatchedOptions extends BucketOptions {
   /** Whether to leave out the last batch if it has fewer rows; default false. */
   readonly dropRemainder?: boolean
 }
-
-const blockSize = 256
 
 /**
  * Rows or batches one after another, read when they are needed, as often as they are needed; `for await` goes through
@@ -103,7 +98,7 @@ export class Dataset<T> implements AsyncIterable<T> {
       async *all(pass) {
         for await (const block of child.open({ pass, skip: 0 })) {
           const kept: T[] = []
-          for (const element of block) if (await settled(keep(element))) kept.push(element)
+          for (const element of block) if (await keep(element)) kept.push(element)
           yield kept
         }
       },
@@ -263,27 +258,6 @@ export class Dataset<T> implements AsyncIterable<T> {
   }
 }
 
-/** Elements of an array in blocks, from one on. */
-export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
-  for (let at = skip; at < elements.length; at += blockSize) yield elements.slice(at, at + blockSize)
-}
-
-/** Elements that come one by one, in blocks: what is there at once, or at most so many. */
-export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
-  if (Symbol.asyncIterator in elements) {
-    for await (const element of elements) yield [element]
-    return
-  }
-  let block: T[] = []
-  for (const element of elements) {
-    block.push(element)
-    if (block.length < blockSize) continue
-    yield block
-    block = []
-  }
-  yield block
-}
-
 const flagOrFunction = custom('true, false or a function', (v) => typeof v === 'boolean' || typeof v === 'function')
 
 function checkCount(what: string, value: unknown, least = 1): void {
@@ -293,128 +267,4 @@ function checkCount(what: string, value: unknown, least = 1): void {
 
 function asFunction(what: string, value: unknown): void {
   if (typeof value !== 'function') throw new SeqloomError('ERR_OPTION', `${what}: expected a function`)
-}
-
-/** Waits only for promises. */
-const settled = <V>(value: V | Promise<V>): V | Promise<V> => value
-
-async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<readonly T[]> {
-  let rest = skip
-  for await (const block of blocks) {
-    if (rest >= block.length) rest -= block.length
-    else {
-      yield rest === 0 ? block : block.slice(rest)
-      rest = 0
-    }
-  }
-}
-
-async function* first<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
-  let rest = count
-  if (rest === 0) return
-  for await (const block of blocks) {
-    yield block.length <= rest ? block : block.slice(0, rest)
-    rest -= block.length
-    if (rest <= 0) return
-  }
-}
-
-async function* mapped<T, U>(
-  blocks: Blocks<T>,
-  change: (element: T, index: number) => U | Promise<U>,
-  from: number,
-): AsyncGenerator<readonly U[]> {
-  let index = from
-  for await (const block of blocks) {
-    const changed: U[] = []
-    for (const element of block) {
-      const value = change(element, index++)
-      changed.push(value instanceof Promise ? await value : value)
-    }
-    yield changed
-  }
-}
-
-async function* windows<T>(blocks: Blocks<T>, size: number, stride: number): AsyncGenerator<readonly T[][]> {
-  let kept: T[] = []
-  let gap = 0
-  for await (const block of blocks) {
-    for (const element of block) kept.push(element)
-    if (gap > 0) {
-      const dropped = Math.min(gap, kept.length)
-      kept = kept.slice(dropped)
-      gap -= dropped
-    }
-    const made: T[][] = []
-    let at = 0
-    for (; at + size <= kept.length; at += stride) made.push(kept.slice(at, at + size))
-    gap += Math.max(0, at - kept.length)
-    kept = kept.slice(at)
-    yield made
-  }
-}
-
-async function* batches<T>(
-  blocks: Blocks<T>,
-  size: number,
-  dropRemainder: boolean,
-): AsyncGenerator<readonly unknown[]> {
-  let rows: T[] = []
-  for await (const block of blocks) {
-    const made: unknown[] = []
-    for (const row of block) {
-      rows.push(row)
-      if (rows.length < size) continue
-      made.push(stacked(rows))
-      rows = []
-    }
-    if (made.length > 0) yield made
-  }
-  if (rows.length > 0 && !dropRemainder) yield [stacked(rows)]
-}
-
-async function* shuffled<T>(blocks: Blocks<T>, size: number, random: Random): AsyncGenerator<readonly T[]> {
-  const buffer: T[] = []
-  for await (const block of blocks) {
-    const drawn: T[] = []
-    for (const element of block) {
-      if (buffer.length < size) {
-        buffer.push(element)
-        continue
-      }
-      const at = random(size)
-      drawn.push(buffer[at] as T)
-      buffer[at] = element
-    }
-    yield drawn
-  }
-  for (let last = buffer.length - 1; last > 0; last--) {
-    const at = random(last + 1)
-    const taken = buffer[at] as T
-    buffer[at] = buffer[last] as T
-    buffer[last] = taken
-  }
-  yield* sliced(buffer, 0)
-}
-
-async function* ahead<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
-  const iterator = blocks[Symbol.asyncIterator]()
-  const waiting: Promise<IteratorResult<readonly T[]>>[] = []
-  const ask = () => {
-    const next = iterator.next()
-    // Who takes it sees the error.
-    next.catch(() => undefined)
-    waiting.push(next)
-  }
-  try {
-    while (waiting.length < count) ask()
-    for (;;) {
-      const next = await (waiting.shift() as Promise<IteratorResult<readonly T[]>>)
-      if (next.done) return
-      ask()
-      yield next.value
-    }
-  } finally {
-    await iterator.return?.()
-  }
 }

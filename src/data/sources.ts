@@ -1,11 +1,10 @@
 import { describe, SeqloomError } from '../errors.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
+import { type Blocks, blocksOf, sliced } from './blocks.js'
 import { type ColumnOptions, columnRules, columnsRead, type Example, exampleOf, type TableRow } from './columns.js'
-import { csvBlocks, type TableOptions } from './csv.js'
-import { type Blocks, blocksOf, Dataset, type Start, sliced } from './dataset.js'
+import type { TableOptions } from './csv.js'
+import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
-import { objectIn, streamLines } from './jsonLines.js'
-import { parquetBlocks } from './parquet.js'
 import type { Streamed } from './tensor.js'
 import { checkEncoding, standardInput } from './textFile.js'
 
@@ -63,6 +62,7 @@ export function csv(
   const [wanted, make] = [columnsRead(options), exampleOf('data.csv', options)]
   let header: string | undefined
   return ofFiles('data.csv', files, async function* (path) {
+    const { csvBlocks } = await import('./csv.js')
     for await (const { rows, lines } of csvBlocks(path, wanted, read)) {
       const [first] = rows
       if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
@@ -92,6 +92,7 @@ export function jsonLines(
   checkOptions('data.jsonLines', options, { accepted: { ...columnRules, encoding: text_ } })
   const make = exampleOf('data.jsonLines', options)
   return ofFiles('data.jsonLines', files, async function* (path) {
+    const { objectIn, streamLines } = await import('./jsonLines.js')
     let line = 0
     let rows: (TableRow | Example)[] = []
     for await (const written of streamLines(path, encodingOf(options))) {
@@ -117,6 +118,7 @@ export function text(files: Files, options: TextFileOptions = {}): Dataset<strin
   checkOptions('data.text', options, { accepted: { encoding: text_ } })
   const own = encodingOf(options)
   return ofFiles('data.text', files, async function* (path) {
+    const { streamLines } = await import('./jsonLines.js')
     let lines: string[] = []
     for await (const line of streamLines(path, own)) {
       lines.push(line)
@@ -148,6 +150,7 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
     )
   }
   const from = async function* ({ skip }: Start) {
+    const { parquetBlocks } = await import('./parquet.js')
     let left = skip
     for (const path of await matching(paths)) {
       for await (const { rows, first } of parquetBlocks(path, wanted, left)) {
@@ -258,8 +261,13 @@ export function from<T>(source: From<T>, options: { readonly seeks?: boolean } =
 /** Whether a value gives rows or batches one after another, rather than being data itself. */
 export function isStreamed(value: unknown): value is Streamed {
   if (value instanceof Dataset) return true
-  if (!isRecord(value) || Array.isArray(value) || ArrayBuffer.isView(value) || 'shape' in value) return false
-  return Symbol.asyncIterator in value || Symbol.iterator in value || 'getReader' in value
+  if (!isRecord(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return false
+  try {
+    return !('shape' in value) && (Symbol.asyncIterator in value || Symbol.iterator in value || 'getReader' in value)
+  } catch {
+    // A proxy that throws.
+    return false
+  }
 }
 
 function iterableOf<T>(source: unknown): AsyncIterable<T> | Iterable<T> {

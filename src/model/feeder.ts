@@ -1,19 +1,13 @@
 import type { Dataset } from '../data/dataset.js'
-import { fingerprint, looksLikeTensor, rankOf } from '../data/index.js'
+import { fingerprint } from '../data/index.js'
 import { from as datasetOf } from '../data/sources.js'
-import { isNamed, stacked } from '../data/stacked.js'
-import { callNative, describe, SeqloomError } from '../errors.js'
+import { isNamed } from '../data/stacked.js'
+import { callNative, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
-import { unlessAborted } from './cancel.js'
+import { Elements } from './elements.js'
+import { type BatchParts, givesBatches, partsOf, sizeOf, together } from './rowParts.js'
 import type { SampleWeight } from './sampleWeight.js'
-
-/** The inputs, targets and weights of a batch, as they were given. */
-export interface BatchParts {
-  readonly x: unknown
-  readonly y?: unknown
-  readonly sampleWeight?: unknown
-}
 
 /** How batches become tensors. */
 export interface Reading {
@@ -33,71 +27,6 @@ const waiting = 2
 /** About how many numbers a piece of rows holds, and how many batches at most. */
 const pieceElements = 1 << 17
 const pieceBatches = 16
-
-/** The parts of a row or a batch: `{ x, y, sampleWeight }`, `[x, y]` or `[x, y, sampleWeight]`, or `x` alone. */
-export function partsOf(where: string, element: unknown, needsTarget: boolean): BatchParts {
-  if (isNamed(element) && 'x' in element) {
-    const unknown = Object.keys(element).find((name) => !['x', 'y', 'sampleWeight'].includes(name))
-    if (unknown !== undefined) {
-      throw new SeqloomError('ERR_DATA', `${where}: a row has x, y and sampleWeight, not ${describe(unknown)}`)
-    }
-    if (needsTarget && element.y === undefined) throw new SeqloomError('ERR_DATA', `${where}: the rows have no y`)
-    return element as unknown as BatchParts
-  }
-  if (needsTarget) {
-    if (Array.isArray(element) && (element.length === 2 || element.length === 3)) {
-      return { x: element[0], y: element[1], ...(element.length === 3 && { sampleWeight: element[2] }) }
-    }
-    throw new SeqloomError(
-      'ERR_DATA',
-      `${where}: expected rows or batches { x, y } or [x, y], got ${describe(element)}`,
-    )
-  }
-  return { x: element }
-}
-
-/** Elements of a pass, as many as are asked for at a time. */
-class Elements {
-  readonly #iterator: AsyncIterator<readonly unknown[]>
-  #ready: unknown[] = []
-  #at = 0
-  #ended = false
-
-  readonly #signal: AbortSignal | undefined
-
-  constructor(source: Dataset<unknown>, pass: number, skip: number, signal: AbortSignal | undefined) {
-    this.#signal = signal
-    this.#iterator = source.open({ pass, skip })[Symbol.asyncIterator]()
-  }
-
-  /** The next elements; fewer at the end. */
-  async take(count: number): Promise<unknown[]> {
-    while (!this.#ended && this.#ready.length - this.#at < count) {
-      const next = await unlessAborted(this.#iterator.next(), this.#signal)
-      if (next.done) this.#ended = true
-      else {
-        if (this.#at > 0) this.#ready = this.#ready.slice(this.#at)
-        this.#at = 0
-        for (const element of next.value) this.#ready.push(element)
-      }
-    }
-    const taken = this.#ready.slice(this.#at, this.#at + count)
-    this.#at += taken.length
-    return taken
-  }
-
-  /** Puts elements back. */
-  back(elements: readonly unknown[]): void {
-    this.#ready = [...elements, ...this.#ready.slice(this.#at)]
-    this.#at = 0
-  }
-
-  /** Tells the source that no more is needed. One that is waiting for something is not waited for. */
-  async close(): Promise<void> {
-    const closed = Promise.resolve(this.#iterator.return?.()).catch(() => undefined)
-    await (this.#signal?.aborted ? undefined : closed)
-  }
-}
 
 /** Reads rows or batches of a data set and hands them to a loop that works on earlier ones meanwhile. */
 export class Feeder {
@@ -309,39 +238,4 @@ export class Feeder {
       throw new SeqloomError(error.code, `${this.#source.name}${place}: ${message}`, { cause: error })
     }
   }
-}
-
-/** The inputs of rows, side by side for each of several inputs. */
-function together(rows: readonly unknown[], inputs: number): unknown {
-  if (isNamed(rows[0])) return stacked(rows)
-  if (inputs === 1) return rows
-  return Array.from({ length: inputs }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
-}
-
-/** Whether the first element's inputs are those of a batch: they have one more dimension than those of a row. */
-function givesBatches(x: unknown, inputs: readonly SymbolicTensor[]): boolean {
-  const [value, input] = [firstOf(x, inputs.length), inputs[0] as SymbolicTensor]
-  if (looksLikeTensor(value)) return true
-  const { shape } = input
-  const isText = typeof leafOf(value) === 'string'
-  return rankOf(value) >= shape.length - Number(isText && shape.length > 1 && shape.at(-1) === 1)
-}
-
-const firstOf = (x: unknown, inputs: number): unknown =>
-  isNamed(x) && !looksLikeTensor(x) ? Object.values(x)[0] : inputs > 1 && Array.isArray(x) ? x[0] : x
-
-function leafOf(value: unknown): unknown {
-  let leaf = value
-  for (let depth = 0; depth < 10 && Array.isArray(leaf); depth++) leaf = leaf[0]
-  return leaf
-}
-
-/** About how many numbers a row holds. */
-function sizeOf({ x }: BatchParts): number {
-  const count = (value: unknown): number => {
-    if (isNamed(value)) return Object.values(value).reduce<number>((sum, each) => sum + count(each), 0)
-    if (Array.isArray(value)) return value.length * Math.max(1, count(value[0]))
-    return ArrayBuffer.isView(value) ? (value as Float32Array).length : 1
-  }
-  return Math.max(1, count(x))
 }

@@ -7,10 +7,11 @@ import type { DataSet, Streamed, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
 import type { Engine } from './engine.js'
-import { type BatchParts, Feeder } from './feeder.js'
+import { Feeder } from './feeder.js'
 import { batchesOf, batchSizeFor, checkRows } from './fixedBatch.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf } from './generate.js'
 import type { Model } from './model.js'
+import type { BatchParts } from './rowParts.js'
 import {
   checkPredict,
   checkPredictSync,

@@ -1,17 +1,18 @@
 import { checkCallbacks, type History } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
-import { fingerprint, runSliced, runSync } from '../data/index.js'
+import { runSliced, runSync } from '../data/index.js'
 import { isStreamed } from '../data/sources.js'
 import type { DataSet, Streamed } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
-import type { CancelFlag, NativeTensor } from '../native/index.js'
+import type { CancelFlag } from '../native/index.js'
 import { anyLearningRate, type LearningRate } from '../optimizers/schedule.js'
 import { abortSignal, checkOptions, flag } from '../options.js'
 import { type ClassFactors, classWeights } from './classWeight.js'
-import { type CompileOptions, plan, type TrainPlan } from './compile.js'
+import { type CompileOptions, plan } from './compile.js'
 import type { Engine } from './engine.js'
-import { type BatchParts, Feeder } from './feeder.js'
-import { checkSplit, runFit, type Supply } from './fit.js'
+import { convert, type GivenValidation, named, needWeights, validationExamples } from './examples.js'
+import { Feeder } from './feeder.js'
+import { checkSplit, runFit } from './fit.js'
 import { batchesOf, batchSizeFor, checkRows, fixedBatchSize } from './fixedBatch.js'
 import { warnOfForms } from './forms.js'
 import {
@@ -29,17 +30,16 @@ import {
   checkFit,
   checkTestBatch,
   checkTrainBatch,
-  defaultBatchSize,
   type EvaluateOptions,
   type EvaluateSyncOptions,
   type FitOptions,
-  type GivenFitOptions,
   givenFit,
   type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
-import { classRanks, joinRanks, type SampleWeight, weightRanks } from './sampleWeight.js'
-import { convertExamples, convertInputs, type Examples } from './slots.js'
+import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
+import { convertExamples, convertInputs } from './slots.js'
+import { checkStreamed, compiledRate, endless, evaluateStreamed, feederOf, identityOf } from './streamed.js'
 import { toldRun } from './told.js'
 
 /** {@link Model.compile}; `trained` says which weights train, by default those of trainable layers. */
@@ -154,101 +154,6 @@ export async function evaluate(
   if (callbacks.length === 0) return await engine.queue('evaluate', 'callbacks', run, signal, givesWay)
   return await engine.alone('evaluate with callbacks', run, signal)
 }
-
-/** {@link Model.evaluate} of rows that come one after another. */
-async function evaluateStreamed(
-  model: Model,
-  engine: Engine,
-  source: Streamed,
-  options: EvaluateOptions,
-): Promise<number[] | Scores> {
-  const compiled = engine.compiled('evaluate')
-  const { signal } = options
-  const steps = options.steps ?? undefined
-  if (options.sampleWeight !== undefined) throw inRows('evaluate', 'sampleWeight')
-  const callbacks = checkCallbacks(options.callbacks, 'evaluate')
-  const run = async () => {
-    const native = engine.ready()
-    const feeder = await feederOf(engine, 'evaluate', source, options.batchSize, { signal })
-    try {
-      if (feeder.endless && steps === undefined) throw endless('evaluate', 'steps')
-      needWeights(engine, 'evaluate', feeder.firstWeight)
-      let failure: { readonly error: unknown } | undefined
-      const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) => {
-        feeder.start(0, 0, false, (error) => {
-          failure = { error }
-          cancel.cancel()
-        })
-        return native.evaluate(feeder.feed, 1, cancel, steps, onEvent)
-      }
-      const names = ['loss', ...compiled.metricNames]
-      const told = { model, engine, callbacks, names, steps: steps ?? 0, signal }
-      try {
-        const scores = await (callbacks.length > 0 ? toldRun(told, call) : engine.cancellable(signal, call))
-        return options.returnDict ? named(compiled, scores) : scores
-      } catch (error) {
-        throw failure ? failure.error : error
-      }
-    } finally {
-      feeder.close()
-    }
-  }
-  if (callbacks.length === 0) return await engine.queue('evaluate', 'callbacks', run, signal)
-  return await engine.alone('evaluate with callbacks', run, signal)
-}
-
-/** What reads rows or batches for a training or an evaluation. */
-async function feederOf(
-  engine: Engine,
-  where: string,
-  source: Streamed,
-  batchSize: number | undefined,
-  {
-    signal,
-    classFactors,
-  }: { readonly signal?: AbortSignal | undefined; readonly classFactors?: ClassFactors | undefined },
-): Promise<Feeder> {
-  const convertBatch = ({ x, y, sampleWeight }: BatchParts) =>
-    convert(engine, { x, y, sampleWeight, ...(classFactors && { classFactors }), searched: true } as Examples, signal)
-  const { topology } = engine
-  const fixed = fixedBatchSize(topology)
-  const reading = { where, inputs: topology.inputs, batchSize, convert: convertBatch, signal }
-  return await Feeder.of(source, reading, true, fixed ?? defaultBatchSize)
-}
-
-/** What tells the data of a training from others. */
-async function identityOf(supplies: readonly Supply[]): Promise<string> {
-  if (!supplies.some((supply) => supply instanceof Feeder))
-    return fingerprint((supplies as readonly NativeTensor[][]).flat())
-  const each: string[] = []
-  for (const supply of supplies) each.push(supply instanceof Feeder ? await supply.identity() : fingerprint(supply))
-  return each.join()
-}
-
-/** Refuses what does not go with rows that come one after another. */
-function checkStreamed(options: GivenFitOptions, ratesAreListed: boolean): void {
-  const { stepsPerEpoch, shuffle, bucketByLength, validationSplit = 0, sampleWeight } = options
-  if (sampleWeight !== undefined) throw inRows('fit', 'sampleWeight')
-  const wrong = (message: string) => new SeqloomError('ERR_OPTION', `fit: ${message}`)
-  if (shuffle) throw wrong('a stream is shuffled by its own .shuffle(buffer, { seed }), so shuffle must be left out')
-  if (bucketByLength)
-    throw wrong('rows of a stream are sorted by .batch(size, { bucketByLength: true }), not by bucketByLength')
-  if (validationSplit > 0) throw wrong('a stream cannot be split; give other data as validationData')
-  if (ratesAreListed && stepsPerEpoch === undefined) {
-    throw wrong(
-      'a learning rate that is a function needs stepsPerEpoch, as the length of a stream is not known; or use a schedule',
-    )
-  }
-}
-
-/** Whether the learning rate is a function of the user's. */
-const compiledRate = (engine: Engine): boolean => typeof engine.compiled('fit').optimizer.learningRate === 'function'
-
-const inRows = (where: string, what: string): SeqloomError =>
-  new SeqloomError('ERR_OPTION', `${where}: the rows of a stream bring their own ${what}: { x, y, ${what} }`)
-
-const endless = (where: string, option: string): SeqloomError =>
-  new SeqloomError('ERR_OPTION', `${where}: the data never end, so ${option} is needed`)
 
 /** {@link Model.evaluateSync} */
 export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: EvaluateSyncOptions): number[] | Scores {
@@ -366,28 +271,4 @@ export function setLearningRate(engine: Engine, value: LearningRate): void {
 export function resetStates(engine: Engine): void {
   engine.compiled('resetStates')
   engine.now('resetStates', 'never', () => callNative(() => engine.ready().resetStates()))
-}
-
-function needWeights(engine: Engine, what: string, sampleWeight: unknown): void {
-  const ranks = weightRanks(engine.compiled(what).trained, sampleWeight)
-  if (joinRanks(engine.weighted, ranks).join() === engine.weighted.join()) return
-  engine.turns.check(`${what} with sampleWeight`, 'never')
-  engine.need(ranks)
-}
-
-async function convert(engine: Engine, examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {
-  return await runSliced(convertExamples(engine.topology, engine.compiled('fit'), examples, engine.weighted), signal)
-}
-
-/** The loss and the metrics by name. */
-const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: readonly number[]): Scores => ({
-  loss,
-  ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
-})
-
-type GivenValidation = readonly [x: DataSet, y: DataSet, sampleWeight?: SampleWeight]
-
-function validationExamples(given: GivenValidation): Examples {
-  const [x, y, sampleWeight] = reading('ERR_DATA', 'fit: validationData', () => [...given])
-  return { x, y, sampleWeight, searched: true } as Examples
 }

@@ -1,0 +1,156 @@
+import type { Random } from './random.js'
+import { stacked } from './stacked.js'
+
+/** Elements, several at a time: a turn of the event loop for each would take longer than most work on them. */
+export type Blocks<T> = AsyncIterable<readonly T[]>
+
+const blockSize = 256
+
+/** Elements of an array in blocks, from one on. */
+export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
+  for (let at = skip; at < elements.length; at += blockSize) yield elements.slice(at, at + blockSize)
+}
+
+/** Elements that come one by one, in blocks: what is there at once, or at most so many. */
+export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
+  if (Symbol.asyncIterator in elements) {
+    for await (const element of elements) yield [element]
+    return
+  }
+  let block: T[] = []
+  for (const element of elements) {
+    block.push(element)
+    if (block.length < blockSize) continue
+    yield block
+    block = []
+  }
+  yield block
+}
+
+/** All but the first `skip` elements. */
+export async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<readonly T[]> {
+  let rest = skip
+  for await (const block of blocks) {
+    if (rest >= block.length) rest -= block.length
+    else {
+      yield rest === 0 ? block : block.slice(rest)
+      rest = 0
+    }
+  }
+}
+
+/** The first `count` elements. */
+export async function* first<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
+  let rest = count
+  if (rest === 0) return
+  for await (const block of blocks) {
+    yield block.length <= rest ? block : block.slice(0, rest)
+    rest -= block.length
+    if (rest <= 0) return
+  }
+}
+
+/** What a function makes of each element and its number, from one on. */
+export async function* mapped<T, U>(
+  blocks: Blocks<T>,
+  change: (element: T, index: number) => U | Promise<U>,
+  from: number,
+): AsyncGenerator<readonly U[]> {
+  let index = from
+  for await (const block of blocks) {
+    const changed: U[] = []
+    for (const element of block) {
+      const value = change(element, index++)
+      changed.push(value instanceof Promise ? await value : value)
+    }
+    yield changed
+  }
+}
+
+/** Arrays of `size` consecutive elements, each `stride` after the one before. */
+export async function* windows<T>(blocks: Blocks<T>, size: number, stride: number): AsyncGenerator<readonly T[][]> {
+  let kept: T[] = []
+  let gap = 0
+  for await (const block of blocks) {
+    for (const element of block) kept.push(element)
+    if (gap > 0) {
+      const dropped = Math.min(gap, kept.length)
+      kept = kept.slice(dropped)
+      gap -= dropped
+    }
+    const made: T[][] = []
+    let at = 0
+    for (; at + size <= kept.length; at += stride) made.push(kept.slice(at, at + size))
+    gap += Math.max(0, at - kept.length)
+    kept = kept.slice(at)
+    yield made
+  }
+}
+
+/** Batches of `size` rows. */
+export async function* batches<T>(
+  blocks: Blocks<T>,
+  size: number,
+  dropRemainder: boolean,
+): AsyncGenerator<readonly unknown[]> {
+  let rows: T[] = []
+  for await (const block of blocks) {
+    const made: unknown[] = []
+    for (const row of block) {
+      rows.push(row)
+      if (rows.length < size) continue
+      made.push(stacked(rows))
+      rows = []
+    }
+    if (made.length > 0) yield made
+  }
+  if (rows.length > 0 && !dropRemainder) yield [stacked(rows)]
+}
+
+/** Elements drawn from a buffer of so many. */
+export async function* shuffled<T>(blocks: Blocks<T>, size: number, random: Random): AsyncGenerator<readonly T[]> {
+  const buffer: T[] = []
+  for await (const block of blocks) {
+    const drawn: T[] = []
+    for (const element of block) {
+      if (buffer.length < size) {
+        buffer.push(element)
+        continue
+      }
+      const at = random(size)
+      drawn.push(buffer[at] as T)
+      buffer[at] = element
+    }
+    yield drawn
+  }
+  for (let last = buffer.length - 1; last > 0; last--) {
+    const at = random(last + 1)
+    const taken = buffer[at] as T
+    buffer[at] = buffer[last] as T
+    buffer[last] = taken
+  }
+  yield* sliced(buffer, 0)
+}
+
+/** The same, asked for so many blocks ahead. */
+export async function* ahead<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
+  const iterator = blocks[Symbol.asyncIterator]()
+  const waiting: Promise<IteratorResult<readonly T[]>>[] = []
+  const ask = () => {
+    const next = iterator.next()
+    // Who takes it sees the error.
+    next.catch(() => undefined)
+    waiting.push(next)
+  }
+  try {
+    while (waiting.length < count) ask()
+    for (;;) {
+      const next = await (waiting.shift() as Promise<IteratorResult<readonly T[]>>)
+      if (next.done) return
+      ask()
+      yield next.value
+    }
+  } finally {
+    await iterator.return?.()
+  }
+}

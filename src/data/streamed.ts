@@ -1,2 +1,0 @@
-export type { Dataset } from './dataset.js'
-export { from, isStreamed } from './sources.js'

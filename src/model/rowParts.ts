@@ -1,0 +1,68 @@
+import { looksLikeTensor, rankOf } from '../data/index.js'
+import { isNamed, stacked } from '../data/stacked.js'
+import { describe, SeqloomError } from '../errors.js'
+import type { SymbolicTensor } from '../layers/layer.js'
+
+/** The inputs, targets and weights of a batch, as they were given. */
+export interface BatchParts {
+  readonly x: unknown
+  readonly y?: unknown
+  readonly sampleWeight?: unknown
+}
+
+/** The parts of a row or a batch: `{ x, y, sampleWeight }`, `[x, y]` or `[x, y, sampleWeight]`, or `x` alone. */
+export function partsOf(where: string, element: unknown, needsTarget: boolean): BatchParts {
+  if (isNamed(element) && 'x' in element) {
+    const unknown = Object.keys(element).find((name) => !['x', 'y', 'sampleWeight'].includes(name))
+    if (unknown !== undefined) {
+      throw new SeqloomError('ERR_DATA', `${where}: a row has x, y and sampleWeight, not ${describe(unknown)}`)
+    }
+    if (needsTarget && element.y === undefined) throw new SeqloomError('ERR_DATA', `${where}: the rows have no y`)
+    return element as unknown as BatchParts
+  }
+  if (needsTarget) {
+    if (Array.isArray(element) && (element.length === 2 || element.length === 3)) {
+      return { x: element[0], y: element[1], ...(element.length === 3 && { sampleWeight: element[2] }) }
+    }
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: expected rows or batches { x, y } or [x, y], got ${describe(element)}`,
+    )
+  }
+  return { x: element }
+}
+
+/** The inputs of rows, side by side for each of several inputs. */
+export function together(rows: readonly unknown[], inputs: number): unknown {
+  if (isNamed(rows[0])) return stacked(rows)
+  if (inputs === 1) return rows
+  return Array.from({ length: inputs }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
+}
+
+/** Whether the first element's inputs are those of a batch: they have one more dimension than those of a row. */
+export function givesBatches(x: unknown, inputs: readonly SymbolicTensor[]): boolean {
+  const [value, input] = [firstOf(x, inputs.length), inputs[0] as SymbolicTensor]
+  if (looksLikeTensor(value)) return true
+  const { shape } = input
+  const isText = typeof leafOf(value) === 'string'
+  return rankOf(value) >= shape.length - Number(isText && shape.length > 1 && shape.at(-1) === 1)
+}
+
+const firstOf = (x: unknown, inputs: number): unknown =>
+  isNamed(x) && !looksLikeTensor(x) ? Object.values(x)[0] : inputs > 1 && Array.isArray(x) ? x[0] : x
+
+function leafOf(value: unknown): unknown {
+  let leaf = value
+  for (let depth = 0; depth < 10 && Array.isArray(leaf); depth++) leaf = leaf[0]
+  return leaf
+}
+
+/** About how many numbers a row holds. */
+export function sizeOf({ x }: BatchParts): number {
+  const count = (value: unknown): number => {
+    if (isNamed(value)) return Object.values(value).reduce<number>((sum, each) => sum + count(each), 0)
+    if (Array.isArray(value)) return value.length * Math.max(1, count(value[0]))
+    return ArrayBuffer.isView(value) ? (value as Float32Array).length : 1
+  }
+  return Math.max(1, count(x))
+}

@@ -271,6 +271,7 @@ export function isStreamed(value: unknown): value is Streamed {
 }
 
 function iterableOf<T>(source: unknown): AsyncIterable<T> | Iterable<T> {
+  if (Array.isArray(source)) return source
   if (isRecord(source)) {
     if (Symbol.asyncIterator in source) return source as unknown as AsyncIterable<T>
     if (Symbol.iterator in source) return source as unknown as Iterable<T>

@@ -1,7 +1,6 @@
 import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
 import { from as datasetOf } from '../data/sources.js'
-import { isNamed } from '../data/stacked.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
@@ -15,6 +14,8 @@ export interface Reading {
   readonly where: string
   /** The model's inputs. */
   readonly inputs: readonly SymbolicTensor[]
+  /** How many targets a row has. */
+  readonly targets: number
   /** Rows of a batch, where rows come; undefined if none was given. */
   readonly batchSize: number | undefined
   readonly convert: (parts: BatchParts) => Promise<NativeTensor[]>
@@ -176,11 +177,13 @@ export class Feeder {
           some = true
           const tensors = await this.#convert(taken, rows)
           const count = tensors[0]?.shape[0] ?? 0
-          const left = Math.min(skip - batches, Math.ceil(count / (this.#rows ?? count)))
+          const own = this.#rows === undefined ? 1 : Math.ceil(count / this.#rows)
           const place = [pass, batches, rows] as const
           if (this.#closed) return
-          await callNative(() => this.feed.push(tensors, this.#rows ?? count, place, Math.max(0, left)))
-          batches += this.#rows === undefined ? 1 : Math.ceil(count / this.#rows)
+          // The last piece may have been done up to its end.
+          const left = Math.max(0, skip - batches)
+          if (left < own) await callNative(() => this.feed.push(tensors, this.#rows ?? count, place, left))
+          batches += own
           rows += count
         }
         if (!some) {
@@ -224,7 +227,7 @@ export class Feeder {
       const weights = each.map((parts) => parts.sampleWeight)
       return await convert({
         x,
-        ...(this.first.y !== undefined && { y: together(y, isNamed(y[0]) ? 2 : 1) }),
+        ...(this.first.y !== undefined && { y: together(y, this.#reading.targets) }),
         ...(this.first.sampleWeight !== undefined && { sampleWeight: together(weights, 1) }),
       })
     } catch (error) {

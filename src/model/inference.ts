@@ -75,7 +75,7 @@ async function predictStreamed<Out extends Tensor | Tensor[]>(
     )
   }
   const convert = async ({ x }: BatchParts) => await runSliced(convertInputs(engine.topology, x as DataSet), signal)
-  const reading = { where: 'predict', inputs: engine.topology.inputs, batchSize, convert, signal }
+  const reading = { where: 'predict', inputs: engine.topology.inputs, targets: 0, batchSize, convert, signal }
   const feeder = await Feeder.of(source, reading, false, defaultBatchSize)
   if (feeder.endless) throw new SeqloomError('ERR_OPTION', 'predict: the data never end; take(n) gives the first rows')
   try {

@@ -32,11 +32,11 @@ export function partsOf(where: string, element: unknown, needsTarget: boolean): 
   return { x: element }
 }
 
-/** The inputs of rows, side by side for each of several inputs. */
-export function together(rows: readonly unknown[], inputs: number): unknown {
+/** The inputs or targets of rows, side by side for each of several. */
+export function together(rows: readonly unknown[], parts: number): unknown {
   if (isNamed(rows[0])) return stacked(rows)
-  if (inputs === 1) return rows
-  return Array.from({ length: inputs }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
+  if (parts === 1) return rows
+  return Array.from({ length: parts }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
 }
 
 /** Whether the first element's inputs are those of a batch: they have one more dimension than those of a row. */

@@ -73,7 +73,8 @@ export async function feederOf(
     convert(engine, { x, y, sampleWeight, ...(classFactors && { classFactors }), searched: true } as Examples, signal)
   const { topology } = engine
   const fixed = fixedBatchSize(topology)
-  const reading = { where, inputs: topology.inputs, batchSize, convert: convertBatch, signal }
+  const targets = engine.compiled(where).targets.length
+  const reading = { where, inputs: topology.inputs, targets, batchSize, convert: convertBatch, signal }
   return await Feeder.of(source, reading, true, fixed ?? defaultBatchSize)
 }
 

@@ -1,12 +1,14 @@
 // Kills trainings at random moments and resumes them: `node test/helpers/programs/kills.mjs 50`. Prints how many ended as the training that
-// nobody killed, bit for bit, and how many had a backup to go on from. Arguments: the number of kills, and a seed for the moments.
+// nobody killed, bit for bit, and how many had a backup to go on from. Arguments: the number of kills, a seed for the moments, and for which
+// rates of resumable.mjs.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const [count = '3', seed = '1'] = process.argv.slice(2)
+const [count = '3', seed = '1', chosen = 'schedule,plateau'] = process.argv.slice(2)
+const rates = chosen.split(',')
 const program = fileURLToPath(new URL('resumable.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-kills-'))
 
@@ -38,14 +40,14 @@ const result = { kills: 0, resumed: 0, identical: 0 }
 try {
   const expected = {}
   const milliseconds = {}
-  for (const rate of ['schedule', 'plateau']) {
+  for (const rate of rates) {
     expected[rate] = await train('none', rate)
     const started = performance.now()
     await train(join(folder, 'whole'), rate)
     milliseconds[rate] = performance.now() - started
   }
   while (result.kills < Number(count)) {
-    const rate = result.kills % 2 === 0 ? 'schedule' : 'plateau'
+    const rate = rates[result.kills % rates.length]
     const backup = join(folder, `backup-${result.kills}`)
     // One that ended before its moment came is not counted, but must have ended right.
     const text = await train(backup, rate, random() * milliseconds[rate])

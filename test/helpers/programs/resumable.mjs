@@ -1,7 +1,7 @@
 // Trains with a backup in a folder, going on from it if there is one; prints a hash of the weights, and the history. Arguments: the folder, and
-// what changes the learning rate: 'schedule' or 'plateau'.
+// what changes the learning rate: 'schedule' or 'plateau'; or 'stream' for rows that come one after another, shuffled.
 import { createHash } from 'node:crypto'
-import { callbacks, layers, optimizers, sequential, tensor } from 'seqloom'
+import { callbacks, data, layers, optimizers, sequential, tensor } from 'seqloom'
 
 const [backupDir, rate] = process.argv.slice(2)
 const m = sequential(
@@ -27,17 +27,23 @@ const lengths = Array.from({ length: rows }, (_, i) => 1 + ((i * 7) % time))
 const labels = Int32Array.from({ length: rows }, (_, i) => (i * 5 + (i >> 2)) % 3)
 const plateau =
   rate === 'plateau' ? [callbacks.reduceLROnPlateau({ patience: 1, factor: 0.5, minDelta: 0.01, cooldown: 1 })] : []
-const { history, epoch } = await m.fit(tensor(tokens, [rows, time], { lengths }), labels, {
+const options = {
   epochs: 8,
   batchSize: 16,
-  validationSplit: 0.2,
   classWeight: { 1: 2 },
   callbacks: [
     callbacks.earlyStopping({ patience: 4, restoreBestWeights: true }),
     ...plateau,
     ...(backupDir === 'none' ? [] : [callbacks.backupAndRestore({ backupDir, saveFreq: 4 })]),
   ],
-})
+}
+const streamed = data.from(
+  Array.from({ length: rows }, (_, i) => ({ x: tokens.slice(i * time, i * time + lengths[i]), y: labels[i] })),
+)
+const { history, epoch } =
+  rate === 'stream'
+    ? await m.fit(streamed.skip(24).shuffle(40, { seed: 2 }), { ...options, validationData: streamed.take(24) })
+    : await m.fit(tensor(tokens, [rows, time], { lengths }), labels, { ...options, validationSplit: 0.2 })
 const hash = createHash('sha256')
 for (const { data } of m.getWeights()) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 console.log(JSON.stringify({ weights: hash.digest('hex'), history, epoch, learningRate: m.learningRate }))

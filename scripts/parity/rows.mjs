@@ -867,7 +867,7 @@ export function rowsOf(sq, tf) {
       async function* batches() {
         yield [x, y]
       }
-      return model.fit(batches(), undefined, { verbose: 0, stepsPerEpoch: 1 })
+      return model.fit(batches(), { verbose: 0, stepsPerEpoch: 1 })
     }),
     row('fit `batch_size`, a Python name', 'K', () => train('main', {}, { batch_size: 2 })),
     ...tfjs.fitDataset.map((option) =>

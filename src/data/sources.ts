@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { type Blocks, blocksOf, sliced } from './blocks.js'
 import { type ColumnOptions, columnRules, columnsRead, type Example, exampleOf, type TableRow } from './columns.js'
@@ -271,6 +271,10 @@ export function isStreamed(value: unknown): value is Streamed {
 }
 
 function iterableOf<T>(source: unknown): AsyncIterable<T> | Iterable<T> {
+  return reading('ERR_DATA', 'data.from', () => foundIn<T>(source))
+}
+
+function foundIn<T>(source: unknown): AsyncIterable<T> | Iterable<T> {
   if (Array.isArray(source)) return source
   if (isRecord(source)) {
     if (Symbol.asyncIterator in source) return source as unknown as AsyncIterable<T>

@@ -5,7 +5,7 @@ import { callNative, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
 import { Elements } from './elements.js'
-import { type BatchParts, givesBatches, partsOf, sizeOf, together } from './rowParts.js'
+import { type BatchParts, givesBatches, readParts, sizeOf, together } from './rowParts.js'
 import type { SampleWeight } from './sampleWeight.js'
 
 /** How batches become tensors. */
@@ -58,7 +58,7 @@ export class Feeder {
     this.#reading = reading
     this.#peeked = peeked
     this.#needsTarget = needsTarget
-    this.first = partsOf(where, first, needsTarget)
+    this.first = readParts(where, first, needsTarget)
     const isBatch = source.batched || givesBatches(this.first.x, inputs)
     if (isBatch && batchSize !== undefined) {
       throw new SeqloomError('ERR_OPTION', `${where}: the data come in batches, so batchSize must be left out`)
@@ -72,12 +72,17 @@ export class Feeder {
   static async of(given: unknown, reading: Reading, needsTarget: boolean, defaultRows: number): Promise<Feeder> {
     const source = datasetOf(given as never) as Dataset<unknown>
     const peeked = new Elements(source, 0, 0, reading.signal)
-    const [first, ...none] = await peeked.take(1)
-    if (first === undefined && none.length === 0) {
-      throw new SeqloomError('ERR_DATA', `${reading.where}: there are no rows in ${source.name}`)
+    try {
+      const taken = await peeked.take(1)
+      if (taken.length === 0) {
+        throw new SeqloomError('ERR_DATA', `${reading.where}: there are no rows in ${source.name}`)
+      }
+      peeked.back(taken)
+      return new Feeder(source, reading, peeked, taken[0], needsTarget, defaultRows)
+    } catch (error) {
+      await peeked.close()
+      throw error
     }
-    peeked.back([first])
-    return new Feeder(source, reading, peeked, first, needsTarget, defaultRows)
   }
 
   /** The weights of the first row, as those of a batch. */
@@ -210,7 +215,7 @@ export class Feeder {
   async #convert(taken: readonly unknown[], before: number): Promise<NativeTensor[]> {
     const { where, convert } = this.#reading
     try {
-      const each = taken.map((element) => partsOf(where, element, this.#needsTarget))
+      const each = taken.map((element) => readParts(where, element, this.#needsTarget))
       for (const [at, parts] of each.entries()) {
         if ((parts.sampleWeight === undefined) === (this.first.sampleWeight === undefined)) continue
         throw new SeqloomError(

@@ -1,6 +1,6 @@
 import { looksLikeTensor, rankOf } from '../data/index.js'
 import { isNamed, stacked } from '../data/stacked.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 
 /** The inputs, targets and weights of a batch, as they were given. */
@@ -10,8 +10,12 @@ export interface BatchParts {
   readonly sampleWeight?: unknown
 }
 
+/** {@link partsOf} an element that may throw when it is read. */
+export const readParts = (where: string, element: unknown, needsTarget: boolean): BatchParts =>
+  reading('ERR_DATA', where, () => partsOf(where, element, needsTarget))
+
 /** The parts of a row or a batch: `{ x, y, sampleWeight }`, `[x, y]` or `[x, y, sampleWeight]`, or `x` alone. */
-export function partsOf(where: string, element: unknown, needsTarget: boolean): BatchParts {
+function partsOf(where: string, element: unknown, needsTarget: boolean): BatchParts {
   if (isNamed(element) && 'x' in element) {
     const unknown = Object.keys(element).find((name) => !['x', 'y', 'sampleWeight'].includes(name))
     if (unknown !== undefined) {

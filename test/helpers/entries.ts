@@ -2,6 +2,7 @@ import {
   callbacks,
   cells,
   configure,
+  data,
   defineCell,
   defineLayer,
   initializers,
@@ -125,6 +126,11 @@ const step = ({ x, h }: { x: never; h: never }) => ({ output: ops.sub(x, h), sta
 /** Every public function and method that takes arguments, but those that write files. */
 export async function entries(): Promise<Entry[]> {
   const [m, lm] = [small(), language()]
+  const rows = data.from([{ x: 1, y: 0 }])
+  const columns = { x: ['a'], y: 'b', classes: ['c'], sampleWeight: 'w', texts: ['a'] }
+  const gone = async (elements: AsyncIterable<unknown>) => {
+    for await (const _ of elements);
+  }
   const x = [[[1, 2]], [[5, 6]]]
   const y = [0, 1]
   const on = (name: string, args: readonly unknown[], call: Any): Entry => ({ name, args, call })
@@ -226,6 +232,27 @@ export async function entries(): Promise<Entry[]> {
       y,
       { epochs: 1, sampleWeight: [1, 2], classWeight: { 0: 1, 1: 2 }, validationData: [x, y, [1, 1]], callbacks: [{}] },
     ]),
+    on('model.fit of rows', [[{ x: [[1, 2]], y: 0, sampleWeight: 1 }], { epochs: 1, batchSize: 1 }], (rows, options) =>
+      m.fit(data.from(rows), options),
+    ),
+    on('model.predict of rows', [[{ x: [[1, 2]] }]], (rows) => m.predict(data.from(rows))),
+    ...(['csv', 'jsonLines', 'parquet', 'arrow'] as const).map((name) =>
+      on(`data.${name}`, [['none.csv'], { ...columns }], (files, options) => gone(data[name](files, options))),
+    ),
+    on('data.text', [['none.txt'], { encoding: 'utf-8' }], (files, options) => gone(data.text(files, options))),
+    on('data.query', ['SELECT 1 AS a', { x: ['a'] }], (sql, options) => gone(data.query(sql, options))),
+    on('data.from', [[1, 2], { seeks: true }], (source, options) => gone(data.from(source, options))),
+    on('dataset.batch', [1, { dropRemainder: true, bucketByLength: true, buffer: 1, seed: 1 }], (size, options) =>
+      gone(rows.batch(size, options)),
+    ),
+    on('dataset.shuffle', [2, { seed: 1 }], (buffer, options) => gone(rows.shuffle(buffer, options))),
+    on('dataset.window', [2, { stride: 1 }], (size, options) => gone(rows.window(size, options))),
+    on('dataset.map', [() => 1], (change) => gone(rows.map(change))),
+    on('dataset.filter', [() => true], (keep) => gone(rows.filter(keep))),
+    ...(['take', 'skip', 'repeat', 'prefetch'] as const).map((name) =>
+      on(`dataset.${name}`, [2], (count) => gone(rows[name](count).take(9))),
+    ),
+    on('dataset.unique', [() => 1, 2], (value, most) => rows.unique(value, most)),
     method('model', m, 'evaluate', [x, y, { batchSize: 1, sampleWeight: [1, 2] }]),
     method('model', m, 'evaluateSync', [x, y, { batchSize: 1, sampleWeight: [1, 2] }]),
     method('model', m, 'predict', [x, { batchSize: 1 }]),

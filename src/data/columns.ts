@@ -42,7 +42,10 @@ export const columnRules = {
   x: names,
   y: names,
   sampleWeight: custom('a column', (v) => typeof v === 'string'),
-  classes: custom('an array of labels', (v) => Array.isArray(v) && v.length > 0),
+  classes: custom(
+    'an array of texts or numbers',
+    (v) => Array.isArray(v) && v.length > 0 && v.every((label) => ['string', 'number'].includes(typeof label)),
+  ),
   texts,
 }
 

@@ -1,4 +1,4 @@
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag, integer, seed as seedRule } from '../options.js'
 import { ahead, type Blocks, batches, first, left, mapped, shuffled, sliced, windows } from './blocks.js'
 import { type BucketOptions, bucketed } from './buckets.js'
@@ -262,7 +262,7 @@ const flagOrFunction = custom('true, false or a function', (v) => typeof v === '
 
 function checkCount(what: string, value: unknown, least = 1): void {
   if (integer(least).accepts(value)) return
-  throw new SeqloomError('ERR_OPTION', `${what}: expected ${integer(least).expected}, not ${String(value)}`)
+  throw new SeqloomError('ERR_OPTION', `${what}: expected ${integer(least).expected}, not ${describe(value)}`)
 }
 
 function asFunction(what: string, value: unknown): void {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, requireReadable, SeqloomError } from '../errors.js'
 import { standardInput } from './textFile.js'
 
 /** Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. */
@@ -8,6 +8,7 @@ export type Files = string | URL | readonly (string | URL)[]
 
 /** The paths and patterns that were given. `ERR_OPTION`. */
 export function namedFiles(where: string, given: Files): string[] {
+  requireReadable(where, given)
   const all = Array.isArray(given) ? given : [given]
   if (all.length === 0) throw new SeqloomError('ERR_OPTION', `${where}: no files are named`)
   return all.map((each: unknown) => {

@@ -1,4 +1,4 @@
-import { describe, reading, SeqloomError } from '../errors.js'
+import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { type Blocks, blocksOf, sliced } from './blocks.js'
 import { type ColumnOptions, columnRules, columnsRead, type Example, exampleOf, type TableRow } from './columns.js'
@@ -55,6 +55,7 @@ export function csv(
   files: Files,
   options: CsvOptions = {},
 ): Dataset<Example> | Dataset<Readonly<Record<string, string>>> {
+  requireReadable('data.csv', options)
   checkOptions('data.csv', options, { accepted: { ...columnRules, delimiter: text_, encoding: text_ } })
   const { delimiter, encoding } = options
   if (encoding !== undefined) checkEncoding(encoding)
@@ -89,6 +90,7 @@ export function jsonLines(
   files: Files,
   options: TextFileOptions & ColumnOptions = {},
 ): Dataset<Example> | Dataset<TableRow> {
+  requireReadable('data.jsonLines', options)
   checkOptions('data.jsonLines', options, { accepted: { ...columnRules, encoding: text_ } })
   const make = exampleOf('data.jsonLines', options)
   return ofFiles('data.jsonLines', files, async function* (path) {
@@ -115,6 +117,7 @@ const encodingOf = ({ encoding }: TextFileOptions): TextFileOptions => {
 
 /** The lines of text files, without their ends; compressed ones as for {@link csv}. */
 export function text(files: Files, options: TextFileOptions = {}): Dataset<string> {
+  requireReadable('data.text', options)
   checkOptions('data.text', options, { accepted: { encoding: text_ } })
   const own = encodingOf(options)
   return ofFiles('data.text', files, async function* (path) {
@@ -140,6 +143,7 @@ export function parquet(
 ): Dataset<Example>
 export function parquet(files: Files, options?: ColumnOptions): Dataset<TableRow>
 export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Example> | Dataset<TableRow> {
+  requireReadable('data.parquet', options)
   checkOptions('data.parquet', options, { accepted: columnRules })
   const [wanted, make] = [columnsRead(options), exampleOf('data.parquet', options)]
   const paths = namedFiles('data.parquet', files)
@@ -174,6 +178,7 @@ export function arrow(
 ): Dataset<Example>
 export function arrow(files: Files, options?: ColumnOptions): Dataset<TableRow>
 export function arrow(files: Files, options: ColumnOptions = {}): Dataset<Example> | Dataset<TableRow> {
+  requireReadable('data.arrow', options)
   checkOptions('data.arrow', options, { accepted: columnRules })
   const make = exampleOf('data.arrow', options)
   return ofFiles('data.arrow', files, async function* (path) {
@@ -201,6 +206,7 @@ export function query(
 ): Dataset<Example>
 export function query(sql: string, options?: QueryOptions): Dataset<TableRow>
 export function query(sql: string, options: QueryOptions = {}): Dataset<Example> | Dataset<TableRow> {
+  requireReadable('data.query', options)
   checkOptions('data.query', options, { accepted: { ...columnRules, database: text_ } })
   if (typeof sql !== 'string' || sql.trim() === '') throw new SeqloomError('ERR_OPTION', 'data.query: expected SQL')
   const make = exampleOf('data.query', options)
@@ -228,13 +234,18 @@ export type From<T> =
  * resumed training need not go through them. Streams and iterators can be gone through once; that again is `ERR_DATA`.
  */
 export function from<T>(source: From<T>, options: { readonly seeks?: boolean } = {}): Dataset<T> {
+  requireReadable('data.from', options)
   checkOptions('data.from', options, { accepted: { seeks: custom('true or false', (v) => typeof v === 'boolean') } })
+  return reading('ERR_DATA', 'data.from', () => opening(source, options.seeks ?? false))
+}
+
+function opening<T>(source: From<T>, seeks: boolean): Dataset<T> {
   if (source instanceof Dataset) return source as Dataset<T>
   const name = 'the stream'
   if (isCallable(source)) {
     const open = source as (start: Start) => AsyncIterable<T> | Iterable<T>
     const all = (start: Start): Blocks<T> => blocksOf(iterableOf<T>(open(start)))
-    return new Dataset<T>({ name, all: (pass) => all({ pass, skip: 0 }), from: options.seeks ? all : undefined })
+    return new Dataset<T>({ name, all: (pass) => all({ pass, skip: 0 }), from: seeks ? all : undefined })
   }
   if (Array.isArray(source)) {
     const given = source as readonly T[]
@@ -260,9 +271,9 @@ export function from<T>(source: From<T>, options: { readonly seeks?: boolean } =
 
 /** Whether a value gives rows or batches one after another, rather than being data itself. */
 export function isStreamed(value: unknown): value is Streamed {
-  if (value instanceof Dataset) return true
-  if (!isRecord(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return false
   try {
+    if (value instanceof Dataset) return true
+    if (!isRecord(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return false
     return !('shape' in value) && (Symbol.asyncIterator in value || Symbol.iterator in value || 'getReader' in value)
   } catch {
     // A proxy that throws.

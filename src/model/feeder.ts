@@ -111,10 +111,11 @@ export class Feeder {
   }
 
   /**
-   * Hands over one pass from a batch on, or passes without end; errors reach `fail`. Nothing else may be running.
+   * Hands over one pass from a batch on, or as many passes as it takes to make `most` batches; errors reach `fail`.
+   * Nothing else may be running.
    */
-  start(pass: number, skip: number, endless: boolean, fail: (error: unknown) => void): void {
-    this.#running = this.#run(pass, skip, endless).catch((error: unknown) => {
+  start(pass: number, skip: number, most: number | undefined, fail: (error: unknown) => void): void {
+    this.#running = this.#run(pass, skip, most).catch((error: unknown) => {
       if (!this.#closed) fail(error)
     })
   }
@@ -167,8 +168,9 @@ export class Feeder {
     return new Elements(this.#source, pass, skip, this.#reading.signal)
   }
 
-  async #run(from: number, done: number, endless: boolean): Promise<void> {
+  async #run(from: number, done: number, most: number | undefined): Promise<void> {
     let skip = done
+    let given = 0
     for (let pass = from; !this.#closed; pass++) {
       // Pieces begin at the same rows as if nothing had been left out: what is computed of them then has the same bits.
       const aligned = skip - (skip % this.#batches)
@@ -189,6 +191,8 @@ export class Feeder {
           const left = Math.max(0, skip - batches)
           if (left < own) await callNative(() => this.feed.push(tensors, this.#rows ?? count, place, left))
           batches += own
+          given += Math.max(0, own - left)
+          if (most !== undefined && given >= most) return
           rows += count
         }
         if (!some) {
@@ -198,7 +202,7 @@ export class Feeder {
         await elements.close()
       }
       if (this.#closed) return
-      if (!endless) {
+      if (most === undefined) {
         await callNative(() => this.feed.end())
         return
       }

@@ -309,13 +309,17 @@ class FitLoop {
     const fail = (error: unknown) => this.#fail(error)
     const { batch, place, epoch: first } = this.#resumed
     if (data instanceof Feeder) {
-      if (options.stepsPerEpoch === undefined) data.start(epoch, epoch === first ? batch : 0, false, fail)
-      else if (!this.#reading) data.start(place?.[0] ?? 0, place?.[1] ?? 0, true, fail)
+      const done = epoch === first ? batch : 0
+      if (options.stepsPerEpoch === undefined) data.start(epoch, done, undefined, fail)
+      else if (!this.#reading) {
+        const most = (this.#training.epochs - epoch) * options.stepsPerEpoch - done
+        data.start(place?.[0] ?? 0, place?.[1] ?? 0, most, fail)
+      }
     }
     this.#reading = true
     if (validation instanceof Feeder && (epoch + 1) % (options.validationFreq ?? 1) === 0) {
       await validation.stop()
-      validation.start(0, 0, false, fail)
+      validation.start(0, 0, undefined, fail)
     }
   }
 

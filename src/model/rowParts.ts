@@ -63,9 +63,10 @@ function leafOf(value: unknown): unknown {
 
 /** About how many numbers a row holds. */
 export function sizeOf({ x }: BatchParts): number {
-  const count = (value: unknown): number => {
-    if (isNamed(value)) return Object.values(value).reduce<number>((sum, each) => sum + count(each), 0)
-    if (Array.isArray(value)) return value.length * Math.max(1, count(value[0]))
+  const count = (value: unknown, depth = 0): number => {
+    if (depth > 10) return 1
+    if (isNamed(value)) return Object.values(value).reduce<number>((sum, each) => sum + count(each, depth + 1), 0)
+    if (Array.isArray(value)) return value.length * Math.max(1, count(value[0], depth + 1))
     return ArrayBuffer.isView(value) ? (value as Float32Array).length : 1
   }
   return Math.max(1, count(x))

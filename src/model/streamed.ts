@@ -36,7 +36,7 @@ export async function evaluateStreamed(
       needWeights(engine, 'evaluate', feeder.firstWeight)
       let failure: { readonly error: unknown } | undefined
       const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) => {
-        feeder.start(0, 0, false, (error) => {
+        feeder.start(0, 0, undefined, (error) => {
           failure = { error }
           cancel.cancel()
         })

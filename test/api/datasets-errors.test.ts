@@ -68,6 +68,9 @@ describe('training with a stream refuses', () => {
     const short = m.fit(source(), { ...fit, stepsPerEpoch: 10 })
     await expect(short).rejects.toEqual(coded('ERR_DATA', /ended before.*stepsPerEpoch/))
     await m.fit(x, y, { epochs: 1 })
+    // 75 rows are five batches, which is enough.
+    await m.fit(source(), { batchSize: 16, epochs: 1, stepsPerEpoch: 5 })
+    await m.fit(source(), { batchSize: 16, epochs: 2, stepsPerEpoch: 2 })
   })
 
   it('what a source throws in the middle, as it is; steps before it are kept, and the model works on', async () => {

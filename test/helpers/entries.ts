@@ -241,7 +241,7 @@ export async function entries(): Promise<Entry[]> {
     ),
     on('data.text', [['none.txt'], { encoding: 'utf-8' }], (files, options) => gone(data.text(files, options))),
     on('data.query', ['SELECT 1 AS a', { x: ['a'] }], (sql, options) => gone(data.query(sql, options))),
-    on('data.from', [[1, 2], { seeks: true }], (source, options) => gone(data.from(source, options))),
+    on('data.from', [[1, 2], { seeks: true }], (source, options) => data.from(source, options)),
     on('dataset.batch', [1, { dropRemainder: true, bucketByLength: true, buffer: 1, seed: 1 }], (size, options) =>
       gone(rows.batch(size, options)),
     ),

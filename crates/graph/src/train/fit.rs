@@ -323,7 +323,7 @@ impl<'a> Order<'a> {
                     *pass = Some(before / batches);
                 }
                 let batch = order.chunks(plan.options.batch_size).nth(before % batches);
-                Ok(batch.map(|rows| (*data, rows.as_ref(), None)))
+                Ok(batch.map(|rows| (*data, rows, None)))
             }
         }
     }

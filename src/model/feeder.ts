@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
 import { from as datasetOf } from '../data/sources.js'
-import { callNative, SeqloomError } from '../errors.js'
+import { callNative, reading as readable, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
 import { Elements } from './elements.js'
@@ -59,12 +59,12 @@ export class Feeder {
     this.#peeked = peeked
     this.#needsTarget = needsTarget
     this.first = readParts(where, first, needsTarget)
-    const isBatch = source.batched || givesBatches(this.first.x, inputs)
+    const isBatch = source.batched || readable('ERR_DATA', where, () => givesBatches(this.first.x, inputs))
     if (isBatch && batchSize !== undefined) {
       throw new SeqloomError('ERR_OPTION', `${where}: the data come in batches, so batchSize must be left out`)
     }
     this.#rows = isBatch ? undefined : (batchSize ?? defaultRows)
-    const size = isBatch ? 0 : sizeOf(this.first) * (batchSize ?? defaultRows)
+    const size = isBatch ? 0 : readable('ERR_DATA', where, () => sizeOf(this.first)) * (batchSize ?? defaultRows)
     this.#batches = isBatch ? 1 : Math.max(1, Math.min(pieceBatches, Math.floor(pieceElements / size)))
   }
 
@@ -228,10 +228,8 @@ export class Feeder {
         )
       }
       if (this.#rows === undefined) return await convert(each[0] as BatchParts)
-      const x = together(
-        each.map((parts) => parts.x),
-        this.#reading.inputs.length,
-      )
+      const inputs = each.map((parts) => parts.x)
+      const x = readable('ERR_DATA', where, () => together(inputs, this.#reading.inputs.length))
       const y = each.map((parts) => parts.y)
       const weights = each.map((parts) => parts.sampleWeight)
       return await convert({

@@ -124,9 +124,13 @@ describe('training with a stream', () => {
     // 75 rows are five batches.
     expect(await trained(data.from(rows), steps)).toEqual(await trained(x, y))
     const seen: (number | undefined)[] = []
-    const each: Callback = { onBatchEnd: (_, logs) => void seen.push(logs.batches as number | undefined) }
+    const each: Callback = {
+      onBatchEnd: (_, { epoch, batches }) => {
+        if (epoch > 0) seen.push(batches as number | undefined)
+      },
+    }
     await classifier().fit(data.from(rows), { ...streamed, callbacks: each })
-    expect(seen.slice(5)).toEqual(Array.from({ length: 10 }, () => 5))
+    expect([...new Set(seen)]).toEqual([5])
   })
 
   it('goes on exactly where an aborted training was', async () => {

@@ -244,6 +244,7 @@ export class Dataset<T> implements AsyncIterable<T> {
    */
   async unique<V extends string | number>(value: (element: T) => V, most = 1_000_000): Promise<V[]> {
     asFunction('unique', value)
+    checkCount('unique', most)
     const found = new Set<V>()
     for await (const element of this) {
       found.add(value(element))

@@ -125,7 +125,7 @@ describe('training with a stream', () => {
     expect(await trained(data.from(rows), steps)).toEqual(await trained(x, y))
     const seen: (number | undefined)[] = []
     const each: Callback = {
-      onBatchEnd: (_, { epoch, batches }) => {
+      onBatchEnd: (_, { epoch = 0, batches }) => {
         if (epoch > 0) seen.push(batches as number | undefined)
       },
     }

@@ -18,6 +18,9 @@ const times = (a: Steps, b: Steps): Steps => `${a} ${b} mul`
 /** a / b, 0 where that is no number. */
 const ratio = (a: Steps, b: Steps): Steps => `${a} ${b} div finite`
 
+/** 1 if a is above 0, otherwise 0: roots of negative numbers are none. */
+const isPositive = (a: Steps): Steps => ratio(`${a} sqrt`, `${a} sqrt`)
+
 const sum = (terms: readonly Steps[]): Steps => joined(terms, 'add')
 
 const elements = (from: number, count: number): Steps[] => Array.from({ length: count }, (_, at) => `e${from + at}`)
@@ -57,7 +60,9 @@ export function squares(columns: number): TracedFunction[] {
 export function r2(terms: readonly Steps[], byVariance: boolean): Steps {
   const columns = Array.from({ length: terms.length / 3 }, (_, column) => {
     const [error, mean, square] = terms.slice(3 * column, 3 * column + 3) as [Steps, Steps, Steps]
-    const variance = minus(square, times(mean, mean))
+    const difference = minus(square, times(mean, mean))
+    // What is left of equal targets, whose squares are rounded to float32, is no variance.
+    const variance = times(difference, isPositive(minus(difference, times(String(2 ** -22), square))))
     return { variance, score: `${minus('1', `${error} ${variance} div`)} finite` }
   })
   const scores = columns.map(({ score }) => score)

@@ -101,7 +101,9 @@ export function recurrent(name) {
           : layer,
         from: [at === 0 ? 'in0' : `${at - 1}`],
       }
-      if (!stateful && peer !== 'tfjs' && random.chance(0.3)) {
+      // Of a row without steps, Keras gives zeros as the last output, ours the initial state (stated in docs/from-keras.md).
+      const rowsHaveSteps = sequences || !mask || mask.every((row) => row.includes(true))
+      if (!stateful && peer !== 'tfjs' && rowsHaveSteps && random.chance(0.3)) {
         node.state = []
         for (let state = 0; state < gated[name] * (both ? 2 : 1); state++) {
           node.state.push(`in${inputs.length}`)

@@ -98,7 +98,7 @@ export function recorded<T>(name: string, args: readonly unknown[], run: () => T
     if (value instanceof Tensor) return hold(value, outermost)
     return Array.isArray(value) && value.some((each) => each instanceof Tensor) ? value.map(keep) : value
   }
-  const results = tensorsOf(result).map((each) => hold(each, outermost))
+  const results = ((Array.isArray(result) ? result : [result]) as Tensor[]).map((each) => hold(each, outermost))
   const kept = args.map(keep)
   record(all, inputs, results, (dys) => {
     const known = dys.map((dy, at) => dy ?? zerosOf(results[at] as Tensor))

@@ -44,25 +44,43 @@ export function matthews(classes: number): Steps {
   return ratio(minus(times(sum(right as Steps[]), all), both(p, t)), `${times(spread(p), spread(t))} sqrt`)
 }
 
-/** What R² of some columns is made of: for each, the squared error, the target and its square. */
+/** How many means R² takes of each column. */
+const termsOfR2 = 5
+
+/**
+ * What R² of some columns is made of: for each, the squared error, the target, and its square as three terms, each of which
+ * float32 holds as it is (Dekker 1971): targets may be far from 0.
+ */
 export function squares(columns: number): TracedFunction[] {
+  const half = (x: SymbolicValue) => {
+    const large = x.mul(2 ** 12 + 1)
+    return large.sub(large.sub(x))
+  }
   return Array.from({ length: columns }, (_, column): TracedFunction[] => {
     const one = (x: SymbolicValue) => (columns === 1 ? x : x.slice(column, column + 1))
+    const rest = (x: SymbolicValue) => x.sub(half(x))
     return [
       (yTrue, yPred) => one(yTrue).sub(one(yPred)).square(),
       (yTrue) => one(yTrue),
-      (yTrue) => one(yTrue).square(),
+      (yTrue) => half(one(yTrue)).square(),
+      (yTrue) =>
+        half(one(yTrue))
+          .mul(rest(one(yTrue)))
+          .mul(2),
+      (yTrue) => rest(one(yTrue)).square(),
     ]
   }).flat()
 }
 
 /** R² from the means of {@link squares}; over columns as they are, or by their variance. */
 export function r2(terms: readonly Steps[], byVariance: boolean): Steps {
-  const columns = Array.from({ length: terms.length / 3 }, (_, column) => {
-    const [error, mean, square] = terms.slice(3 * column, 3 * column + 3) as [Steps, Steps, Steps]
+  const columns = Array.from({ length: terms.length / termsOfR2 }, (_, column) => {
+    const from = termsOfR2 * column
+    const [error, mean] = terms.slice(from, from + 2) as [Steps, Steps]
+    const square = sum(terms.slice(from + 2, from + termsOfR2))
     const difference = minus(square, times(mean, mean))
-    // What is left of equal targets, whose squares are rounded to float32, is no variance.
-    const variance = times(difference, isPositive(minus(difference, times(String(2 ** -22), square))))
+    // What sums leave of equal targets is no variance.
+    const variance = times(difference, isPositive(minus(difference, times(String(2 ** -44), square))))
     return { variance, score: `${minus('1', `${error} ${variance} div`)} finite` }
   })
   const scores = columns.map(({ score }) => score)

@@ -115,7 +115,9 @@ export default {
       { scheduled: false, without: own },
     ),
     // Keras's refuses a beta1 of 0.
-    lion: optimizer('lion', (random) => ({ ...beta(random), beta1: () => random.pick([0.5, 0.9]) }), { without: { pytorch: noTorch, tfjs: noTfjs } }),
+    lion: optimizer('lion', (random) => ({ ...beta(random), beta1: () => random.pick([0.5, 0.9]) }), {
+      without: { pytorch: noTorch, tfjs: noTfjs },
+    }),
     radam: optimizer('radam', beta, { without: { keras: 'Keras has none', tfjs: noTfjs } }),
   },
 }

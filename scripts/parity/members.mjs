@@ -393,7 +393,8 @@ function functionCalls(tf, two) {
     concat3d: () => tf.concat3d([tf.ones([1, 1, 1])], 0),
     concat4d: () => tf.concat4d([tf.ones([1, 1, 1, 1])], 0),
     cosineWindow: () => tf.signal.hannWindow(3),
-    customGrad: () => tf.customGrad(() => ({ value: tf.scalar(1), gradFunc: () => tf.scalar(1) })),
+    customGrad: () =>
+      tf.grad((x) => tf.customGrad(() => ({ value: tf.scalar(1), gradFunc: () => tf.scalar(1) }))(x))(1),
     copyRegisteredKernels: () => tf.copyRegisteredKernels('a', 'b'),
     denseBincount: () => tf.denseBincount(tf.tensor1d([1, 0], 'int32'), [], 2),
     deprecationWarn: () => {},
@@ -411,8 +412,8 @@ function functionCalls(tf, two) {
     gather: () => tf.gather(one(), tf.tensor1d([0], 'int32')),
     gatherND: () => tf.gatherND(two(), [[0, 1]]),
     getBackend: () => tf.getBackend(),
-    grad: () => tf.grad((x) => x),
-    grads: () => tf.grads((x) => x),
+    grad: () => tf.grad((x) => x.square())(2),
+    grads: () => tf.grads((x) => x.square())([tf.scalar(2)]),
     inTopKAsync: () => tf.inTopKAsync(two(), tf.tensor1d([0, 1], 'int32')),
     input: () => tf.input({ shape: [3] }),
     keep: () => tf.keep(one()),
@@ -516,7 +517,11 @@ function functionCalls(tf, two) {
     unsortedSegmentSum: () => tf.unsortedSegmentSum(one(), tf.tensor1d([0, 1], 'int32'), 2),
     upcastType: () => tf.upcastType('bool', 'int32'),
     variable: () => tf.variable(one()).dispose(),
-    variableGrads: () => tf.variableGrads(() => tf.scalar(1)),
+    variableGrads: () => {
+      const variable = tf.variable(tf.scalar(1))
+      tf.variableGrads(() => variable.square(), [variable])
+      variable.dispose()
+    },
     where: () => tf.where(yes(), one(), one()),
     whereAsync: () => tf.whereAsync(yes()),
     zeros: () => tf.zeros([2]),

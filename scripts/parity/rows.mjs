@@ -595,7 +595,12 @@ export function rowsOf(sq, tf) {
       row(`optimizer '${name}'`, 'KT', (end) => train(end, { compile: { optimizer: name } })),
     ),
     ...['minimize', 'computeGradients', 'applyGradients'].map((name) =>
-      row(`\`optimizer.${name}\``, 'T', () => tf.train.sgd(0.1)[name](() => tf.scalar(1))),
+      row(`\`optimizer.${name}\``, 'T', () => {
+        const variable = tf.variable(tf.scalar(1))
+        const given = name === 'applyGradients' ? { [variable.name]: tf.scalar(1) } : () => variable.square()
+        tf.train.sgd(0.1)[name](given)
+        variable.dispose()
+      }),
     ),
   ])
   function optionOf(option) {

@@ -18,6 +18,9 @@ const times = (a: Steps, b: Steps): Steps => `${a} ${b} mul`
 /** a / b, 0 where that is no number. */
 const ratio = (a: Steps, b: Steps): Steps => `${a} ${b} div finite`
 
+/** 1 if a is above 0, otherwise 0: roots of negative numbers are none. */
+const isPositive = (a: Steps): Steps => ratio(`${a} sqrt`, `${a} sqrt`)
+
 const sum = (terms: readonly Steps[]): Steps => joined(terms, 'add')
 
 const elements = (from: number, count: number): Steps[] => Array.from({ length: count }, (_, at) => `e${from + at}`)
@@ -41,23 +44,43 @@ export function matthews(classes: number): Steps {
   return ratio(minus(times(sum(right as Steps[]), all), both(p, t)), `${times(spread(p), spread(t))} sqrt`)
 }
 
-/** What R² of some columns is made of: for each, the squared error, the target and its square. */
+/** How many means R² takes of each column. */
+const termsOfR2 = 5
+
+/**
+ * What R² of some columns is made of: for each, the squared error, the target, and its square as three terms, each of which
+ * float32 holds as it is (Dekker 1971): targets may be far from 0.
+ */
 export function squares(columns: number): TracedFunction[] {
+  const half = (x: SymbolicValue) => {
+    const large = x.mul(2 ** 12 + 1)
+    return large.sub(large.sub(x))
+  }
   return Array.from({ length: columns }, (_, column): TracedFunction[] => {
     const one = (x: SymbolicValue) => (columns === 1 ? x : x.slice(column, column + 1))
+    const rest = (x: SymbolicValue) => x.sub(half(x))
     return [
       (yTrue, yPred) => one(yTrue).sub(one(yPred)).square(),
       (yTrue) => one(yTrue),
-      (yTrue) => one(yTrue).square(),
+      (yTrue) => half(one(yTrue)).square(),
+      (yTrue) =>
+        half(one(yTrue))
+          .mul(rest(one(yTrue)))
+          .mul(2),
+      (yTrue) => rest(one(yTrue)).square(),
     ]
   }).flat()
 }
 
 /** R² from the means of {@link squares}; over columns as they are, or by their variance. */
 export function r2(terms: readonly Steps[], byVariance: boolean): Steps {
-  const columns = Array.from({ length: terms.length / 3 }, (_, column) => {
-    const [error, mean, square] = terms.slice(3 * column, 3 * column + 3) as [Steps, Steps, Steps]
-    const variance = minus(square, times(mean, mean))
+  const columns = Array.from({ length: terms.length / termsOfR2 }, (_, column) => {
+    const from = termsOfR2 * column
+    const [error, mean] = terms.slice(from, from + 2) as [Steps, Steps]
+    const square = sum(terms.slice(from + 2, from + termsOfR2))
+    const difference = minus(square, times(mean, mean))
+    // What sums leave of equal targets is no variance.
+    const variance = times(difference, isPositive(minus(difference, times(String(2 ** -44), square))))
     return { variance, score: `${minus('1', `${error} ${variance} div`)} finite` }
   })
   const scores = columns.map(({ score }) => score)

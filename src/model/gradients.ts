@@ -1,8 +1,8 @@
-import { convertOne, looksLikeTensor, runSliced, stage } from '../data/index.js'
+import { convertOne, looksLikeTensor, type Sliced, type Staged, stage } from '../data/index.js'
 import { type Data, Tensor } from '../data/tensor.js'
 import { reading, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
-import type { NativeModel, NativeTensor } from '../native/index.js'
+import type { NativeModel } from '../native/index.js'
 import { isRecord } from '../options.js'
 import { asTensor, cotangentSlots } from './slots.js'
 import { outputNames, type Topology } from './topology.js'
@@ -47,10 +47,7 @@ export function isCotangents(value: unknown): value is Cotangents {
 }
 
 /** The gradients that a backward pass begins with, one for each output. Errors: `ERR_DATA`, `ERR_SHAPE`. */
-export async function convertCotangents(
-  topology: Topology,
-  given: Cotangents['cotangents'],
-): Promise<(NativeTensor | null)[]> {
+export function* convertCotangents(topology: Topology, given: Cotangents['cotangents']): Sliced<(Staged | null)[]> {
   const slots = cotangentSlots(topology)
   const list = reading('ERR_DATA', 'gradients: cotangents', (): unknown[] =>
     isListOf(slots.length, given) ? [...given] : [given],
@@ -62,11 +59,11 @@ export async function convertCotangents(
       `gradients: expected one cotangent for each output (${names}), got ${list.length}`,
     )
   }
-  const converted: (NativeTensor | null)[] = []
+  const converted: (Staged | null)[] = []
   for (const [index, slot] of slots.entries()) {
     const value = list[index]
     const missing = value === null || value === undefined
-    converted.push(missing ? null : await runSliced(stage(await runSliced(convertOne(slot, value)))))
+    converted.push(missing ? null : yield* stage(yield* convertOne(slot, value)))
   }
   return converted
 }

@@ -36,6 +36,7 @@ import {
   evaluate,
   evaluateSync,
   gradients,
+  gradientsSync,
   learningRate,
   resetStates,
   scoresOnBatch,
@@ -348,6 +349,15 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   gradients(x: DataSet, target: DataSet | Cotangents, options?: GradientOptions): Promise<Gradients>
   gradients(x: DataSet, target: DataSet | Cotangents, options: GradientOptions = {}): Promise<Gradients> {
     return gradients(this.engine, x, target, options)
+  }
+
+  /**
+   * The gradients of the sum of outputs times cotangents, computed on this thread: for small models, where waiting for
+   * another thread takes longer than the work. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_STATE` while the model
+   * trains.
+   */
+  gradientsSync(x: DataSet, target: Cotangents): Gradients {
+    return gradientsSync(this.engine, x, target)
   }
 
   /** Copies of all weights, in order, made on this thread; 100 MB take some hundredths of a second. */

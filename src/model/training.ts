@@ -244,12 +244,30 @@ export async function gradients(
           return await native.gradients(examples, undefined, states, cancel)
         }
         const inputs = await runSliced(convertInputs(engine.topology, x), signal)
-        return await native.gradients(inputs, await convertCotangents(engine.topology, cotangents), states, cancel)
+        const seeds = await runSliced(convertCotangents(engine.topology, cotangents), signal)
+        return await native.gradients(inputs, seeds, states, cancel)
       })
       return gradientsOf(result, engine.specs, states)
     },
     signal,
   )
+}
+
+/** {@link Model.gradientsSync} */
+export function gradientsSync(engine: Engine, x: DataSet, target: Cotangents): Gradients {
+  if (!isCotangents(target)) {
+    throw new SeqloomError('ERR_OPTION', `gradientsSync: expected { cotangents }, not ${describe(target)}`)
+  }
+  return engine.now('gradientsSync', 'callbacks', () => {
+    const native = engine.ready()
+    const inputs = runSync(convertInputs(engine.topology, x))
+    const seeds = runSync(convertCotangents(engine.topology, target.cotangents))
+    return gradientsOf(
+      callNative(() => native.gradientsSync(inputs, seeds)),
+      engine.specs,
+      false,
+    )
+  })
 }
 
 /** The learning rate of the next step. */

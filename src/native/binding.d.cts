@@ -148,6 +148,12 @@ export declare class NativeModel {
    */
   gradients(inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean, cancel?: CancelFlag): Promise<NativeGradients>
   /**
+   * `gradients` by cotangents on the caller's thread, for small work.
+   *
+   * Errors: as `gradients`; `ERR_STATE` if the model is busy.
+   */
+  gradientsSync(inputs: NativeTensor[], cotangents: Array<NativeTensor | null>): NativeGradients
+  /**
    * Trains. `data` is the model's inputs, then targets, then sample weights. At all events but `batchEnd`, the loop
    * waits for `resume`; batches are reported without waiting, the newest where several are due.
    *

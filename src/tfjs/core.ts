@@ -11,6 +11,16 @@ export type {
   TensorContainerObject,
 } from './engine.js'
 export * from './globals.js'
+export {
+  type CustomGradient,
+  customGrad,
+  type GradSaveFunc,
+  grad,
+  grads,
+  valueAndGrad,
+  valueAndGrads,
+  variableGrads,
+} from './gradients/index.js'
 export * as initializers from './initializers.js'
 export * as linalg from './linalg.js'
 export * as losses from './losses.js'

@@ -173,7 +173,8 @@ export abstract class TracedTensor<R extends Rank = Rank> extends Tensor<R> {
   override dispose(): void {}
 }
 
-const variables = new Map<string, Variable>()
+/** All variables that are not disposed. */
+export const variablesByName = new Map<string, Variable>()
 let lastVariable = 0
 
 /** A tensor whose values can be assigned anew. `tidy` does not dispose it. */
@@ -191,11 +192,11 @@ export class Variable<R extends Rank = Rank> extends Tensor<R> {
     this.kept = true
     this.trainable = trainable
     this.name = name ?? String(lastVariable++)
-    if (variables.has(this.name)) {
+    if (variablesByName.has(this.name)) {
       super.dispose()
       throw new SeqloomError('ERR_STATE', `Variable with name ${this.name} was already registered`)
     }
-    variables.set(this.name, this as unknown as Variable)
+    variablesByName.set(this.name, this as unknown as Variable)
   }
 
   /** Gives the variable the values of a tensor of the same shape and dtype. */
@@ -218,14 +219,14 @@ export class Variable<R extends Rank = Rank> extends Tensor<R> {
   }
 
   override dispose(): void {
-    if (variables.get(this.name) === (this as unknown as Variable)) variables.delete(this.name)
+    if (variablesByName.get(this.name) === (this as unknown as Variable)) variablesByName.delete(this.name)
     super.dispose()
   }
 }
 
 /** Disposes all variables. */
 export function disposeVariables(): void {
-  for (const each of [...variables.values()]) each.dispose()
+  for (const each of [...variablesByName.values()]) each.dispose()
 }
 
 /** Values that can be set one by one, to make a tensor of: `buffer([2, 3]).set(1, 0, 2)`. */

@@ -1,6 +1,13 @@
-// tf.train: optimizers as values that compile() takes. They hold tfjs's names and defaults; training itself is native.
+// tf.train: optimizers as values that compile() takes, with tfjs's names and defaults; training of a model is native. Gradients
+// that a program takes by itself move variables here.
 import { describe, SeqloomError } from '../errors.js'
-import { unsupported } from './failure.js'
+import { check } from './failure.js'
+import { variableGrads } from './gradients/index.js'
+import { movableByName } from './gradients/weights.js'
+import { tidy } from './ops/op.js'
+import { arraysEqual } from './shapes.js'
+import { type NamedTensorMap, type Scalar, Tensor, type Variable } from './tensor.js'
+import { newState, type State, updated } from './updates.js'
 
 /** The settings of an optimizer, by tfjs's names. */
 export interface OptimizerConfig {
@@ -11,18 +18,17 @@ export interface OptimizerConfig {
 /** Optimizers that keep their rate beside `learningRate`. */
 const setsByCall: readonly string[] = ['SGD', 'Momentum']
 
-const instead =
-  'Seqloom differentiates when it builds a model: give the optimizer to model.compile() and call model.fit() or ' +
-  'model.trainOnBatch(); write a loss of your own as a function of (yTrue, yPred)'
-
 /**
- * An optimizer, to be given to `compile`. Setting `learningRate` takes effect from the next batch on; as in tfjs, that of
+ * An optimizer, to be given to `compile`, or to be called with a function to minimize. Setting `learningRate` takes effect from the next batch on; as in tfjs, that of
  * `sgd` and `momentum` does so by `setLearningRate` alone.
  */
 export class Optimizer {
   readonly #className: string
   readonly #config: OptimizerConfig
   #learningRate: number
+  #iterations = 0
+  /** What steps by gradients keep of each variable. */
+  readonly #states = new Map<string, State>()
   /** @internal The rate at which weights move. */
   effectiveRate: number
 
@@ -63,19 +69,68 @@ export class Optimizer {
     return { ...this.#config, learningRate: this.#learningRate }
   }
 
-  minimize(..._: unknown[]): never {
-    throw unsupported('optimizer.minimize', instead)
+  /**
+   * One step: computes the gradients of what `f` returns, a scalar, by variables and by the weights of models that `f`
+   * calls, all or those of a list, and moves these. Returns the scalar if `returnCost` says so, otherwise null.
+   */
+  minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
+    const { value, grads } = this.computeGradients(f, varList)
+    const given = Object.entries(grads).filter(([, gradient]) => gradient !== null)
+    this.applyGradients(given.map(([name, tensor]) => ({ name, tensor })))
+    for (const [, gradient] of given) gradient.dispose()
+    if (returnCost) return value
+    value.dispose()
+    return null
   }
 
-  computeGradients(..._: unknown[]): never {
-    throw unsupported('optimizer.computeGradients', instead)
+  /** The value of `f` and its gradients, by the names of variables. */
+  computeGradients(f: () => Scalar, varList?: Variable[]): { value: Scalar; grads: NamedTensorMap } {
+    return variableGrads(f, varList)
   }
 
-  applyGradients(..._: unknown[]): never {
-    throw unsupported('optimizer.applyGradients', instead)
+  /** Moves variables by gradients of their names. */
+  applyGradients(variableGradients: NamedTensorMap | { name: string; tensor: Tensor }[]): void {
+    const given: readonly (readonly [string, Tensor | null])[] = Array.isArray(variableGradients)
+      ? variableGradients.map(({ name, tensor }) => [name, tensor])
+      : Object.entries(variableGradients)
+    tidy(() => {
+      const moves = given.flatMap(([name, gradient]) => (gradient ? [{ variable: movableByName(name), gradient }] : []))
+      for (const { variable, gradient } of moves) {
+        const { shape } = variable.read()
+        check(
+          gradient instanceof Tensor && arraysEqual(gradient.shape, shape),
+          'ERR_SHAPE',
+          () => `the gradient of ${variable.name} must be a tensor of the shape [${shape}], not ${describe(gradient)}`,
+        )
+      }
+      this.#iterations++
+      const step = { config: this.#config, rate: this.effectiveRate, iteration: this.#iterations }
+      for (const { variable, gradient } of moves) {
+        const before = variable.read()
+        const state = this.#states.get(variable.name) ?? newState(this.#className, this.#config, before.size)
+        this.#states.set(variable.name, state)
+        const values = updated(
+          this.#className,
+          step,
+          before.values as Float32Array,
+          gradient.values as Float32Array,
+          state,
+        )
+        variable.assign(new Tensor(before.shape, 'float32', values))
+      }
+    })
   }
 
-  dispose(): void {}
+  /** How many steps `applyGradients` has made. */
+  get iterations(): number {
+    return this.#iterations
+  }
+
+  /** Forgets what is known of the steps before. */
+  dispose(): void {
+    this.#states.clear()
+    this.#iterations = 0
+  }
 }
 
 /** tfjs's epsilon for float32. */

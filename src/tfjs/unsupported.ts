@@ -1,22 +1,12 @@
 // What tfjs has and this entry has not. Each says what to use in its place.
 import { type Refused, refused, refusedFunctions } from './refused.js'
 
-const traced =
-  'Seqloom differentiates when it builds a model: train with model.fit() or model.trainOnBatch(), with a loss of your own ' +
-  'written as a function of (yTrue, yPred), or a layer or cell of your own (defineLayer and defineCell of seqloom)'
 const layer = (name: string) => `use the layer tf.layers.${name} in a model`
 const complex = 'complex numbers are not supported; compute with the real and the imaginary part'
 const images =
   'it is for sequences; decode and resize pictures with a package for images, and give their numbers to tf.tensor()'
 const flat = 'use the layers of tf.layers, such as conv1d, conv2d, maxPooling1d and averagePooling2d, in a model'
 const sparse = 'use tf.gather, tf.gatherND and tf.scatterND'
-
-export const grad: Refused = refused('grad', traced)
-export const grads: Refused = refused('grads', traced)
-export const valueAndGrad: Refused = refused('valueAndGrad', traced)
-export const valueAndGrads: Refused = refused('valueAndGrads', traced)
-export const variableGrads: Refused = refused('variableGrads', traced)
-export const customGrad: Refused = refused('customGrad', traced)
 
 export const conv1d: Refused = refused('conv1d', layer('conv1d'))
 export const conv2d: Refused = refused('conv2d', flat)
@@ -59,7 +49,7 @@ export const loadGraphModel: Refused = refused(
 export const loadGraphModelSync: Refused = refused('loadGraphModelSync', 'use tf.loadLayersModel()')
 export const registerOp: Refused = refused('registerOp', 'graph models cannot be read')
 export const registerKernel: Refused = refused('registerKernel', 'its engine has kernels of its own')
-export const registerGradient: Refused = refused('registerGradient', traced)
+export const registerGradient: Refused = refused('registerGradient', 'use tf.customGrad')
 
 export const image: Readonly<Record<string, Refused>> = refusedFunctions('image', images)
 export const browser: Readonly<Record<string, Refused>> = refusedFunctions('browser', images)

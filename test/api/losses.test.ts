@@ -311,6 +311,18 @@ describe('compile', () => {
   })
 })
 
+describe('R²', () => {
+  it('is 0 of targets that are all alike, whatever is rounded', async () => {
+    const m = passing([1], { loss: 'mse', metrics: ['r2Score'] })
+    for (const target of [-1.7349495887756348, 0.1, 1234.567]) {
+      for (const rows of [1, 7]) {
+        const [x, y] = [0.25, target].map((value) => Array(rows).fill([value]) as number[][])
+        expect(await m.evaluate(x as number[][], y as number[][])).toEqual([expect.any(Number), 0])
+      }
+    }
+  })
+})
+
 describe('a loss in an ONNX file', () => {
   it('is refused where it depends on how many positions count', async () => {
     for (const loss of [

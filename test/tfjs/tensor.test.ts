@@ -268,15 +268,10 @@ describe('what is about backends', () => {
 
 describe('what is not supported', () => {
   const refused: [string, () => unknown][] = [
-    ['grad', () => tf.grad((x: unknown) => x)],
-    ['variableGrads', () => tf.variableGrads(() => tf.scalar(1))],
-    ['customGrad', () => tf.customGrad(() => 1)],
     ['fromPixels', () => tf.browser.fromPixels?.({})],
     ['image', () => tf.image.resizeBilinear?.(1)],
     ['fft', () => tf.spectral.fft?.(1)],
     ['conv2d', () => tf.conv2d(1)],
-    ['minimize', () => tf.train.sgd(0.1).minimize(() => tf.scalar(1))],
-    ['applyGradients', () => tf.train.adam().applyGradients({})],
     ['loadGraphModel', () => tf.loadGraphModel('x')],
     ['complex', () => tf.complex(1, 2)],
   ]

@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{ClassInstance, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
-use seqloom_graph::train::{FitOptions, OnEvent, Trainer};
+use seqloom_graph::train::{FitOptions, GradientReport, OnEvent, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
 use std::sync::atomic::AtomicBool;
 
@@ -192,32 +192,37 @@ impl NativeModel {
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
-            let cotangents = if argument::is_missing(&cotangents) {
-                None
-            } else {
-                Some(argument::list(&cotangents, "cotangents", |item, what| {
-                    if argument::is_missing(&item) { Ok(None) } else { tensor::read(&item, what).map(Some) }
-                })?)
-            };
+            let cotangents =
+                if argument::is_missing(&cotangents) { None } else { Some(read_cotangents(&cotangents)?) };
             let states = argument::boolean(&states, "states")?;
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let result = match &cotangents {
+                let report = match &cotangents {
                     Some(cotangents) => trainer.output_gradients(&inputs, cotangents, states, cancel)?,
                     None => trainer.loss_gradients(&inputs, states, cancel)?,
                 };
-                let states =
-                    result.states.into_iter().map(|StateGradient { name, values, shape, sequence }| {
-                        let data = TensorData::F32(values);
-                        NativeStateGradient { name, gradient: HostTensor { data, shape, sequence }.into() }
-                    });
-                Ok(NativeGradients {
-                    loss: result.loss,
-                    weights: result.weights.into_iter().map(Elements::from).collect(),
-                    inputs: result.inputs.into_iter().map(|input| input.map(NativeTensor::from)).collect(),
-                    outputs: result.outputs.into_iter().map(NativeTensor::from).collect(),
-                    states: states.collect(),
-                })
+                Ok(native(report, false))
             })
+        })
+    }
+
+    /// `gradients` by cotangents on the caller's thread, for small work.
+    ///
+    /// Errors: as `gradients`; `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], cotangents: Array<NativeTensor | null>")]
+    pub fn gradients_sync(
+        &self,
+        env: &Env,
+        inputs: Unknown<'_>,
+        cotangents: Unknown<'_>,
+    ) -> Result<NativeGradients, ErrorCode> {
+        guard(|| {
+            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let cotangents = read_cotangents(&cotangents)?;
+            let gradients = self.shared.now_drawn(move |trainer| {
+                Ok(trainer.output_gradients(&inputs, &cotangents, false, &AtomicBool::new(false))?)
+            })?;
+            self.shared.report(env);
+            Ok(native(gradients, true))
         })
     }
 
@@ -343,6 +348,29 @@ impl NativeModel {
 /// The numbers of all outputs.
 fn all_outputs(trainer: &Trainer) -> Vec<usize> {
     (0..trainer.graph().outputs.len()).collect()
+}
+
+fn read_cotangents(value: &Unknown<'_>) -> Outcome<Vec<Option<HostTensor>>> {
+    argument::list(value, "cotangents", |item, what| {
+        if argument::is_missing(&item) { Ok(None) } else { tensor::read(&item, what).map(Some) }
+    })
+}
+
+/// Gradients for JavaScript, of a synchronous call or of another.
+fn native(report: GradientReport, at_once: bool) -> NativeGradients {
+    let elements = |elements: Elements| if at_once { elements.at_once() } else { elements };
+    let tensor = |tensor: HostTensor| if at_once { NativeTensor::at_once(tensor) } else { tensor.into() };
+    let states = report.states.into_iter().map(|StateGradient { name, values, shape, sequence }| {
+        let data = TensorData::F32(values);
+        NativeStateGradient { name, gradient: tensor(HostTensor { data, shape, sequence }) }
+    });
+    NativeGradients {
+        loss: report.loss,
+        weights: report.weights.into_iter().map(|weight| elements(weight.into())).collect(),
+        states: states.collect(),
+        inputs: report.inputs.into_iter().map(|input| input.map(tensor)).collect(),
+        outputs: report.outputs.into_iter().map(tensor).collect(),
+    }
 }
 
 impl NativeModel {

@@ -1,3 +1,4 @@
+export { infoOf as getModelArtifactsInfoForJSON, joinedBuffer as concatenateArrayBuffers } from './artifacts.js'
 export { fileSystem } from './files.js'
 export {
   browserHTTPRequest,

@@ -6,6 +6,9 @@ import { type AnyLayer, Layer as CoreLayer, type SymbolicTensor as Value } from 
 import type { Engine } from '../../model/engine.js'
 import { model as coreModel, type Model } from '../../model/index.js'
 import { unsupported } from '../failure.js'
+import { recordModel } from '../gradients/model.js'
+import { standFor } from '../gradients/tape.js'
+import { weightKey } from '../gradients/weights.js'
 import { Tensor, TracedTensor } from '../tensor.js'
 import type { DataType, DataValues } from '../types.js'
 import { applied, coreShape, type Declared, recordCall } from './custom.js'
@@ -277,8 +280,15 @@ export class Layer implements VariableOwner {
       if (this.initialWeights) this.setWeights(this.initialWeights)
       this.initialWeights = null
     }
-    const outputs = model.predictSync(tensors.map(coreTensor), { batchSize: Math.max(1, tensors[0]?.shape[0] ?? 1) })
-    return single(toList(outputs).map(tensorOf))
+    const given = model.predictSync(tensors.map(coreTensor), { batchSize: Math.max(1, tensors[0]?.shape[0] ?? 1) })
+    const outputs = toList(given).map(tensorOf)
+    recordModel(model, this.holders(), tensors, outputs)
+    return single(outputs)
+  }
+
+  /** @internal The layers that have the weights: itself, or those within. */
+  holders(): readonly Layer[] {
+    return [this]
   }
 
   /** @internal The engine that keeps the weights of a layer of ours; none for one that stands for others alone. */
@@ -348,9 +358,11 @@ export class Layer implements VariableOwner {
     if (specs.length === 0) return []
     const tensors = this.cores().flatMap((core) => (this.engineOf(core) ? core.getWeights().map(tensorOf) : []))
     return tensors.flatMap((tensor, at) => {
-      const { shape, isLearned } = specs[at] as WeightSpec
+      const { name, shape, isLearned } = specs[at] as WeightSpec
       if (trainableOnly && !(this.trainable && isLearned)) return []
-      return shape.length === 0 ? new Tensor([], 'float32', tensor.values) : tensor
+      const copy = shape.length === 0 ? new Tensor([], 'float32', tensor.values) : tensor
+      standFor(copy, weightKey(this, at, `${this.name}/${name}`))
+      return copy
     })
   }
 

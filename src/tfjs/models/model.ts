@@ -3,6 +3,9 @@ import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { model as coreModel, type Model } from '../../model/index.js'
 import { connect, reapply } from '../../model/topology.js'
 import type { History } from '../callbacks/index.js'
+import { unsupported } from '../failure.js'
+import { recordModel } from '../gradients/model.js'
+import { isTaping } from '../gradients/tape.js'
 import type { IOHandler, SaveConfig, SaveResult } from '../io/types.js'
 import { InputLayer } from '../layers/input.js'
 import { type ConfigDict, Layer, single, tensorOf, toList, type WeightSpec } from '../layers/layer.js'
@@ -183,6 +186,10 @@ export class LayersModel extends Layer {
 
   override cores(): readonly AnyLayer[] {
     return this.layers.flatMap((layer) => layer.cores())
+  }
+
+  override holders(): readonly Layer[] {
+    return this.layers.flatMap((layer) => layer.holders())
   }
 
   override lower(values: readonly Value[]): readonly Value[] {
@@ -438,7 +445,15 @@ export class LayersModel extends Layer {
     checkBatchSize(batchSize)
     const inputs = inputsFor(this, x, '')
     rowsOf(inputs, [])
-    if (!this.stateful) return single(predictRows(this, inputs, batchSize).map(tensorOf))
+    if (!this.stateful) {
+      const outputs = predictRows(this, inputs, batchSize).map(tensorOf)
+      const byName = x as NamedTensorMap
+      const given =
+        x instanceof TensorClass || Array.isArray(x) ? toList(x) : this.inputNames.map((name) => byName[name])
+      recordModel(this.core, this.holders(), given as Tensor[], outputs)
+      return single(outputs)
+    }
+    if (isTaping()) throw unsupported('the gradient of a stateful model', 'give its states as inputs')
     this.#carried ??= new CarriedPredictions(this.#inputs, this.#outputs, this.graph)
     return single(this.#carried.predict(inputs, batchSize).map(tensorOf))
   }

@@ -5,8 +5,9 @@ import { assertAndGetBroadcastShape, fullStrides, sizeFromShape } from '../shape
 import { allocateValues, Tensor, type Tensor1D, type Tensor2D } from '../tensor.js'
 import type { TensorLike } from '../types.js'
 import { matched } from './elementwise.js'
-import { reshaped, transposed } from './layout.js'
+import { transposed } from './layout.js'
 import { op } from './op.js'
+import { reshape } from './shape.js'
 import { broadcastStrides, eachRun, type Numbers } from './walk.js'
 
 /** `out = a b` for row-major matrices of [rows, inner] and [inner, columns]; sums are in double precision. */
@@ -105,12 +106,9 @@ export const dot: (t1: Tensor | TensorLike, t2: Tensor | TensorLike) => Tensor =
     'ERR_SHAPE',
     () => `Error in dot: inner dimensions of inputs must match, but got ${innerA} and ${innerB}.`,
   )
-  const product = matMul(
-    $a.rank === 1 ? reshaped($a, [1, $a.size]) : $a,
-    $b.rank === 1 ? reshaped($b, [$b.size, 1]) : $b,
-  )
+  const product = matMul($a.rank === 1 ? reshape($a, [1, $a.size]) : $a, $b.rank === 1 ? reshape($b, [$b.size, 1]) : $b)
   const shape = [...($a.rank === 1 ? [] : [$a.shape[0]]), ...($b.rank === 1 ? [] : [$b.shape[1]])]
-  return reshaped(product, shape as number[])
+  return reshape(product, shape as number[])
 })
 
 /** The products of each element of one vector with each of another. */
@@ -124,7 +122,7 @@ export const outerProduct: (v1: Tensor1D | TensorLike, v2: Tensor1D | TensorLike
       'ERR_SHAPE',
       () => `Error in outerProduct: inputs must be rank 1, but got ranks ${$a.rank} and ${$b.rank}.`,
     )
-    return matMul(reshaped($a, [$a.size, 1]), reshaped($b, [1, $b.size]))
+    return matMul(reshape($a, [$a.size, 1]), reshape($b, [1, $b.size]))
   },
 )
 

@@ -1,12 +1,13 @@
 import { reading, SeqloomError } from '../../errors.js'
 import { endScope, getTensorsInContainer, startScope } from '../engine.js'
+import { recorded } from '../gradients/tape.js'
 import { Tensor, TracedTensor } from '../tensor.js'
 
 type AnyFunction = (...args: never[]) => unknown
 
 /**
  * Makes a function of tensors that disposes what it makes besides its result, that records itself where one of its
- * arguments is traced, and that throws `ERR_DATA` for arguments of which nothing can be made.
+ * arguments is traced or what is computed is differentiated, and that throws `ERR_DATA` for arguments of which nothing can be made.
  */
 export function op<F extends AnyFunction>(name: string, run: (...args: Parameters<F>) => unknown): F {
   const wrapped = (...args: Parameters<F>): unknown => {
@@ -15,7 +16,7 @@ export function op<F extends AnyFunction>(name: string, run: (...args: Parameter
     startScope()
     let results: readonly Tensor[] = []
     try {
-      const result = reading('ERR_DATA', name, () => run(...args))
+      const result = recorded(name, args, () => reading('ERR_DATA', name, () => run(...args)))
       results = tensorsIn(result)
       return result
     } finally {

@@ -10,7 +10,7 @@ const over =
   (random, peer) => {
     const batch = random.pick([1, 2, 4])
     const channels = random.pick([1, 2, 4])
-    const shape = [batch, random.integer(9, 14), ...Array(rank - 3).fill(random.integer(10, 12)), channels]
+    const shape = [batch, random.integer(10, 14), ...Array(rank - 3).fill(random.integer(10, 12)), channels]
     const given = {
       kind: 'model',
       batch,

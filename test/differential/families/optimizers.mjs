@@ -111,11 +111,13 @@ export default {
     muon: optimizer(
       'muon',
       (random) => ({ momentum: () => random.pick([0.5, 0.95]), nesterov: () => random.chance() }),
-      {
-        without: own,
-      },
+      // Keras's multiplies the rate of a schedule, a float32, with weights of float64.
+      { scheduled: false, without: own },
     ),
-    lion: optimizer('lion', beta, { without: { pytorch: noTorch, tfjs: noTfjs } }),
+    // Keras's refuses a beta1 of 0.
+    lion: optimizer('lion', (random) => ({ ...beta(random), beta1: () => random.pick([0.5, 0.9]) }), {
+      without: { pytorch: noTorch, tfjs: noTfjs },
+    }),
     radam: optimizer('radam', beta, { without: { keras: 'Keras has none', tfjs: noTfjs } }),
   },
 }

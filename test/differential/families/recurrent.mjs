@@ -22,8 +22,11 @@ const inTorch = ['tanh', 'relu']
 
 const gated = { lstm: 2, gru: 1, simpleRNN: 1 }
 
-/** The options of one layer, apart from what it returns. */
-export function cellOptions(name, random, peer) {
+/** Gates without bounds, with which states grow from step to step until float32 cannot hold them, and weights with every training. */
+const unbounded = ['linear', 'relu6']
+
+/** The options of one layer, apart from what it returns; with functions that have bounds if that is asked for. */
+export function cellOptions(name, random, peer, bounded = false) {
   const units = random.pick([1, 2, 3, 5, 8, 17])
   if (peer === 'pytorch') {
     return {
@@ -32,9 +35,12 @@ export function cellOptions(name, random, peer) {
       ...(name === 'simpleRNN' && { activation: random.pick(inTorch) }),
     }
   }
-  const activations = peer === 'tfjs' ? inTfjs : random.chance(0.8) ? fused : others
+  const kinds = random.chance(0.8) ? fused : others
+  const activations = peer === 'tfjs' ? inTfjs : bounded ? ['sigmoid', 'tanh', 'hardSigmoid', 'softsign'] : kinds
   const sigmoids =
-    peer === 'tfjs' ? ['sigmoid', 'hardSigmoidKeras2'] : ['sigmoid', 'hardSigmoid', 'tanh', 'linear', 'relu6']
+    peer === 'tfjs'
+      ? ['sigmoid', 'hardSigmoidKeras2']
+      : ['sigmoid', 'hardSigmoid', 'tanh', ...(bounded ? [] : unbounded)]
   return {
     units,
     ...random.some({ activation: () => random.pick(activations) }, 0.4),
@@ -74,7 +80,7 @@ export function recurrent(name) {
     const outputs = []
     for (let at = 0; at < depth; at++) {
       const last = at === depth - 1
-      const cell = { ...cellOptions(name, random, peer), ...(peer === 'keras' && rules(random)) }
+      const cell = { ...cellOptions(name, random, peer, depth > 1 && time > 3), ...(peer === 'keras' && rules(random)) }
       const both = !stateful && random.chance(0.35)
       const sequences = !last || random.chance()
       // In both directions, Keras has zeros at padding whatever the option says; ours has what it says.
@@ -101,7 +107,9 @@ export function recurrent(name) {
           : layer,
         from: [at === 0 ? 'in0' : `${at - 1}`],
       }
-      if (!stateful && peer !== 'tfjs' && random.chance(0.3)) {
+      // Of a row without steps, Keras gives zeros as the last output, ours the initial state (stated in docs/from-keras.md).
+      const rowsHaveSteps = sequences || !mask || mask.every((row) => row.includes(true))
+      if (!stateful && peer !== 'tfjs' && rowsHaveSteps && random.chance(0.3)) {
         node.state = []
         for (let state = 0; state < gated[name] * (both ? 2 : 1); state++) {
           node.state.push(`in${inputs.length}`)
@@ -122,7 +130,10 @@ export function recurrent(name) {
       ...(stateful && { stateful }),
       ...(keepMasked && { keepMasked }),
     }
-    return given.outputs.length === 1 && !keepMasked && random.chance(0.4)
+    const grows = JSON.stringify(nodes)
+      .match(/"recurrentActivation":"(\w+)"/g)
+      ?.some((gate) => /linear|relu6/.test(gate))
+    return given.outputs.length === 1 && !keepMasked && !grows && random.chance(0.4)
       ? { ...given, ...training(random, given, peer) }
       : given
   }

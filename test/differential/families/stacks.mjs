@@ -5,7 +5,7 @@ import { cellOptions } from './recurrent.mjs'
 const kinds = ['lstm', 'gru', 'simpleRNN']
 const recurrent = (random, peer, more = {}) => {
   const kind = random.pick(kinds)
-  return { kind, layer: made(`layers.${kind}`, { ...cellOptions(kind, random, peer), ...more }) }
+  return { kind, layer: made(`layers.${kind}`, { ...cellOptions(kind, random, peer, true), ...more }) }
 }
 
 /** Tokens, in which 0 is padding, that no row consists of. */

@@ -169,7 +169,7 @@ def train(case, inputs, weights, flat):
 def make_optimizer(description, weights):
     name, o = description["make"].split(".")[1], description["options"]
     optim, lr, eps = torch.optim, o["learningRate"], o.get("epsilon")
-    betas = (o.get("beta1"), o.get("beta2"))
+    betas = tuple(float(o.get(name, 0)) for name in ("beta1", "beta2"))
     return {
         "sgd": lambda: optim.SGD(weights, lr, momentum=o["momentum"], nesterov=o["nesterov"] and o["momentum"] > 0),
         "adam": lambda: optim.Adam(weights, lr, betas, eps, amsgrad=o["amsgrad"]),

@@ -127,7 +127,6 @@ const step = ({ x, h }: { x: never; h: never }) => ({ output: ops.sub(x, h), sta
 export async function entries(): Promise<Entry[]> {
   const [m, lm] = [small(), language()]
   const rows = data.from([{ x: 1, y: 0 }])
-  const columns = { x: ['a'], y: 'b', classes: ['c'], sampleWeight: 'w', texts: ['a'] }
   const gone = async (elements: AsyncIterable<unknown>) => {
     for await (const _ of elements);
   }
@@ -232,16 +231,7 @@ export async function entries(): Promise<Entry[]> {
       y,
       { epochs: 1, sampleWeight: [1, 2], classWeight: { 0: 1, 1: 2 }, validationData: [x, y, [1, 1]], callbacks: [{}] },
     ]),
-    on('model.fit of rows', [[{ x: [[1, 2]], y: 0, sampleWeight: 1 }], { epochs: 1, batchSize: 1 }], (rows, options) =>
-      m.fit(data.from(rows), options),
-    ),
-    on('model.predict of rows', [[{ x: [[1, 2]] }]], (rows) => m.predict(data.from(rows))),
-    ...(['csv', 'jsonLines', 'parquet', 'arrow'] as const).map((name) =>
-      on(`data.${name}`, [['none.csv'], { ...columns }], (files, options) => gone(data[name](files, options))),
-    ),
     on('data.text', [['none.txt'], { encoding: 'utf-8' }], (files, options) => gone(data.text(files, options))),
-    on('data.query', ['SELECT 1 AS a', { x: ['a'] }], (sql, options) => gone(data.query(sql, options))),
-    on('data.from', [[1, 2], { seeks: true }], (source, options) => data.from(source, options)),
     on('dataset.batch', [1, { dropRemainder: true, bucketByLength: true, buffer: 1, seed: 1 }], (size, options) =>
       gone(rows.batch(size, options)),
     ),

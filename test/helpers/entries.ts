@@ -2,7 +2,6 @@ import {
   callbacks,
   cells,
   configure,
-  data,
   defineCell,
   defineLayer,
   initializers,
@@ -126,10 +125,6 @@ const step = ({ x, h }: { x: never; h: never }) => ({ output: ops.sub(x, h), sta
 /** Every public function and method that takes arguments, but those that write files. */
 export async function entries(): Promise<Entry[]> {
   const [m, lm] = [small(), language()]
-  const rows = data.from([{ x: 1, y: 0 }])
-  const gone = async (elements: AsyncIterable<unknown>) => {
-    for await (const _ of elements);
-  }
   const x = [[[1, 2]], [[5, 6]]]
   const y = [0, 1]
   const on = (name: string, args: readonly unknown[], call: Any): Entry => ({ name, args, call })
@@ -231,18 +226,6 @@ export async function entries(): Promise<Entry[]> {
       y,
       { epochs: 1, sampleWeight: [1, 2], classWeight: { 0: 1, 1: 2 }, validationData: [x, y, [1, 1]], callbacks: [{}] },
     ]),
-    on('data.text', [['none.txt'], { encoding: 'utf-8' }], (files, options) => gone(data.text(files, options))),
-    on('dataset.batch', [1, { dropRemainder: true, bucketByLength: true, buffer: 1, seed: 1 }], (size, options) =>
-      gone(rows.batch(size, options)),
-    ),
-    on('dataset.shuffle', [2, { seed: 1 }], (buffer, options) => gone(rows.shuffle(buffer, options))),
-    on('dataset.window', [2, { stride: 1 }], (size, options) => gone(rows.window(size, options))),
-    on('dataset.map', [() => 1], (change) => gone(rows.map(change))),
-    on('dataset.filter', [() => true], (keep) => gone(rows.filter(keep))),
-    ...(['take', 'skip', 'repeat', 'prefetch'] as const).map((name) =>
-      on(`dataset.${name}`, [2], (count) => gone(rows[name](count).take(9))),
-    ),
-    on('dataset.unique', [() => 1, 2], (value, most) => rows.unique(value, most)),
     method('model', m, 'evaluate', [x, y, { batchSize: 1, sampleWeight: [1, 2] }]),
     method('model', m, 'evaluateSync', [x, y, { batchSize: 1, sampleWeight: [1, 2] }]),
     method('model', m, 'predict', [x, { batchSize: 1 }]),

@@ -98,7 +98,11 @@ export async function* csvBlocks<Column extends string>(
           continue
         }
         if (blank && names.length > 1) continue
-        if (fields.length !== names.length) throw uneven(path, fields.length, line, header)
+        if (fields.length !== names.length) {
+          // The rows before it have been read, and their reader may want to say which is refused for another reason.
+          yield { rows, lines, delimiter }
+          throw uneven(path, fields.length, line, header)
+        }
         const row = {} as Record<Column, string>
         columns.forEach((column, index) => {
           row[column] = fields[places[index] as number] as string

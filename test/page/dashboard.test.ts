@@ -113,7 +113,8 @@ describe.skipIf(!browserPath)('the page of a training', () => {
             await shown.page.reload()
             await expect.poll(() => readout(shown?.page as Page, 'loss').textContent()).toBe(seen[2])
             await shown.page.getByText('Numbers of loss').click()
-            expect(await shown.page.getByRole('region', { name: 'Numbers of loss' }).getByRole('row').count()).toBe(4)
+            const numbers = shown.page.getByRole('region', { name: 'Numbers of loss' }).getByRole('row')
+            await expect.poll(() => numbers.count()).toBe(4)
             const second = await open(address)
             await expect.poll(() => readout(second.page, 'accuracy').textContent()).toContain('validation')
             for (const name of ['Confusion matrix', 'Hidden states', 'Distribution of gradients', 'Written texts']) {

@@ -113,7 +113,7 @@ impl Trainer {
         let validation = match (validation, &separate, &all) {
             (Some(Source::Feed(feed)), ..) => Some(Walk::Feed(feed, options.validation_steps)),
             (_, Some(separate), _) => Some(Walk::Rows(separate, 0..separate.rows())),
-            (None, _, Some(all)) if options.validation_split > 0.0 => {
+            (None, _, Some(all)) if options.validation_split != 0.0 => {
                 let rows = split(all.rows(), options.validation_split)?;
                 trained = Trained::Rows(all, rows);
                 Some(Walk::Rows(all, rows..all.rows()))

@@ -117,8 +117,8 @@ describe('training with a stream refuses', () => {
   it('to go on once a callback throws or stops it', async () => {
     const m = classifier()
     const crash: Callback = {
-      onBatchEnd: (batch) => {
-        if (batch === 2) throw new Error('enough')
+      onEpochEnd: () => {
+        throw new Error('enough')
       },
     }
     await expect(m.fit(data.from(rows), { ...fit, callbacks: crash })).rejects.toThrow('enough')

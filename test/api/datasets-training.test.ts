@@ -147,6 +147,10 @@ describe('training with a stream', () => {
         onBatchEnd: (batch, { epoch }) => {
           if (epoch === 2 && batch >= 3) controller.abort()
         },
+        // Batches that end while this thread is busy are told as one; every epoch is told.
+        onEpochEnd: (epoch) => {
+          if (epoch === 2) controller.abort()
+        },
       }
       const cut = classifier().fit(source(), { ...fit, signal: controller.signal, callbacks: [backup, abort] })
       await expect(cut).rejects.toMatchObject({ name: 'AbortError' })

@@ -11,3 +11,8 @@ interface AbortSignal {
 interface URL {
   href: string
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: declarations that merge have the same parameters
+interface ReadableStream<R = any> {
+  readonly locked: boolean
+}

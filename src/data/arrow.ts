@@ -16,7 +16,7 @@ interface Arrow {
 
 /** The rows of an Arrow file or stream, a record batch at a time. */
 export async function* arrowBlocks(path: string): AsyncGenerator<NumberedRows> {
-  const { RecordBatchReader } = await optionalPackage<Arrow>('apache-arrow', 'data.arrow')
+  const { RecordBatchReader } = optionalPackage<Arrow>('apache-arrow', 'data.arrow')
   const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream()
   let first = 0
   try {

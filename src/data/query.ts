@@ -24,7 +24,7 @@ interface Result {
 
 /** The rows that a query gives, as DuckDB has them ready. */
 export async function* queryBlocks(sql: string, database = ':memory:'): AsyncGenerator<NumberedRows> {
-  const { DuckDBInstance } = await optionalPackage<DuckDb>('@duckdb/node-api', 'data.query')
+  const { DuckDBInstance } = optionalPackage<DuckDb>('@duckdb/node-api', 'data.query')
   let instance: Instance | undefined
   let connection: Connection | undefined
   try {

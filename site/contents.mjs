@@ -41,7 +41,7 @@ export const contents = [
       'guide/files-of-the-commands',
       'formats',
       'errors',
-      
+
       'parity',
     ],
   },

@@ -284,11 +284,11 @@ export declare class NativeModel {
    */
   setRates(rates: number[]): void
   /**
-   * How many steps the optimizer has made.
+   * How many batches the optimizer has been given; `gradientAccumulationSteps` of them make up a step.
    *
    * Errors: `ERR_STATE` before `compile`.
    */
-  optimizerSteps(): number
+  optimizerBatches(): number
   /**
    * Exchanges the weights and the optimizer's mean of them.
    *

@@ -1,7 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
-import { displayed, showing } from '../../record/display.js'
+import { displayed, showing } from '../../pictures/display.js'
 import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {

@@ -1,4 +1,4 @@
-import { escaped, round, svg } from '../svg.js'
+import { escaped, round, svg } from './svg.js'
 
 /** Numbers by step or epoch. */
 export interface Line {

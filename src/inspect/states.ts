@@ -152,7 +152,10 @@ function chosen(model: Model, wanted: readonly string[] | undefined): Call[] {
   return wanted.map((name) => {
     const found = recurrent[names.indexOf(name)]
     if (found) return found
-    throw new SeqloomError('ERR_OPTION', `inspect.states: '${name}' is none of the recurrent layers (${names.join(', ')})`)
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `inspect.states: '${name}' is none of the recurrent layers (${names.join(', ')})`,
+    )
   })
 }
 

@@ -61,5 +61,7 @@ export type {
 export { loadModel, model, modelFromJSON, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'
 export * as regularizers from './regularizers/index.js'
+export * as search from './search/index.js'
+export { type LearningRateTest, type LrFinderOptions, lrFinder } from './search/lrFinder.js'
 export * as tasks from './tasks/index.js'
 export * as text from './text/index.js'

@@ -1,4 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * Everything that `import { … } from 'seqloom'` offers.
+ *
+ * @module seqloom
+ */
 export type { Callback, History, Logs, Training } from './callbacks/callback.js'
 export * as callbacks from './callbacks/index.js'
 export type { Cell } from './cells/cell.js'

@@ -22,6 +22,7 @@ export type {
   TensorOptions,
 } from './data/tensor.js'
 export { tensor } from './data/tensor.js'
+export { distributed, type Ranks } from './distributed.js'
 export { type Backend, backend, type Configuration, configure } from './engine.js'
 export { AbortError, type ErrorCode, SeqloomError } from './errors.js'
 export type { AxisOptions, MatmulOptions, Operand, ReduceOptions, SoftmaxOptions } from './graph/trace/operands.js'

@@ -9,11 +9,12 @@ import { readingWeights } from '../model/weights.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { type Biases, biasesOf, keepBiases, sumOf } from './biases.js'
-import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor, wholeOf } from './format.js'
-import { formatFor, formatOf } from './formats.js'
+import { type FileOrBytes, type Source, type StoredTensor, Unmapped, type WrittenTensor, wholeOf } from './format.js'
+import { formatFor } from './formats.js'
 import { match, type Wanted } from './match.js'
 import { type ParameterMove, type Part, partsOf, toTheirs } from './modules.js'
 import { type StackOptions, stackChecks, stackOf } from './pytorchStack.js'
+import { openTensors } from './shards.js'
 import { nameOf, type Unit, unitsOf } from './units.js'
 
 /** Modules by the names of their layers: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
@@ -69,7 +70,8 @@ const isList = custom(
 /**
  * Loads weights trained with PyTorch into a model with the same layers, from a path or bytes: a `.safetensors` file, or
  * a `.pt` or `.pth` file of `torch.save` (of any version since 0.1.10) that holds a `state_dict` or a checkpoint with
- * one. Nothing in a file is executed.
+ * one. Nothing in a file is executed. A model in several files is given as their index (`model.safetensors.index.json`,
+ * `pytorch_model.bin.index.json`) or as the folder.
  *
  * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm`,
  * `nn.BatchNorm1d` and `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
@@ -116,15 +118,17 @@ export async function loadPyTorch(
     },
   })
   const { ignore = [], key } = options
-  const source = await Source.open('interop.loadPyTorch: the file', file)
+  const { source, tensors, keepsOrder, close } = await openTensors(
+    'interop.loadPyTorch: the file',
+    file,
+    typeof key === 'string' ? [key] : key,
+  )
   try {
-    const format = await formatOf(source)
-    const tensors = await format.read(source, typeof key === 'string' ? [key] : key)
     const units = unitsOf(
       [...tensors].filter(([name]) => !ignore.some((prefix) => name === prefix || name.startsWith(`${prefix}.`))),
     )
     if (options.model !== undefined) return { mapping: await fill(source, options.model, units, options.mapping) }
-    const { model, mapping } = stackOf(source.where, units, format.keepsOrder, options)
+    const { model, mapping } = stackOf(source.where, units, keepsOrder, options)
     try {
       return { model, mapping: await fill(source, model, units, mapping) }
     } catch (error) {
@@ -132,7 +136,7 @@ export async function loadPyTorch(
       throw error
     }
   } finally {
-    await source.close()
+    await close()
   }
 }
 

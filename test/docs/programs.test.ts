@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { type Program, programsOf } from '../helpers/documents.js'
@@ -8,7 +8,8 @@ import { fileWriter } from '../helpers/givenFiles.js'
 import { runSource } from '../helpers/process.js'
 import { complaints, javascript } from '../helpers/typescript.js'
 
-const docs = fileURLToPath(new URL('../../docs/', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const docs = join(root, 'docs')
 const written = readdirSync(docs, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
 const documents = ['README.md', ...written.map((name) => `docs/${name.replaceAll('\\', '/')}`).sort()]
 
@@ -21,6 +22,43 @@ function withRows({ code, ...program }: Program): Program {
   const takesRows = /\brows\b/.test(code) && !/\b(const|let) rows\b/.test(code)
   return { ...program, code: takesRows ? rows + code : code }
 }
+
+const all = documents
+  .map((document) => [document, programsOf(document).map(withRows)] as const)
+  .filter(([, programs]) => programs.length > 0)
+
+const numbers = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g
+
+/** A text without its numbers, which differ in their last digits from processor to processor, and what training makes of them. */
+const words = (text: string) => text.trim().replaceAll(numbers, '#')
+
+/** Runs a program in an empty folder with the files that it reads; what it draws for the page is compared with what the page shows. */
+async function ran({ code, name }: Program): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const cwd = mkdtempSync(join(tmpdir(), 'seqloom-docs-'))
+  // Networks this small are slower on two cores than on one.
+  const env = { SEQLOOM_THREADS: '1' }
+  const inFolder = (source: string) =>
+    runSource(`process.chdir(${JSON.stringify(cwd)})\n${javascript(source)}`, { env })
+  try {
+    for (const [, file = ''] of code.matchAll(/'([\w./]+)'/g)) {
+      const writer = fileWriter(file)
+      if (writer) expect(await inFolder(writer)).toMatchObject({ code: 0, stderr: '' })
+    }
+    const result = await inFolder(code)
+    for (const drawn of readdirSync(cwd).filter((file) => file.endsWith('.svg'))) {
+      const shown = join(root, dirname(name), drawn)
+      if (process.env.SEQLOOM_PICTURES) copyFileSync(join(cwd, drawn), shown)
+      if (existsSync(shown)) expect(labels(shown)).toEqual(labels(join(cwd, drawn)))
+    }
+    return result
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+}
+
+/** What is written in a picture, but for numbers. */
+const labels = (picture: string) =>
+  new Set(Array.from(readFileSync(picture, 'utf8').matchAll(/<text[^>]*>([^<]*)/g), ([, text = '']) => words(text)))
 
 const all = documents
   .map((document) => [document, programsOf(document).map(withRows)] as const)
@@ -40,11 +78,6 @@ async function ran({ code }: Program): Promise<{ code: number | null; stdout: st
     rmSync(cwd, { recursive: true, force: true })
   }
 }
-
-const numbers = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g
-
-/** A text without its numbers, which differ in their last digits from processor to processor, and what training makes of them. */
-const words = (text: string) => text.trim().replaceAll(numbers, '#')
 
 describe('the programs of the documents', () => {
   it('are all found', () => {

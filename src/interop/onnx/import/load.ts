@@ -278,13 +278,14 @@ function build(
     const axes = logical.filter((_, axis) => axis !== batchAxis)
     const dims = axes.map(sizeOf)
     const given = visible(name).replaceAll('/', '_')
+    const isTokens = isFloat(type) && isRounded(graph, name)
     const tensor = input({
       shape: dims.map((dim) => (typeof dim === 'number' ? dim : null)),
-      dtype: isFloat(type) ? 'float32' : 'int32',
+      dtype: isFloat(type) && !isTokens ? 'float32' : 'int32',
       ...(given === '' ? {} : { name: given }),
     })
     tensors.push(tensor)
-    const value = lowering.builder.computed(tensor, axes, logical, !isFloat(type))
+    const value = { ...lowering.builder.computed(tensor, axes, logical, !isFloat(type)), whole: isTokens }
     // The batch of each input may turn out to be another of its axes.
     parts.inputs.push(value)
     scope.values.set(name, value)
@@ -304,6 +305,13 @@ function build(
   } as never)
   return { model: made as unknown as Model<Prediction>, entries: parts.entries }
 }
+
+/** Whether an input is read as whole numbers, as Keras reads tokens, whose type there is a float by default. */
+const isRounded = ({ nodes }: Graph, name: string): boolean =>
+  nodes.some((node) => node.op === 'Cast' && node.inputs[0] === name && wholeTypes.has(node.int('to', 1)))
+
+/** Types of whole numbers, signed ones and others. */
+const wholeTypes: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 12, 13])
 
 /** The outputs with the batch in front. Rows that the graph puts into one axis with others come apart again. */
 function outputsOf(graph: Graph, lowering: Lowering, problems: Unmapped): SymbolicTensor[] {

@@ -7,6 +7,7 @@ import { model } from '../../../model/functional.js'
 import type { Model, Prediction } from '../../../model/index.js'
 import { countOf, renew } from '../../../model/newWeights.js'
 import { isPath, pathOf } from '../../../path.js'
+import { refuseOther, refuseSavedModel } from '../../foreign.js'
 import { type FileOrBytes, Source, Unmapped } from '../../format.js'
 import { decodeModel } from '../proto/decode.js'
 import type { DimensionProto, GraphProto, ModelProto, ValueInfoProto } from '../proto/messages.js'
@@ -45,9 +46,11 @@ export async function loadOnnx<Out extends Prediction = Prediction>(
     )
   }
   checkLoadOptions(options)
+  if (!isBytes) await refuseSavedModel(pathOf('interop.loadOnnx: the file', file))
   const source = await Source.open('interop.loadOnnx: the file', file)
   const store = new Store(source, isBytes ? undefined : pathOf('interop.loadOnnx: the file', file))
   try {
+    await refuseOther(source, 'ONNX')
     return (await loaded(store, await decodeModel(source), options)) as unknown as Model<Out>
   } finally {
     await store.close()

@@ -617,3 +617,34 @@ describe('conditions on values', () => {
     expect(performance.now() - begin).toBeLessThan(20_000)
   })
 })
+
+describe('an average over more windows than are counted', () => {
+  const load = async (steps: number) => {
+    const pool = nodeOf('AveragePool', ['x'], ['y'], 'pool', [
+      attributeOf('kernel_shape', [3]),
+      attributeOf('pads', [1, 1]),
+    ])
+    return await interop.loadOnnx<Tensor>(
+      await bytesOf(modelOf(graphOf([pool], [value('x', ['batch', 1, steps])], ['y']), 17)),
+    )
+  }
+
+  it('is refused before it takes memory, and others leave out the padding', async () => {
+    const before = process.memoryUsage().rss
+    await expect(load(2 ** 22)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(
+        /AveragePool 'pool' \(opset 17\): averages that leave out the padding of \d+ windows/,
+      ),
+    })
+    for (const steps of [2 ** 31, 2 ** 52]) {
+      await expect(load(steps)).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        message: expect.stringMatching(/the input 'x' has a dimension of more than 2147483647/),
+      })
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28)
+    const { data } = await (await load(4)).predict([[[1, 2, 3, 4]]])
+    expect([...data]).toEqual([1.5, 2, 3, 3.5])
+  })
+})

@@ -195,6 +195,9 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
   }
 }
 
+/** The largest size of a dimension, which is that of arrays. */
+const largestSize = 2 ** 31 - 1
+
 const inputsOf = ({ proto, constants }: Graph): readonly ValueInfoProto[] =>
   proto.input.filter(({ name = '' }) => !constants.has(name))
 
@@ -270,6 +273,10 @@ function build(
     }
     if (shape === undefined || shape.dim.length > 8) {
       problems.add(`the input '${name}': it must be a tensor of one to eight dimensions`)
+      continue
+    }
+    if (shape.dim.some(({ dimValue = 0 }) => dimValue > largestSize)) {
+      problems.add(`the input '${name}' has a dimension of more than ${largestSize}`)
       continue
     }
     const type = typeName(info.type?.tensorType?.elemType, `the input '${name}'`)

@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::carry::Carry;
 use super::constrain::Constraints;
+use super::group::Group;
 use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
@@ -38,6 +39,8 @@ pub struct Trainer {
     pub(super) compiled: Option<Compiled>,
     pub(super) batch: Batch,
     pub(super) progress: Progress,
+    /// Those that it trains with, where that is asked for.
+    pub(super) group: Option<Arc<dyn Group>>,
 }
 
 /// A model's weights and the state of its training, as [`Trainer::snapshot`] found them.
@@ -104,6 +107,7 @@ impl Trainer {
             compiled: None,
             batch: Batch::default(),
             progress: Progress::default(),
+            group: None,
         })
     }
 
@@ -191,6 +195,11 @@ impl Trainer {
         self.compiled =
             Some(Compiled { executor, carry, gradients, optimizer, scores, updates, constraints });
         Ok(())
+    }
+
+    /// Says with whom the model trains where [`super::FitOptions::distributed`] asks for it.
+    pub fn join(&mut self, group: Option<Arc<dyn Group>>) {
+        self.group = group;
     }
 
     /// The seed of the weights and of dropout.

@@ -633,7 +633,7 @@ export interface EncodedTexts {
 export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Uint8Array>
 
 /**
- * Ends MPI; with another exit code than 0, or after a failure, for all ranks of the job.
+ * Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the whole job does.
  *
  * Errors: `ERR_STATE` before `beginMpi`.
  */

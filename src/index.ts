@@ -46,6 +46,8 @@ export type {
   GradientOptions,
   Gradients,
   Hypothesis,
+  MemoryOptions,
+  MemoryUse,
   Model,
   ModelConfig,
   Prediction,

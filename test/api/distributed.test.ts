@@ -130,10 +130,7 @@ describe.each(names)('ranks of %s', (name) => {
   it.skipIf(missing)('share the cores of their machine', async () => {
     const ranks = ended(await train(launcher, 2, 'numbers', { fit: { epochs: 1 } }), 2)
     for (const { threads } of ranks) expect(threads).toBeGreaterThanOrEqual(1)
-    const chosen = ended(
-      await train(launcher, 2, 'numbers', { fit: { epochs: 1 }, env: { SEQLOOM_THREADS: '3' } }),
-      2,
-    )
+    const chosen = ended(await train(launcher, 2, 'numbers', { fit: { epochs: 1 }, env: { SEQLOOM_THREADS: '3' } }), 2)
     expect(chosen.map(({ threads }) => threads)).toEqual([3, 3])
   })
 })

@@ -4,7 +4,7 @@ import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, openRegular, readNamed } from '../files.js'
 import { pathOf } from '../path.js'
-import { mark } from '../svg.js'
+import { mark } from '../pictures/svg.js'
 
 /** The most pixels of an image: half a gigabyte once it is read. */
 const mostPoints = 2 ** 27

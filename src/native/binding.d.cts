@@ -284,11 +284,11 @@ export declare class NativeModel {
    */
   setRates(rates: number[]): void
   /**
-   * How many steps the optimizer has made.
+   * How many batches the optimizer has been given; `gradientAccumulationSteps` of them make up a step.
    *
    * Errors: `ERR_STATE` before `compile`.
    */
-  optimizerSteps(): number
+  optimizerBatches(): number
   /**
    * Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.
    *

@@ -6,7 +6,7 @@ import type { Model } from '../model/model.js'
 import { version } from '../native/version.js'
 import { custom, flag, integer, type OptionRules } from '../options.js'
 import { type EndEvent, type RunEvent, recorded, recordedValues, recordVersion, type StartEvent } from './event.js'
-import { histograms, type LookOptions, Looks, lookChecks } from './looks.js'
+import { histograms, type LookOptions, look, lookChecks } from './looks.js'
 
 /** What is noted of a training, besides its losses and metrics. */
 export interface ObserverOptions extends LookOptions {
@@ -44,7 +44,6 @@ export abstract class Observer implements Callback {
   /** What a task offers to look at. */
   #offered: LookOptions = {}
   readonly #own: LookOptions
-  readonly #looks = new Looks()
   #params: TrainingParams = { epochs: 1, steps: 1, verbose: 0 }
   /** Whether events are being noted. */
   #open = false
@@ -119,7 +118,6 @@ export abstract class Observer implements Callback {
   /** @internal */
   async [closing](ending: Ending): Promise<void> {
     await this.#work
-    this.#looks.close()
     const open = this.#open
     this.#open = false
     await this.close(open ? endOf(ending) : undefined)
@@ -137,7 +135,7 @@ export abstract class Observer implements Callback {
     await this.#work
     const began = performance.now()
     const options = { ...this.#offered, ...this.#own }
-    for (const event of await this.#looks.look(model, options, epoch)) this.write(event)
+    for (const event of await look(model, options, epoch)) this.write(event)
     const weights = await namedCopies(model)
     const gradients = options.gradientData && (await namedGradients(model, options.gradientData))
     this.#cost = performance.now() - began

@@ -319,12 +319,12 @@ impl NativeModel {
         })
     }
 
-    /// How many steps the optimizer has made.
+    /// How many batches the optimizer has been given; `gradientAccumulationSteps` of them make up a step.
     ///
     /// Errors: `ERR_STATE` before `compile`.
     #[napi(catch_unwind)]
-    pub fn optimizer_steps(&self) -> Result<f64, ErrorCode> {
-        guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.steps() as f64)))
+    pub fn optimizer_batches(&self) -> Result<f64, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.step_count() as f64)))
     }
 
     /// Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.

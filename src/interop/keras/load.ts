@@ -15,7 +15,7 @@ import { namedWeights, numberedWeights } from './stored.js'
 import { withVocabularies } from './vocabularies.js'
 import { assign, type Finder, type SavedWeight } from './weights.js'
 
-/** Options of {@link loadKeras}. */
+/** Options of `loadKeras`. */
 export interface LoadKerasOptions<Out extends Prediction = Tensor> {
   /** A model whose weights are replaced by those of the file, instead of making one. */
   readonly model?: Model<Out>

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { connectionsOf, isInnerModel } from '../../layers/inner.js'
@@ -96,7 +96,7 @@ async function opened(given: unknown): Promise<Opened> {
   const { topology, groups } = readDescription(`'${file}'`, await jsonOf(file))
   const weights: TfjsWeight[] = []
   for (const { specs, paths } of groups) {
-    weights.push(...weightsIn(`'${file}'`, specs, await bytesOfFiles(`'${file}'`, dirname(file), paths)))
+    weights.push(...weightsIn(`'${file}'`, specs, await bytesOfFiles(`'${file}'`, file, paths)))
   }
   return { where: `'${file}'`, topology, weights }
 }

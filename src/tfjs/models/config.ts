@@ -55,15 +55,18 @@ const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(val
 
 /** The description of a model. */
 export function describeModel(model: LayersModel): Description {
-  return { class_name: model.getClassName(), config: configOf(model) }
+  return { class_name: model.getClassName(), config: writtenConfig(model) }
 }
+
+/** What a model is made of, by tfjs's names. */
+export const configOf = (model: LayersModel): ConfigDict => native(writtenConfig(model)) as ConfigDict
 
 function describeLayer(layer: Layer): Description {
   if (layer instanceof LayersModel) return describeModel(layer)
   return { class_name: layer.getClassName(), config: pythonic(layer.getConfig()) as ConfigDict }
 }
 
-function configOf(model: LayersModel): ConfigDict {
+function writtenConfig(model: LayersModel): ConfigDict {
   if (model instanceof Sequential) return { name: model.name, layers: model.layers.map(describeLayer) }
   const { layers, graph } = model
   const nodes = new Set(graph.nodesByDepth.flat())

@@ -11,6 +11,7 @@ import { InputLayer } from '../layers/input.js'
 import { type ConfigDict, Layer, single, tensorOf, toList, type WeightSpec } from '../layers/layer.js'
 import { unmasked } from '../layers/masks.js'
 import { numbered } from '../layers/names.js'
+import { RNNLayer } from '../layers/recurrent.js'
 import type { Shape } from '../layers/symbolic.js'
 import { SymbolicTensor } from '../layers/symbolic.js'
 import type { LayerVariable } from '../layers/variable.js'
@@ -368,6 +369,12 @@ export class LayersModel extends Layer {
       this.#rate = rate
     }
     if (this.stateful && this.#resets !== this.#resetsSeen) {
+      if (this.layers.some((layer) => layer instanceof RNNLayer && layer.hasGivenStates)) {
+        throw unsupported(
+          'resetStates(states) before a training',
+          'make them inputs of the model, and the initialState',
+        )
+      }
       this.core.resetStates()
       this.#resetsSeen = this.#resets
     }
@@ -494,6 +501,7 @@ export class LayersModel extends Layer {
   static saving: {
     save(model: LayersModel, to: IOHandler | string, config?: SaveConfig): Promise<SaveResult>
     describe(model: LayersModel): ConfigDict
+    config(model: LayersModel): ConfigDict
   }
 
   override get stateful(): boolean {
@@ -524,7 +532,7 @@ export class LayersModel extends Layer {
   }
 
   override getConfig(): ConfigDict {
-    return { name: this.name }
+    return LayersModel.saving.config(this)
   }
 
   /** Frees the native memory; layers of other models keep their weights. */

@@ -6,7 +6,7 @@ import { encodeWeights, weightsOf } from '../io/weights.js'
 import type { ConfigDict } from '../layers/layer.js'
 import { version_layers } from '../names.js'
 import type { NamedTensorMap } from '../tensor.js'
-import { type CustomObjects, describeModel, modelFromDescription } from './config.js'
+import { type CustomObjects, configOf, describeModel, modelFromDescription } from './config.js'
 import { LayersModel } from './model.js'
 
 /** The description of a model with what tfjs says beside it. */
@@ -42,7 +42,7 @@ export async function saveModel(
   return result ?? { modelArtifactsInfo: infoOf(artifacts) }
 }
 
-LayersModel.saving = { save: saveModel, describe: modelTopology }
+LayersModel.saving = { save: saveModel, describe: modelTopology, config: configOf }
 
 /** Loads a layers model from a URL or by a handler. */
 export async function loadLayersModel(

@@ -279,9 +279,9 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The learning rate of the next step.
+    /// The learning rate of the next step. Schedules follow batches, as Keras's do: their course stays what it is when more batches make up a step.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.rate(self.steps())
+        self.learning_rate.rate(self.batch)
     }
 
     /// Changes the learning rate from the next step on.
@@ -310,14 +310,13 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Gives a rate for each of the next steps; the last one stays. For a schedule of the kind `function` alone, which is a function that is not
+    /// Gives a rate for each of the next batches; the last one stays. For a schedule of the kind `function` alone, which is a function that is not
     /// known here.
     ///
     /// # Errors
     /// `ERR_STATE` where the learning rate is something else.
     pub fn set_rates(&mut self, rates: Vec<f64>) -> Result<()> {
-        let first = self.steps();
-        self.learning_rate.set_rates(first, rates)
+        self.learning_rate.set_rates(self.batch, rates)
     }
 
     /// The number of batches applied so far; without accumulation of gradients, that of steps.
@@ -326,7 +325,7 @@ impl Optimizer {
     }
 
     /// How many steps there have been.
-    pub fn steps(&self) -> u64 {
+    fn steps(&self) -> u64 {
         self.batch / self.batches
     }
 

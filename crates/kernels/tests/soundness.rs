@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use seqloom_kernels::{
     Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Chain,
-    ChainOperands, Function, MAX_DIMS, Matrix, MatrixMut, Output, Precision, Scalar, Source, Step, View,
-    pool, reference,
+    ChainOperands, Function, MAX_DIMS, Matrix, MatrixMut, Output, Precision, RowOrder, Scalar, Source, Step,
+    View, pool, reference,
 };
 
 /// Held by tests that set the number of threads.
@@ -295,9 +295,11 @@ fn cells_stay_inside_of_their_buffers() {
             CellForward {
                 steps: &steps,
                 x: CellInput::Rows(&x),
+                x_order: RowOrder::Packed,
                 h0: None,
                 c0: None,
                 y: &mut y,
+                y_order: RowOrder::Packed,
                 c_last: None,
                 stash: Some(&mut stash),
                 workspace: &mut workspace,

@@ -6,7 +6,7 @@ use super::{Recurrent, WEIGHTS};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::ops::{Forward, Place};
-use seqloom_kernels::{CellForward, CellInput, Scalar};
+use seqloom_kernels::{CellForward, CellInput, RowOrder, Scalar};
 
 impl<T: Scalar> Recurrent<T> {
     pub(super) fn run_forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
@@ -78,14 +78,30 @@ impl<T: Scalar> Recurrent<T> {
                 last_c,
             ],
         )?;
-        match (table, input_plan.vocabulary) {
-            (None, _) => match int8_table {
-                None => gather(x, order.source(), width, packed_x),
-                Some(table) => look_up_int8(table, &self.ids, width, packed_x),
-            },
-            (Some(table), None) => look_up(table, &self.ids, width, packed_x),
-            (Some(_), Some(_)) => {}
-        }
+        // Without padding, the kernel need not have its rows copied.
+        let whole = mask.is_full();
+        let sequences = |backwards| RowOrder::Sequences { backwards };
+        let in_order = !self.reversed && (batch == 1 || time == 1);
+        let (x, x_order) = match (table, int8_table, input_plan.vocabulary) {
+            (Some(table), _, Some(_)) => (CellInput::Tokens { table, ids: &self.ids }, RowOrder::Packed),
+            (None, None, _) if whole && !recording && in_order => (CellInput::Rows(x), RowOrder::Packed),
+            (None, None, _) if whole && self.int8[0] => (CellInput::Rows(x), sequences(self.reversed)),
+            (table, int8_table, _) => {
+                match (table, int8_table) {
+                    (Some(table), _) => look_up(table, &self.ids, width, packed_x),
+                    (None, Some(table)) => look_up_int8(table, &self.ids, width, packed_x),
+                    (None, None) => gather(x, order.source(), width, packed_x),
+                }
+                (CellInput::Rows(&*packed_x), RowOrder::Packed)
+            }
+        };
+        let y_order = if whole && !recording && !sequence.is_empty() {
+            sequences(order.writes_backwards())
+        } else {
+            RowOrder::Packed
+        };
+        let is_packed = y_order == RowOrder::Packed;
+        let y = if is_packed { &mut *packed_y } else { &mut *sequence };
         gather(h0, packing.order(), hidden, packed_h0);
         gather(c0, packing.order(), hidden, packed_c0);
         if rows > 0 {
@@ -94,13 +110,12 @@ impl<T: Scalar> Recurrent<T> {
                 packed_cell,
                 CellForward {
                     steps: packing.steps(),
-                    x: match (table, input_plan.vocabulary) {
-                        (Some(table), Some(_)) => CellInput::Tokens { table, ids: &self.ids },
-                        _ => CellInput::Rows(packed_x),
-                    },
+                    x,
+                    x_order,
                     h0: (!h0.is_empty()).then_some(&*packed_h0),
                     c0: (!c0.is_empty()).then_some(&*packed_c0),
-                    y: &mut *packed_y,
+                    y: &mut *y,
+                    y_order,
                     c_last: wants_last_c.then_some(&mut *packed_c),
                     stash: recording.then_some(stash),
                     workspace,
@@ -108,7 +123,7 @@ impl<T: Scalar> Recurrent<T> {
                 },
             );
         }
-        if !sequence.is_empty() {
+        if is_packed && !sequence.is_empty() {
             order.scatter(packed_y, hidden, sequence);
             if !self.zero_output_for_mask && !mask.is_full() {
                 order.repeat(|index| mask.is_valid(index / time, index % time), hidden, sequence);
@@ -121,8 +136,14 @@ impl<T: Scalar> Recurrent<T> {
         for (j, &row) in packing.order().iter().enumerate() {
             let target = row * hidden..(row + 1) * hidden;
             if let Some(last_h) = last_h.get_mut(target.clone()) {
-                let position = packing.last(j);
-                last_h.copy_from_slice(&packed_y[position * hidden..(position + 1) * hidden]);
+                let last = if is_packed {
+                    let position = packing.last(j);
+                    &packed_y[position * hidden..(position + 1) * hidden]
+                } else {
+                    let position = row * time + if order.writes_backwards() { 0 } else { time - 1 };
+                    &sequence[position * hidden..(position + 1) * hidden]
+                };
+                last_h.copy_from_slice(last);
             }
             if let Some(last_c) = last_c.get_mut(target) {
                 last_c.copy_from_slice(&packed_c[j * hidden..(j + 1) * hidden]);

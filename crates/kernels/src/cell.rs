@@ -126,6 +126,11 @@ impl CellSpec {
         }
     }
 
+    /// Whether a step of so many sequences is worth more than one thread.
+    pub const fn is_parallel(&self, batch: usize) -> bool {
+        batch.saturating_mul(self.gates() * self.hidden).saturating_mul(self.hidden + self.input) >= 1 << 15
+    }
+
     /// Elements of the input kernel: `input × gates·hidden`.
     pub const fn kernel_len(&self) -> usize {
         self.input * self.gates() * self.hidden

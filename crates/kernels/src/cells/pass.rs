@@ -94,7 +94,7 @@ pub(super) trait Pass: Sync {
 
 /// Goes through all steps, or until the work is cancelled.
 pub(super) fn run<P: Pass>(pass: &P, spec: &CellSpec, level: Detected) {
-    pool::run_if(pass.layout().is_parallel(pass.batch()), |team| {
+    pool::run_if(spec.is_parallel(pass.batch()), |team| {
         if is_standard(spec) {
             dispatch(level, Member { pass, team, activations: Standard });
         } else {

@@ -143,7 +143,8 @@ impl Layout {
             let suits = shape == other && a.op.side_by_side(&shape).is_some();
             let equal = suits && a.op.side_by_side(&shape) == b.op.side_by_side(&shape);
             let free = position < 2 || !self.beside[position - 2];
-            self.beside[position - 1] = equal && free && b.inputs.iter().all(|input| !a.outputs.contains(input));
+            self.beside[position - 1] =
+                equal && free && b.inputs.iter().all(|input| !a.outputs.contains(input));
         }
     }
 

@@ -111,7 +111,8 @@ impl<T: Scalar> Pass<'_, T> {
         for (prepared, reads) in [&first, &second].into_iter().zip(reads.chunks_exact_mut(Prepared::READS)) {
             reads.copy_from_slice(&prepared.reads);
         }
-        for (prepared, writes) in [&first, &second].into_iter().zip(writes.chunks_exact_mut(Prepared::WRITES)) {
+        for (prepared, writes) in [&first, &second].into_iter().zip(writes.chunks_exact_mut(Prepared::WRITES))
+        {
             writes.copy_from_slice(&prepared.writes);
         }
         let mut buffers = Buffers::new(self.block, self.floats);

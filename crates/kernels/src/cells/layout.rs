@@ -84,7 +84,6 @@ impl PanelLayout {
     pub(super) fn chunk_capacity(&self, rows: usize, batch: usize) -> usize {
         rows.min(self.chunk_rows().max(batch))
     }
-
 }
 
 /// The end of the chunk of time that starts at step `t`.

@@ -8,6 +8,7 @@ mod barrier;
 mod blocks;
 mod cancel;
 mod chains;
+mod crowding;
 mod denormals;
 mod join;
 mod placement;

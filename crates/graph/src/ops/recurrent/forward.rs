@@ -42,8 +42,7 @@ impl<T: Scalar> Recurrent<T> {
     pub(super) fn run_forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let prepared = self.prepare(context)?;
         let Forward { frame, masks } = context;
-        let surroundings =
-            Surroundings { params: frame.weights.params, masks, cancel: frame.run.cancel };
+        let surroundings = Surroundings { params: frame.weights.params, masks, cancel: frame.run.cancel };
         let (reads, writes) = frame.buffers.carve(prepared.reads, prepared.writes)?;
         self.compute(&prepared, surroundings, reads, writes)?;
         frame.check_cancelled()
@@ -124,18 +123,8 @@ impl<T: Scalar> Recurrent<T> {
     ) -> Result<()> {
         let &Prepared { shape, mask, input_plan, recording, .. } = prepared;
         let Surroundings { params, masks, cancel } = surroundings;
-        let [
-            packed_x,
-            packed_y,
-            packed_h0,
-            packed_c0,
-            stash,
-            packed_c,
-            workspace,
-            sequence,
-            last_h,
-            last_c,
-        ] = writes;
+        let [packed_x, packed_y, packed_h0, packed_c0, stash, packed_c, workspace, sequence, last_h, last_c] =
+            writes;
         let mask = masks.get(mask).ok_or_else(fault)?;
         let packing = mask.packing()?;
         let time = shape.time();

@@ -126,9 +126,11 @@ impl CellSpec {
         }
     }
 
-    /// Whether a step of so many sequences is worth more than one thread.
-    pub const fn is_parallel(&self, batch: usize) -> bool {
-        batch.saturating_mul(self.gates() * self.hidden).saturating_mul(self.hidden + self.input) >= 1 << 15
+    /// How many threads a step of so many sequences is worth.
+    pub const fn worth_threads(&self, batch: usize) -> usize {
+        /// Multiplications that take some six times as long as a thread more makes a barrier.
+        const OF_ONE: usize = 1 << 14;
+        batch.saturating_mul(self.gates() * self.hidden).saturating_mul(self.hidden + self.input) / OF_ONE
     }
 
     /// Elements of the input kernel: `input × gates·hidden`.

@@ -189,7 +189,7 @@ fn products_stay_inside_of_their_matrices() {
         f32::gemm(left, right, MatrixMut::new(&mut c, rows, columns), true);
         assert!(c.iter().all(|&c| c == 1.0));
         let bias = counted(columns);
-        f32::gemm_bias(left, right, &bias, MatrixMut::new(&mut c, rows, columns));
+        f32::gemm_bias(Precision::Float32, left, right, &bias, MatrixMut::new(&mut c, rows, columns));
         assert!(c.chunks_exact(columns).all(|row| row == bias));
         f32::gemm(left, right, MatrixMut::new(&mut c, rows, columns), false);
         assert!(c.iter().all(|&c| c == 0.0));

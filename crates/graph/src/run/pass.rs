@@ -90,7 +90,9 @@ impl<T: Scalar> Pass<'_, T> {
         let shape = node.inputs.first().map(|&value| self.metas[value].shape);
         let cell = shape.and_then(|shape| Some((shape, node.op.side_by_side(&shape)?)));
         let threads = pool::threads().unwrap_or(1);
-        cell.is_some_and(|(shape, cell)| threads == 2 || (threads > 2 && !cell.is_parallel(shape.batch())))
+        cell.is_some_and(|(shape, cell)| {
+            threads == 2 || (threads > 2 && cell.worth_threads(shape.batch()) < 2)
+        })
     }
 
     /// Runs the cells at `position` and at the next one side by side.

@@ -23,7 +23,7 @@ pub use cancel::{cancelled, watch};
 pub(crate) use chains::{Chains, Turn};
 pub use join::join;
 pub use region::run;
-pub(crate) use region::run_if;
+pub(crate) use region::{run_if, run_up_to};
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};
 
 /// A member's view of the team that runs a region.

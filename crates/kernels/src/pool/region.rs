@@ -81,8 +81,13 @@ pub fn run(body: impl Fn(&Team<'_>) + Sync) {
 
 /// [`run`] if `parallel`, else with the caller alone.
 pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
+    run_up_to(if parallel { usize::MAX } else { 1 }, body);
+}
+
+/// [`run`] with at most so many members, and at least the caller.
+pub(crate) fn run_up_to(most: usize, body: impl Fn(&Team<'_>) + Sync) {
     let _flush = FlushDenormals::new();
-    let size = if parallel { crowding::team_size(threads::team_size()) } else { 1 };
+    let size = if most > 1 { crowding::team_size(threads::team_size()).min(most) } else { 1 };
     if size > 1 {
         let guard = match WORKERS.try_lock() {
             Ok(guard) => Some(guard),

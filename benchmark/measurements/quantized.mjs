@@ -2,8 +2,8 @@
 // in turns, from JavaScript (the peers from Python). Steps of a session at batch 1, and whole sequences.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { backend, configure, layers, sequential, tensor } from '../../dist/index.js'
 import { here, python } from '../lib/engines.mjs'
 import { defaultThreads, fileOf, positive, readTexts } from '../lib/options.mjs'

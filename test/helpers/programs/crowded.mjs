@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { input, layers, model, sequential, tensor } from 'seqloom'
 
 const hash = createHash('sha256')
-const note = (list) => list.forEach(({ data }) => hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)))
+const note = (list) =>
+  list.forEach(({ data }) => void hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)))
 const wave = (length, from) => Float32Array.from({ length }, (_, i) => Math.sin(from + i * i * 0.01))
 
 /** Two layers of two directions, the second one given the states of the first. */

@@ -113,6 +113,7 @@ impl RawKernel for StripBlock {
                 }
                 let mut out = block.out;
                 out.pointer = out.pointer.add(panel * out.panel);
+                out.columns = out.columns.saturating_sub(panel * width);
                 let slab = Block {
                     left: block.left,
                     right: Right { pointer: words, panel: 0, row: width },

@@ -44,18 +44,50 @@ export async function readJsonLines<Name extends string>(
 
 /** The lines of a file, with any line ends. */
 export async function* streamLines(path: string, options: TextOptions): AsyncGenerator<string> {
+  for await (const lines of lineBlocks(path, options)) yield* lines
+}
+
+/** {@link streamLines} several lines at a time, as many as come in at once. */
+export async function* lineBlocks(path: string, options: TextOptions): AsyncGenerator<string[]> {
   const lines = new Lines()
   let count = 0
   for await (const piece of streamText(path, options)) {
-    for (const line of lines.push(piece)) {
-      count++
-      yield line
-    }
+    const ended = lines.push(piece)
+    count += ended.length
+    if (ended.length > 0) yield ended
     if (lines.rest > longestLine) {
       throw new SeqloomError('ERR_DATA', `${path}: line ${count + 1} is longer than ${longestLine} characters`)
     }
   }
-  yield* lines.end()
+  const last = lines.end()
+  if (last.length > 0) yield last
+}
+
+/** The objects of a file with one a line, several at a time, and their lines; empty lines are skipped. */
+export async function* objectBlocks(
+  path: string,
+  options: TextOptions,
+): AsyncGenerator<{ readonly rows: Record<string, unknown>[]; readonly lines: number[] }> {
+  let line = 0
+  for await (const block of lineBlocks(path, options)) {
+    const rows: Record<string, unknown>[] = []
+    const lines: number[] = []
+    for (const text of block) {
+      line++
+      if (text.trim() === '') continue
+      let row: Record<string, unknown>
+      try {
+        row = objectIn(`${path}: line ${line}`, text)
+      } catch (error) {
+        // The rows before it have been read, and their reader may want to say which is refused for another reason.
+        yield { rows, lines }
+        throw error
+      }
+      rows.push(row)
+      lines.push(line)
+    }
+    yield { rows, lines }
+  }
 }
 
 /** Splits text into lines that end with `\n`, `\r\n` or `\r`, in any mixture, as text comes in piece by piece. */

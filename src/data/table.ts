@@ -1,6 +1,6 @@
-import { SeqloomError } from '../errors.js'
 import { type Found, readCsv, streamCsv, type TableOptions } from './csv.js'
 import { readJsonLines, streamJsonLines } from './jsonLines.js'
+import { namingPlaces } from './places.js'
 import { uncompressed } from './textFile.js'
 
 export type { TableOptions } from './csv.js'
@@ -36,27 +36,8 @@ export function streamTable<Column extends string>(
   return (isJson(path) ? streamJsonLines : streamCsv)(path, columns, options)
 }
 
-/**
- * Waits for work on a table's rows. If it fails with an `ERR_DATA` that names a row, the message gets the row's line in
- * the file.
- */
-export async function namingLines<T>(
+/** {@link namingPlaces} for rows that come from lines of a file. */
+export const namingLines = <T>(
   { path, lines }: { readonly path: string; readonly lines: readonly number[] },
   work: Promise<T>,
-): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
-    const found = /\brow (\d+)\b|\brows (\d+) and (\d+)\b/.exec(error.message)
-    const [line, first, second] = [found?.[1], found?.[2], found?.[3]].map((row) => lines[Number(row)])
-    if (first !== undefined && second !== undefined) {
-      const what = error.message.replace(/^[\w.]+: /, '')
-      throw new SeqloomError('ERR_DATA', `${path}: lines ${first} and ${second}: ${what}`, { cause: error })
-    }
-    if (line === undefined) throw error
-    // 'row 3 has no label' becomes 'has no label', after the line; 'row 3: …' stays.
-    const what = error.message.replace(/^(?:validation |[\w.]+: (?=row \d))?(?:row \d+ )?/, '')
-    throw new SeqloomError('ERR_DATA', `${path}: line ${line}: ${what}`, { cause: error })
-  }
-}
+): Promise<T> => namingPlaces((row) => (lines[row] === undefined ? undefined : `${path}: line ${lines[row]}`), work)

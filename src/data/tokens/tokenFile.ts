@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { describe, SeqloomError } from '../../errors.js'
 import { cannot, openNamed } from '../../files.js'
 import { checkOptions, flag, integer, seed as seedRule } from '../../options.js'
@@ -105,7 +105,12 @@ export class TokenFile {
         `${where}: expected ${integer(0, this.length).expected}, not ${describe(each)}`,
       )
     }
-    return await this.#opened((file) => this.#ids(file, from, Math.max(0, to - from)))
+    const file = await openNamed(this.path)
+    try {
+      return await this.#ids(file, from, Math.max(0, to - from))
+    } finally {
+      await file.close()
+    }
   }
 
   /**
@@ -174,17 +179,6 @@ export class TokenFile {
           }),
         )
       }
-    } finally {
-      await file.close()
-    }
-  }
-
-  async #opened<T>(work: (file: FileHandle) => Promise<T>): Promise<T> {
-    const file = await open(this.path).catch((cause: unknown) => {
-      throw cannot('read', this.path, cause)
-    })
-    try {
-      return await work(file)
     } finally {
       await file.close()
     }

@@ -1,7 +1,9 @@
 import type { Blocks } from '../../data/blocks.js'
 import { Dataset, type Start } from '../../data/dataset.js'
 import { namingPlaces, placed, placeOf } from '../../data/places.js'
-import { finite, type RowStream } from './rows.js'
+import { isStreamed } from '../../data/sources.js'
+import { SeqloomError } from '../../errors.js'
+import { finite, type RowStream, type Rows } from './rows.js'
 
 /** How many rows are answered at a time. */
 const together = 256
@@ -27,4 +29,20 @@ export function answersFor<Row, Answer>(
     }
   }
   return new Dataset<Answer>({ name: source.name, once: source.once, all: (pass) => from({ pass, skip: 0 }), from })
+}
+
+/** Does work on rows, on some of them at a time where they come one after another. */
+export async function inParts<Row>(
+  where: string,
+  rows: Rows<Row>,
+  work: (rows: readonly Row[]) => Promise<readonly unknown[]>,
+): Promise<void> {
+  if (!isStreamed(rows)) {
+    await work(rows as readonly Row[])
+    return
+  }
+  let count = 0
+  const source = answersFor(where, rows as RowStream<Row>, work)
+  for await (const block of source.open({ pass: 0, skip: 0 })) count += block.length
+  if (count === 0) throw new SeqloomError('ERR_DATA', `${where}: there are no rows in ${source.name}`)
 }

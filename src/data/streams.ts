@@ -23,3 +23,4 @@ export {
   type WriteTokensOptions,
   writeTokens,
 } from './tokens/index.js'
+export { type WriteOptions, write } from './write.js'

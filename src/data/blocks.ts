@@ -1,3 +1,4 @@
+import { reading } from '../errors.js'
 import { placed, placeOf } from './places.js'
 import type { Random } from './random.js'
 import { stacked } from './stacked.js'
@@ -7,9 +8,10 @@ export type Blocks<T> = AsyncIterable<readonly T[]>
 
 const blockSize = 256
 
-/** Elements of an array in blocks, from one on. */
+/** Elements of an array in blocks, from one on. `ERR_DATA` for one that throws when it is read. */
 export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
-  for (let at = skip; at < elements.length; at += blockSize) yield elements.slice(at, at + blockSize)
+  const next = (at: number) => reading('ERR_DATA', 'the array', () => elements.slice(at, at + blockSize))
+  for (let at = skip, block = next(at); block.length > 0; at += blockSize, block = next(at)) yield block
 }
 
 /** Elements that come one by one, in blocks: what is there at once, or at most so many. */

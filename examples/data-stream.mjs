@@ -30,7 +30,8 @@ function* lines() {
 
 function classifier() {
   const m = sequential([
-    layers.dense({ units: 16, activation: 'tanh', inputShape: [2] }),
+    layers.dense({ units: 128, activation: 'tanh', inputShape: [2] }),
+    layers.dense({ units: 128, activation: 'tanh' }),
     layers.dense({ units: 2, activation: 'softmax' }),
   ])
   m.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] })
@@ -85,7 +86,9 @@ try {
     validationData: [tensor(numbers.subarray(0, 2 * held), [held, 2]), sides.subarray(0, held)],
   })
   const inMemory = (performance.now() - started) / 1000
-  console.log(`${inMemory.toFixed(1)} s in memory: the stream has ${((100 * inMemory) / seconds).toFixed(0)} % of that speed`)
+  console.log(
+    `${inMemory.toFixed(1)} s in memory: the stream has ${((100 * inMemory) / seconds).toFixed(0)} % of that speed`,
+  )
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -104,9 +104,9 @@ export async function* csvBlocks<Column extends string>(
           throw uneven(path, fields.length, line, header)
         }
         const row = {} as Record<Column, string>
-        columns.forEach((column, index) => {
-          row[column] = fields[places[index] as number] as string
-        })
+        for (let index = 0; index < columns.length; index++) {
+          row[columns[index] as Column] = fields[places[index] as number] as string
+        }
         rows.push(row)
         lines.push(line)
       }

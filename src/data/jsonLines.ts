@@ -73,6 +73,11 @@ export class Lines {
     return lines
   }
 
+  /** The line that has not ended, and text that follows it. */
+  before(text: string): string {
+    return this.#pieces.join('') + (this.#return && text.startsWith('\n') ? text.slice(1) : text)
+  }
+
   /** The last line, if it has no line end. */
   end(): string[] {
     return this.rest > 0 ? [this.#pieces.join('')] : []

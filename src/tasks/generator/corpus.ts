@@ -26,11 +26,18 @@ export function checkTextRows(where: string, texts: readonly unknown[]): void {
   throw new SeqloomError('ERR_DATA', `${where}: text ${wrong} must be a string, not ${describe(texts[wrong])}`)
 }
 
-/** A text that ends a line. */
-const ended = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
+/** Begins a line with each text that comes after another, unless that ended its own. */
+function onLines(): (text: string) => string {
+  let begun = true
+  return (text) => {
+    const whole = begun ? text : `\n${text}`
+    begun = text.endsWith('\n')
+    return whole
+  }
+}
 
 /** Texts as one, each on lines of its own. */
-export const joined = (texts: readonly string[]): string => texts.map(ended).join('')
+export const joined = (texts: readonly string[]): string => texts.map(onLines()).join('')
 
 /** Some of the texts from before the last share of them, drawn at random, as one text. `ERR_DATA` for what is no text. */
 export async function sampleOf(
@@ -73,7 +80,8 @@ export async function corpusOf(
     throw new SeqloomError('ERR_DATA', `${where}: ${given.path} was written with another tokenizer`)
   }
   const file = join(tmpdir(), `seqloom-${randomUUID()}.tokens`)
-  const texts = given.map((text) => (typeof text === 'string' ? ended(text) : text))
+  const line = onLines()
+  const texts = given.map((text) => (typeof text === 'string' ? line(text) : text))
   const tokens = await writeTokens(texts, { tokenizer, file, separator: '', ...(signal && { signal }) })
   return { tokens, close: () => rm(file, { force: true }) }
 }

@@ -186,7 +186,7 @@ const tooLong = (where: string, line: number) =>
 /** The number of line ends in a text. */
 export function lineEnds(text: string): number {
   // Of records without line ends within them, which are most.
-  if (text.indexOf('\n') === text.length - 1 && !text.includes('\r')) return 1
+  if (text !== '' && text.indexOf('\n') === text.length - 1 && !text.includes('\r')) return 1
   return text.split(/\r\n|\n|\r/).length - 1
 }
 

@@ -17,7 +17,13 @@ import {
   type Written,
   write,
 } from '../decoding/decoder.js'
-import { checkLarge, type DecoderTraining, decoderTraining, writeSettings } from '../decoding/options.js'
+import {
+  checkLarge,
+  type DecoderTraining,
+  decoderTraining,
+  trainDecoderOptions,
+  writeSettings,
+} from '../decoding/options.js'
 import { scores, type WrittenScores } from '../decoding/scores.js'
 import { checkAlike, type Writing } from '../decoding/units.js'
 import type { CaptionerOptions } from '../optionTypes.js'
@@ -36,6 +42,7 @@ import { captionerModel } from './model.js'
 import {
   type CaptionerSettings,
   type CaptionOptions,
+  captionerOptions,
   captionerSettings,
   type TrainCaptionerOptions,
 } from './options.js'
@@ -80,6 +87,9 @@ const together = 64
  * ```
  */
 export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [captionerOptions, trainDecoderOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: CaptionerOptions = {}) {
     super(saving, captionerSettings(options))

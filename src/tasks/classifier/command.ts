@@ -11,9 +11,7 @@ import { from } from '../../data/sources.js'
 import { write } from '../../data/write.js'
 import { SeqloomError } from '../../errors.js'
 import { answersFor } from '../shared/answers.js'
-import { trainClassifierOptions } from '../shared/training.js'
 import { type Prediction, TextClassifier } from './index.js'
-import { classifierOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a text classifier. */
@@ -29,7 +27,7 @@ export const command = taskCommand({
     description:
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
     data: tableHelp,
-    options: [classifierOptions, trainClassifierOptions],
+    options: TextClassifier.optionTables,
     view: accuracyView,
     create: (options) => new TextClassifier(options),
   },

@@ -6,7 +6,7 @@ import { tableOptions } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { textPieces } from '../../data/pieces.js'
 import { TextGenerator } from './index.js'
-import { type GenerateTextOptions, generatorOptions, trainGeneratorOptions } from './options.js'
+import type { GenerateTextOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a text generator. */
@@ -22,7 +22,7 @@ export const command = taskCommand({
     name: 'generate',
     description: 'Trains a text generator on a text file and saves the model with the lowest validation loss.',
     data: 'a text file (also .gz and .zst), a pattern of files, or -',
-    options: [generatorOptions, trainGeneratorOptions],
+    options: TextGenerator.optionTables,
     view: lossView('tokens'),
     create: (options) => new TextGenerator(options),
   },

@@ -4,9 +4,7 @@ import { showReport } from '../../cli/results.js'
 import { readColumns, tableHelp } from '../../cli/rows.js'
 import { reportTable } from '../../cli/table.js'
 import { taskCommand } from '../../cli/taskCommand.js'
-import { trainClassifierOptions } from '../shared/training.js'
 import { SequenceTagger, type TaggedTokens, type TokenFeatures } from './index.js'
-import { taggerOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a sequence tagger. */
@@ -51,7 +49,7 @@ export const command = taskCommand({
     description:
       'Trains a sequence tagger on a CSV file or JSON lines and saves the model with the best validation accuracy.',
     data: `${tableHelp}, of lists of tokens and of tags`,
-    options: [taggerOptions, trainClassifierOptions],
+    options: SequenceTagger.optionTables,
     view: accuracyView,
     create: (options) => new SequenceTagger(options),
   },

@@ -31,6 +31,8 @@ import {
   type TranscriberSettings,
   type TranscriberTraining,
   type TranscribeSettings,
+  trainTranscriberOptions,
+  transcriberOptions,
   transcriberSettings,
   transcriberTraining,
   transcribeSettings,
@@ -82,6 +84,9 @@ export interface TranscriptionEvaluation {
  * ```
  */
 export class Transcriber extends ServedTask<TranscriberParts, TranscriberSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [transcriberOptions, trainTranscriberOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranscriberOptions = {}) {
     super(saving, transcriberSettings(options))

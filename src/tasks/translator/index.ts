@@ -3,7 +3,7 @@ import type { Dataset } from '../../data/dataset.js'
 import { isStreamed } from '../../data/sources.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
-import { displayed, showing } from '../../record/display.js'
+import { displayed, showing } from '../../pictures/display.js'
 import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
@@ -22,6 +22,7 @@ import {
   checkLarge,
   type DecoderTraining,
   decoderTraining,
+  trainDecoderOptions,
   type WriteSettings,
   writeSettings,
 } from '../decoding/options.js'
@@ -42,6 +43,7 @@ import {
   type TrainTranslatorOptions,
   type TranslateOptions,
   type TranslatorSettings,
+  translatorOptions,
   translatorSettings,
 } from './options.js'
 import { bySource, checkTranslationRows, splitRow, type TranslationRow } from './rows.js'
@@ -80,6 +82,9 @@ export interface Translation extends Written {
  * ```
  */
 export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [translatorOptions, trainDecoderOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranslatorOptions = {}) {
     super(saving, translatorSettings(options))

@@ -1,3 +1,4 @@
+import type { TableRow } from '../../data/columns.js'
 import type { Dataset } from '../../data/dataset.js'
 import { namingPlaces, type Place, placeOf } from '../../data/places.js'
 import { from, isStreamed } from '../../data/sources.js'
@@ -6,8 +7,8 @@ import { AbortError, describe, SeqloomError } from '../../errors.js'
 /** Rows that come one after another: a `Dataset`, any other iterable or async iterable, or a stream. */
 export type RowStream<Row> = AsyncIterable<Row> | (Iterable<Row> & { readonly length?: never }) | ReadableStream<Row>
 
-/** Rows: an array, or what gives them one after another. */
-export type Rows<Row> = readonly Row[] | RowStream<Row>
+/** Rows: an array, or what gives them one after another, such as `data.csv`, whose columns are not known to types. */
+export type Rows<Row> = readonly Row[] | RowStream<Row> | RowStream<TableRow>
 
 /** Throws `ERR_DATA` unless `list` is a non-empty array. */
 export function checkList(where: string, what: string, list: readonly unknown[]): void {

@@ -151,7 +151,7 @@ export class Engine implements LayerUser {
   /** {@link Turns.fit} of a model that was not disposed: for a loop that waits for callbacks. */
   async alone<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.checkAlive(what)
-    return await this.turns.fit(what, call, signal)
+    return await this.turns.fit(what, this, call, signal)
   }
 
   /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
@@ -356,7 +356,7 @@ export class Engine implements LayerUser {
       this.#native = undefined
     }
     // A model that has not done anything yet needs no turn.
-    if (this.#joined) this.turns.last('dispose', free)
+    if (this.#joined) this.turns.last('dispose', this, free)
     else free()
     this.#disposed = true
   }

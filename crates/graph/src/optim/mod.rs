@@ -274,10 +274,8 @@ impl Optimizer {
         if lengths(&kept.states) != lengths(&self.states) {
             return Err(Error::format("The state is that of another optimizer"));
         }
-        (self.states, self.begun, self.batch) = (kept.states, kept.begun, kept.batch);
-        self.touched.iter_mut().for_each(Touched::forget);
-        self.means.forget();
-        self.bound = Bound::unknown();
+        (self.states, self.begun) = (kept.states, kept.begun);
+        self.renewed(kept.batch);
         Ok(())
     }
 
@@ -581,6 +579,36 @@ impl Optimizer {
         Ok(self.tensors().map(|(name, _, arena, place)| (name, &self.states[arena][place])))
     }
 
+    /// The elements of all states.
+    pub(crate) fn arenas(&self) -> impl Iterator<Item = &[f32]> {
+        self.states.iter().map(|arena| &**arena)
+    }
+
+    /// All states, to be replaced by those of another optimizer of the same kind after `step` batches.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub(crate) fn follow(&mut self, step: u64) -> Result<impl Iterator<Item = &mut [f32]>> {
+        self.begin()?;
+        self.renewed(step);
+        Ok(exclusive(&mut self.states)?.iter_mut().map(|arena| &mut **arena))
+    }
+
+    /// Takes another optimizer's learning rate, unless it follows a schedule.
+    pub(crate) fn follow_rate(&mut self, rate: f64) {
+        if matches!(self.learning_rate, Schedule::Constant(_)) {
+            self.learning_rate = Schedule::Constant(rate);
+        }
+    }
+
+    /// Forgets what was known of states that others replace, those after `step` batches.
+    fn renewed(&mut self, step: u64) {
+        self.touched.iter_mut().for_each(Touched::forget);
+        self.means.forget();
+        self.bound = Bound::unknown();
+        self.batch = step;
+    }
+
     /// Puts back what [`Self::state`] and [`Self::step_count`] gave, in any order; all or nothing.
     ///
     /// # Errors
@@ -624,10 +652,7 @@ impl Optimizer {
         for (data, arena, place) in places {
             states[arena][place].copy_from_slice(&data);
         }
-        self.touched.iter_mut().for_each(Touched::forget);
-        self.means.forget();
-        self.bound = Bound::unknown();
-        self.batch = step;
+        self.renewed(step);
         Ok(())
     }
 }

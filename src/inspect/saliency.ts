@@ -10,7 +10,7 @@ import { model as functional } from '../model/functional.js'
 import type { Model } from '../model/model.js'
 import { reapply } from '../model/topology.js'
 import { abortSignal, checkOptions, integer, oneOf } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../record/display.js'
+import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
 import { colouredText, type ShownTokens, tokenPicture } from './colouredText.js'
 import { requireModel } from './model.js'
 

@@ -227,18 +227,21 @@ export function trainSpec(
   const { builder, outputs, extra: added } = lower(topology, extra, changed)
   const weights = added.slice(targets.length)
   const all = [...outputs]
-  const losses = trained.map(({ index, name, loss, weight, tags }, at) => {
-    const inputs = {
-      prediction: outputs[index] as Value,
-      target: added[at] as Value,
-      weights: weights[at] ?? weights[0],
-      classWeights,
-      tags,
-    }
-    const output = all.length
-    all.push(...lowerLoss(builder, `${name}/loss`, loss, inputs))
-    return { output, weight }
-  })
+  const losses: { output: number; weight: number; summed?: boolean }[] = trained.map(
+    ({ index, name, loss, weight, tags }, at) => {
+      const inputs = {
+        prediction: outputs[index] as Value,
+        target: added[at] as Value,
+        weights: weights[at] ?? weights[0],
+        classWeights,
+        tags,
+      }
+      const output = all.length
+      all.push(...lowerLoss(builder, `${name}/loss`, loss, inputs))
+      const summed = loss.kind !== 'traced' && (loss as Loss).reduction === 'sum'
+      return { output, weight, ...(summed && { summed }) }
+    },
+  )
   for (const { name, value } of builder.losses) {
     losses.push({ output: all.length, weight: 1 })
     all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))

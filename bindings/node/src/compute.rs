@@ -7,13 +7,14 @@ use crate::generator::NativeGenerator;
 use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
-use crate::{argument, cancel, fit};
+use crate::{argument, cancel, fit, mpi};
 use napi::bindgen_prelude::{ClassInstance, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
-use seqloom_graph::train::{FitOptions, GradientReport, OnEvent, Trainer};
+use seqloom_graph::train::{FitOptions, GradientReport, Group, OnEvent, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 #[napi]
@@ -265,6 +266,7 @@ impl NativeModel {
             let on_event = argument::function(&on_event, "onEvent")?;
             fit::start(env, &self.shared, &cancel, &on_event, move |trainer, cancel, handle| {
                 let validation = validation.as_ref().map(Given::source);
+                trainer.join(mpi::world().map(|world| world as Arc<dyn Group>));
                 Ok(trainer.fit(data.source(), validation, &options, cancel, handle)?)
             })
         })

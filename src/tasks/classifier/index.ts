@@ -14,11 +14,17 @@ import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
-import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
+import {
+  predictionSettings,
+  type TrainingSettings,
+  trainClassifierOptions,
+  trainingSettings,
+  usualEpochs,
+} from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import { type ExplainOptions, type Explanation, explained } from './explain.js'
-import { type ClassifierSettings, classifierSettings } from './options.js'
+import { type ClassifierSettings, classifierOptions, classifierSettings } from './options.js'
 import { checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, saving } from './saved.js'
 
@@ -40,6 +46,9 @@ export interface Prediction {
  * and a softmax over the labels at the last step.
  */
 export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [classifierOptions, trainClassifierOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextClassifierOptions = {}) {
     super(saving, classifierSettings(options))

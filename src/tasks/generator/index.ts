@@ -24,8 +24,10 @@ import {
   type GeneratorSettings,
   type GeneratorTraining,
   generateTextSettings,
+  generatorOptions,
   generatorSettings,
   generatorTraining,
+  trainGeneratorOptions,
   usual,
 } from './options.js'
 import { type GeneratorParts, saving } from './saved.js'
@@ -57,6 +59,9 @@ export interface GeneratorEvaluation {
  * carry their states from step to step, and a softmax over the vocabulary.
  */
 export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [generatorOptions, trainGeneratorOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextGeneratorOptions = {}) {
     super(saving, generatorSettings(options))

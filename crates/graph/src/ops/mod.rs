@@ -240,6 +240,11 @@ pub(crate) trait Op<T: Scalar>: Send {
         0
     }
 
+    /// The same once it has run, in training or not.
+    fn packed_memory(&self, _training: bool) -> usize {
+        self.memory()
+    }
+
     /// What is known of output `output` from what is known of its inputs, in a pass that does not train.
     fn form(&self, _known: &[Known], _output: usize) -> Form {
         Form::Unknown

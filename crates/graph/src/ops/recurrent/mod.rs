@@ -385,10 +385,14 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
     }
 
     fn memory(&self) -> usize {
+        self.packed_for.map_or(0, |(_, backward)| Op::<T>::packed_memory(self, backward))
+    }
+
+    fn packed_memory(&self, training: bool) -> usize {
         let [input, recurrent] = self.int8.map(|int8| if int8 { 1 } else { size_of::<T>() });
         let weights = self.cell.kernel_len() * input + self.cell.recurrent_len() * recurrent;
         // The backward pass has its own form of them.
-        self.packed_for.map_or(0, |(_, backward)| if backward { 2 * weights } else { weights })
+        if training { 2 * weights } else { weights }
     }
 
     fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {

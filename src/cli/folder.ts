@@ -1,5 +1,6 @@
 import { access, constants, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, makeFolder } from '../files.js'
 import { backupKind, type Kind, wordsFor } from '../model/contents.js'
@@ -21,6 +22,8 @@ export interface OutOptions {
  * nothing to resume, `ERR_STATE`.
  */
 export async function backupFolder({ out, resume, force }: OutOptions, task: Kind): Promise<string> {
+  // Nothing is written by other ranks.
+  if (!isFirst()) return join(out, 'backup')
   await checkOut(out, task, force)
   const folder = join(out, 'backup')
   await checkFolder(folder)

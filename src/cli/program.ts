@@ -21,8 +21,12 @@ import { use } from './use.js'
 
 /** The `seqloom` command with all its subcommands. */
 export function program(): Command {
+  return commandTree().version(backend().version)
+}
+
+/** The same without a version, which the engine knows. */
+export function commandTree(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
-  seqloom.version(backend().version)
   seqloom.hook('preAction', (_, action) => {
     flags.checkNeeded(action)
     flags.readPaths(action)

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Callback, Logs, Training, TrainingParams } from '../callbacks/callback.js'
-import { closing, type Ending, showing } from '../callbacks/callback.js'
+import { closing, type Ending, recording, showing } from '../callbacks/callback.js'
 import { AbortError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { version } from '../native/version.js'
@@ -38,6 +38,7 @@ const manyBatches = 2000
 
 /** Follows a training and notes it as events. */
 export abstract class Observer implements Callback {
+  readonly [recording] = true
   readonly gradientNorms: boolean
   readonly #freq: 'auto' | number
   /** What a task offers to look at. */

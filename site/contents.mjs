@@ -5,7 +5,22 @@ export const contents = [
   { text: 'Start', pages: ['start', 'about'] },
   {
     text: 'Learn recurrent networks',
-    pages: ['learn/order', 'learn/cell'],
+    pages: [
+      'learn/order',
+      'learn/cell',
+      'learn/embeddings',
+      'learn/through-time',
+      'learn/vanishing-gradients',
+      'learn/lstm',
+      'learn/gru',
+      'learn/bidirectional',
+      'learn/layers',
+      'learn/classification',
+      'learn/generation',
+      'learn/translation',
+      'learn/grid-lstm',
+      'learn/show-attend-tell',
+    ],
   },
   {
     text: 'Guides: data and models',
@@ -41,7 +56,8 @@ export const contents = [
       'guide/files-of-the-commands',
       'formats',
       'errors',
-      
+      'guide/limits',
+
       'parity',
     ],
   },

@@ -40,15 +40,17 @@ class Pages {
   add(source, name, text) {
     put(
       name,
-      withLinks(text, (link) => this.#target(source, name, link)),
+      withLinks(text, (link, picture) => this.#target(source, name, link, picture)),
     )
   }
 
   /** Where a link of a document leads to in the site. */
-  #target(source, name, link) {
+  #target(source, name, link, picture) {
     if (/^[a-z]+:/.test(link)) return link
     const [path, anchor] = link.split('#')
     const aim = path === '' ? source : posix.normalize(posix.join(posix.dirname(source), path))
+    // Pictures on pages become the generator's; what is only linked to stays under its own name.
+    if (!picture && aim.startsWith('docs/') && !/\.md$/.test(aim)) copy(aim, join('public', aim.slice('docs/'.length)))
     const to = posix.relative(posix.dirname(name), this.#place(source, name, link, aim, anchor))
     return `${to.startsWith('.') ? to : `./${to}`}${anchor === undefined ? '' : `#${anchor}`}`
   }

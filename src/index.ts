@@ -51,6 +51,8 @@ export type {
   GradientOptions,
   Gradients,
   Hypothesis,
+  MemoryOptions,
+  MemoryUse,
   Model,
   ModelConfig,
   Prediction,

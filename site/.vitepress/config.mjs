@@ -14,7 +14,11 @@ function api() {
     const at = `api/${entry}/namespaces`
     const names = readdirSync(new URL(`../pages/${at}`, import.meta.url), { withFileTypes: true })
     const items = names.filter((each) => each.isDirectory()).map(({ name }) => page(`${at}/${name}/index`))
-    return { text: entry, link: `/api/${entry}/`, items: items.map(({ text, link }) => ({ text: text.split(':').at(-1), link })) }
+    return {
+      text: entry,
+      link: `/api/${entry}/`,
+      items: items.map(({ text, link }) => ({ text: text.split(':').at(-1), link })),
+    }
   })
 }
 
@@ -27,7 +31,10 @@ export default defineConfig({
   cacheDir: '.cache',
   // Otherwise each page would carry the names of all.
   metaChunk: true,
-  markdown: { anchor: { slugify: slug } },
+  markdown: {
+    anchor: { slugify: slug },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+  },
   // No page of this site is small enough for the default to mean anything: the index of the search is one file.
   vite: { build: { chunkSizeWarningLimit: 10_000 } },
   themeConfig: {

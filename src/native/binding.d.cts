@@ -290,6 +290,12 @@ export declare class NativeModel {
    */
   optimizerBatches(): number
   /**
+   * Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.
+   *
+   * Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is busy.
+   */
+  bytesFor(batchSize: number, time?: number): NativeBytes
+  /**
    * Exchanges the weights and the optimizer's mean of them.
    *
    * Errors: `ERR_STATE` before `compile` and where it keeps none; `ERR_MEMORY`.
@@ -633,7 +639,7 @@ export interface EncodedTexts {
 export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Uint8Array>
 
 /**
- * Ends MPI; with another exit code than 0, or after a failure, for all ranks of the job.
+ * Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the whole job does.
  *
  * Errors: `ERR_STATE` before `beginMpi`.
  */
@@ -679,6 +685,20 @@ export interface NamedTensor {
   shape: Array<number>
   /** Elements, row-major. */
   data: Float32Array | Int32Array
+}
+
+/** Bytes that a step takes. */
+export interface NativeBytes {
+  /** Of the weights. */
+  weights: number
+  /** Of their gradients. */
+  gradients: number
+  /** Of the optimizer's states. */
+  optimizer: number
+  /** Of all that is computed, and of the memory to compute it in. */
+  values: number
+  /** Of the rows of a batch. */
+  inputs: number
 }
 
 /** What back-propagation gives. */

@@ -1,7 +1,7 @@
 // Trains one of some models, alone or as one of several ranks, and writes what came of it. Arguments: the model, the folder of the results, and,
 // as JSON, what differs from the usual: options of `fit`, a folder for backups, what goes wrong on which rank.
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { backend, callbacks, data, distributed, layers, losses, optimizers, sequential, tensor } from 'seqloom'
 
 const [kind, results, given = '{}'] = process.argv.slice(2)
@@ -68,7 +68,7 @@ const [model, x, y, own] = kinds[kind]()
 const events = []
 const options = {
   epochs: 4,
-  batchSize: 16,
+  batchSize: 13,
   ...(kind === 'stream' ? {} : { validationSplit: 0.2 }),
   ...own,
   ...fit,
@@ -80,6 +80,8 @@ const options = {
       onEpochEnd: async (epoch, logs, training) => {
         events.push(logs.loss)
         if (wrong.rank !== rank || epoch !== (wrong.epoch ?? 1)) return
+        // As a full disk does, it makes the next backup fail.
+        if (wrong.what === 'full') mkdirSync(`${backupDir}/.model.json.tmp`)
         if (wrong.what === 'throw') throw new Error('no luck')
         if (wrong.what === 'kill') process.kill(process.pid, 'SIGKILL')
         if (wrong.what === 'exit') process.exit(0)

@@ -85,13 +85,13 @@ pub fn fail_mpi(why: Unknown<'_>) -> Result<(), ErrorCode> {
     })
 }
 
-/// Ends MPI; with another exit code than 0, or after a failure, for all ranks of the job.
+/// Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the whole job does.
 ///
 /// Errors: `ERR_STATE` before `beginMpi`.
 #[napi(catch_unwind, ts_args_type = "code: number")]
 pub fn end_mpi(code: Unknown<'_>) -> Result<(), ErrorCode> {
     guard(|| {
-        begun()?.end(argument::number(&code, "code")? as c_int);
+        begun()?.leave(argument::number(&code, "code")? as c_int);
         Ok(())
     })
 }

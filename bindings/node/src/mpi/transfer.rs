@@ -45,8 +45,10 @@ pub(super) struct Transfer {
     broken: Option<String>,
     /// Whether the others know.
     told: bool,
-    /// What other ranks have told of their end.
+    /// What the first of the other ranks has told of its end.
     heard: Option<(Instant, String)>,
+    /// How many of them have ended.
+    ended: usize,
 }
 
 impl Transfer {
@@ -58,7 +60,7 @@ impl Transfer {
         leaving: Arc<AtomicBool>,
     ) -> Self {
         let library = Box::leak(Box::new(library));
-        Self { library, rank, size, timeout, leaving, broken: None, told: false, heard: None }
+        Self { library, rank, size, timeout, leaving, broken: None, told: false, heard: None, ended: 0 }
     }
 
     fn others(&self) -> impl Iterator<Item = usize> + use<> {
@@ -184,8 +186,11 @@ impl Transfer {
             let text =
                 String::from_utf8_lossy(&bytes[NOTICE_HEAD..][..number(4).min(NOTICE_BYTES - NOTICE_HEAD)]);
             let rank = number(2);
+            self.ended += 1;
             let why = if number(0) == Ended::Failed as usize {
-                format!("Rank {rank} has failed: {text}")
+                let why = format!("Rank {rank} has failed: {text}");
+                self.broken.get_or_insert_with(|| why.clone());
+                why
             } else {
                 format!("Rank {rank} has ended while rank {} waits for it", self.rank)
             };
@@ -245,6 +250,12 @@ impl Transfer {
     pub(super) fn end(&mut self, code: c_int, grace: Duration) {
         if code == 0 && self.broken.is_none() {
             self.tell(Ended::Finished, "");
+            // MPI waits for the others, too, but some libraries complain about messages that nobody has read.
+            while self.broken.is_none() && self.ended + 1 < self.size && self.listen().is_ok() {
+                std::thread::sleep(NAP);
+            }
+        }
+        if code == 0 && self.broken.is_none() {
             // SAFETY: the thread that has begun MPI; nothing is under way.
             unsafe { (self.library.finalize)() };
             return;

@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, Failure, Outcome};
 use seqloom_graph::train::{Group, Parcels};
 use seqloom_graph::{Code, Error};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +39,20 @@ pub(crate) struct World {
     pub(super) version: String,
     jobs: Mutex<Sender<Job>>,
     leaving: Arc<AtomicBool>,
+}
+
+/// The exit code of a process that ends with a failure.
+static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
+
+unsafe extern "C" {
+    /// The C library's.
+    fn atexit(function: extern "C" fn()) -> c_int;
+}
+
+extern "C" fn at_exit() {
+    if let Some(world) = world() {
+        world.end(EXIT_CODE.load(Ordering::Acquire));
+    }
 }
 
 static WORLD: OnceLock<Arc<World>> = OnceLock::new();
@@ -153,9 +167,22 @@ impl World {
         self.give(Job::Fail(why));
     }
 
-    /// Ends MPI, for the whole job unless `code` is 0. Does not return then.
-    pub(super) fn end(&self, code: c_int) {
+    /// Tells the other ranks that this process ends, and why, and lets `at_exit` run once it has said so itself: Node.js prints what ended the
+    /// process only after all of JavaScript has run.
+    pub(super) fn leave(&self, code: c_int) {
         self.leaving.store(true, Ordering::Release);
+        if code == 0 {
+            self.end(code);
+            return;
+        }
+        EXIT_CODE.store(code, Ordering::Release);
+        self.fail(format!("its process has ended with exit code {code}"));
+        // SAFETY: the function is one of this library, which stays open, and may be called when the process ends.
+        unsafe { atexit(at_exit) };
+    }
+
+    /// Ends MPI, for the whole job unless `code` is 0 and nothing has failed. Does not return then.
+    fn end(&self, code: c_int) {
         let (reply, ended) = channel();
         if self.give(Job::End { code, reply }) {
             let _ = ended.recv();

@@ -100,33 +100,27 @@ impl Part<'_> {
             all.iter_mut().zip(note.get(1..).unwrap_or_default()).for_each(|(sum, value)| *sum += value);
         }
         let mut cotangents = Vec::with_capacity(scores.losses.len());
-        // Losses come first, two numbers each: mean times count, and count.
-        for (index, loss) in scores.losses.iter().enumerate() {
-            let at = 2 * index;
-            let (own, total) =
-                (own.get(at + 1).copied().unwrap_or(0.0), all.get(at + 1).copied().unwrap_or(0.0));
-            if loss.summed {
-                let sum = |note: &Vec<f64>| {
-                    let part = note.get(at + 1..at + 3).unwrap_or_default();
-                    if let [product, count] = part
-                        && *count > 0.0
-                    {
-                        product / count
-                    } else {
-                        0.0
-                    }
-                };
-                if let Some(product) = all.get_mut(at) {
-                    *product = notes.iter().map(sum).sum::<f64>() * total;
-                }
-                cotangents.push(if own > 0.0 { loss.weight } else { 0.0 });
-            } else {
-                cotangents.push(if total > 0.0 {
-                    (f64::from(loss.weight) * own / total) as f32
-                } else {
-                    0.0
-                });
+        let mut at = 0;
+        for (index, sums) in tally.sums.iter().enumerate() {
+            // A mean times its count, and that count.
+            let pair = |list: &[f64]| {
+                (list.get(at).copied().unwrap_or(0.0), list.get(at + 1).copied().unwrap_or(0.0))
+            };
+            let (count, total) = (pair(&own).1, pair(&all).1);
+            let summed = scores.is_summed(index);
+            if let Some(loss) = scores.losses.get(index) {
+                let share = if total > 0.0 { f64::from(loss.weight) * count / total } else { 0.0 };
+                let whole = if count > 0.0 { loss.weight } else { 0.0 };
+                cotangents.push(if summed { whole } else { share as f32 });
             }
+            if summed {
+                let sum = |note: &Vec<f64>| match pair(note.get(1..).unwrap_or_default()) {
+                    (product, count) if count > 0.0 => product / count,
+                    _ => 0.0,
+                };
+                all[at] = notes.iter().map(sum).sum::<f64>() * total;
+            }
+            at += sums.len();
         }
         tally.sums.iter_mut().flatten().zip(all).for_each(|(sum, value)| *sum = value);
         Ok(Known { stop, finite, cotangents })

@@ -66,6 +66,15 @@ impl Scores {
         Self { losses, metrics: metrics.to_vec(), outputs }
     }
 
+    /// Whether a loss, or the metric that is one's value, is a sum over the batch.
+    pub(super) fn is_summed(&self, index: usize) -> bool {
+        let of = |output| self.losses.iter().any(|loss| loss.summed && loss.output == output);
+        match index.checked_sub(self.losses.len()) {
+            None => self.losses[index].summed,
+            Some(metric) => self.metrics.get(metric).is_some_and(|metric| of(metric.output)),
+        }
+    }
+
     /// The number of losses and metrics.
     pub(super) fn len(&self) -> usize {
         self.losses.len() + self.metrics.len()

@@ -14,11 +14,12 @@ use crate::gradients::Gradients;
 use crate::init;
 use crate::ir::Graph;
 use crate::memory;
+use crate::mode::{Record, Run};
 use crate::optim::{KeptStates, Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::{Parameters, Slot};
 use crate::registry;
-use crate::run::Executor;
+use crate::run::{Executor, RunBytes};
 use crate::values::{InputSpec, WeightSpec};
 use crate::wire::GraphSpec;
 use std::ops::Deref;
@@ -400,6 +401,23 @@ impl Trainer {
 
     pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {
         self.compiled.as_mut().ok_or_else(not_compiled)
+    }
+
+    /// What a step with so many rows, and `time` steps where the model leaves their number open, takes: bytes of the
+    /// weights, their gradients, the optimizer's states, and of the run. Before [`Self::compile`], of a prediction.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY` and `ERR_SHAPE` for sizes that cannot be.
+    pub fn bytes_for(&mut self, rows: usize, time: Option<usize>) -> Result<([usize; 3], RunBytes)> {
+        let weights = self.parameters.bytes();
+        let Some(compiled) = &mut self.compiled else {
+            return Ok(([weights, 0, 0], self.predictor.bytes_for(rows, time, &Run::default())?));
+        };
+        let outputs = Some(&compiled.scores.outputs[..]);
+        let run = Run { training: true, record: Record::Weights, outputs, ..Run::default() };
+        let bytes = compiled.executor.bytes_for(rows, time, &run)?;
+        let gradients = size_of_val(compiled.gradients.arena()).saturating_add(bytes.rows);
+        Ok(([weights, gradients, compiled.optimizer.memory()], bytes))
     }
 
     /// Bytes held by the model.

@@ -29,7 +29,14 @@ export const contents = [
   },
   {
     text: 'Guides: in service',
-    pages: ['deployment', 'platforms', 'performance', 'guide/threads-and-instruction-sets', 'reliability'],
+    pages: [
+      'deployment',
+      'distributed',
+      'platforms',
+      'performance',
+      'guide/threads-and-instruction-sets',
+      'reliability',
+    ],
   },
   { text: 'Coming from', pages: ['from-keras', 'from-pytorch', 'from-tfjs', 'onnx'] },
   {
@@ -41,7 +48,7 @@ export const contents = [
       'guide/files-of-the-commands',
       'formats',
       'errors',
-      
+
       'parity',
     ],
   },

@@ -14,7 +14,11 @@ function api() {
     const at = `api/${entry}/namespaces`
     const names = readdirSync(new URL(`../pages/${at}`, import.meta.url), { withFileTypes: true })
     const items = names.filter((each) => each.isDirectory()).map(({ name }) => page(`${at}/${name}/index`))
-    return { text: entry, link: `/api/${entry}/`, items: items.map(({ text, link }) => ({ text: text.split(':').at(-1), link })) }
+    return {
+      text: entry,
+      link: `/api/${entry}/`,
+      items: items.map(({ text, link }) => ({ text: text.split(':').at(-1), link })),
+    }
   })
 }
 

@@ -178,27 +178,6 @@ describe('options of optimizers', () => {
     }
   })
 
-  it('accumulate gradients to the bits of the large batch where its sums are made of theirs', async () => {
-    // Sums over rows are made of blocks of 256 of them, and a mean of two or four parts is exact.
-    const inputs = tensor(
-      Float32Array.from({ length: 1024 * 6 }, (_, i) => Math.sin(i * i)),
-      [1024, 6],
-    )
-    const targets = Float32Array.from({ length: 1024 }, (_, i) => Math.cos(i))
-    const make = (gradientAccumulationSteps: number) => {
-      const m = sequential([layers.dense({ units: 1, inputShape: [6] })], { seed: 1 })
-      m.compile({ optimizer: optimizers.adam({ learningRate: 0.1, gradientAccumulationSteps }), loss: 'mse' })
-      return m
-    }
-    const [large, ...small] = [make(1), make(2), make(4)]
-    const options = { epochs: 5, shuffle: false } as const
-    await large.fit(inputs, targets, { ...options, batchSize: 1024 })
-    for (const [at, m] of small.entries()) {
-      await m.fit(inputs, targets, { ...options, batchSize: 512 >> at })
-      expect(weightsOf(m)).toEqual(weightsOf(large))
-    }
-  })
-
   it('look ahead: slow weights follow', async () => {
     const m = build({ learningRate: 0.1, lookahead: { syncPeriod: 2, slowStepSize: 0.25 } })
     const [plain, start] = [build(), weightsOf(m)]

@@ -328,7 +328,7 @@ impl Trainer {
                 }
             }
         }
-        if let Some(ranks) = ranks.as_deref_mut().filter(|ranks| !ranks.are_together()) {
+        if let Some(ranks) = ranks.filter(|ranks| !ranks.are_together()) {
             let part = ranks.whole(epoch, index, asked, plan.cancel);
             stopped |= self.average(part, &mut pending, &mut tally)?;
         }

@@ -29,14 +29,18 @@ export function headings(text) {
   return found
 }
 
-/** A document with each of its links, those of pictures too, replaced; code stays as it is. */
+/** A document with each of its links replaced, of which some are of pictures; code stays as it is. */
 export function withLinks(text, replace) {
   const lines = []
   for (const [line, plain] of prose(text)) {
     const pieces = line.split(/(`[^`]*`)/)
     // Links may stand around inline code, so only what follows `](` matters.
     const changed = pieces.map((piece) =>
-      piece.startsWith('`') ? piece : piece.replaceAll(/\]\(([^()\s]+)\)/g, (_, target) => `](${replace(target)})`),
+      piece.startsWith('`')
+        ? piece
+        : piece.replaceAll(/(!\[[^\]]*)?\]\(([^()\s]+)\)/g, (_, picture = '', target) => {
+            return `${picture}](${replace(target, picture !== '')})`
+          }),
     )
     lines.push(plain ? changed.join('') : line)
   }

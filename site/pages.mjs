@@ -2,11 +2,12 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { documents } from './contents.mjs'
 import { sections } from './guide.mjs'
 import { headings, withLinks } from './markdown.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
+// What the site has, in the order of its sidebar, and the documents outside docs that are pages, too.
+const { documents } = JSON.parse(readFileSync(new URL('contents.json', import.meta.url), 'utf8'))
 export const pages = fileURLToPath(new URL('pages/', import.meta.url))
 
 /** Writes all pages but those of the API. */
@@ -40,15 +41,17 @@ class Pages {
   add(source, name, text) {
     put(
       name,
-      withLinks(text, (link) => this.#target(source, name, link)),
+      withLinks(text, (link, picture) => this.#target(source, name, link, picture)),
     )
   }
 
   /** Where a link of a document leads to in the site. */
-  #target(source, name, link) {
+  #target(source, name, link, picture) {
     if (/^[a-z]+:/.test(link)) return link
     const [path, anchor] = link.split('#')
     const aim = path === '' ? source : posix.normalize(posix.join(posix.dirname(source), path))
+    // Pictures on pages become the generator's; what is only linked to stays under its own name.
+    if (!picture && aim.startsWith('docs/') && !/\.md$/.test(aim)) copy(aim, join('public', aim.slice('docs/'.length)))
     const to = posix.relative(posix.dirname(name), this.#place(source, name, link, aim, anchor))
     return `${to.startsWith('.') ? to : `./${to}`}${anchor === undefined ? '' : `#${anchor}`}`
   }

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitepress'
-import { contents } from '../contents.mjs'
 import { headings, slug } from '../markdown.mjs'
+
+const { contents } = JSON.parse(readFileSync(new URL('../contents.json', import.meta.url), 'utf8'))
 
 const page = (name) => {
   const text = readFileSync(new URL(`../pages/${name}.md`, import.meta.url), 'utf8')
@@ -31,7 +32,10 @@ export default defineConfig({
   cacheDir: '.cache',
   // Otherwise each page would carry the names of all.
   metaChunk: true,
-  markdown: { anchor: { slugify: slug } },
+  markdown: {
+    anchor: { slugify: slug },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+  },
   // No page of this site is small enough for the default to mean anything: the index of the search is one file.
   vite: { build: { chunkSizeWarningLimit: 10_000 } },
   themeConfig: {

@@ -24,9 +24,7 @@ export interface OutOptions {
 export async function backupFolder({ out, resume, force }: OutOptions, task: Kind): Promise<string> {
   // Nothing is written by other ranks.
   if (!isFirst()) return join(out, 'backup')
-  await checkFolder(out)
-  const before = await contentsIn(out)
-  if (before && !force) checkReplaceable(out, before, { kind: task, unfinished: false })
+  await checkOut(out, task, force)
   const folder = join(out, 'backup')
   await checkFolder(folder)
   const backup = await contentsIn(folder)
@@ -45,6 +43,13 @@ export async function backupFolder({ out, resume, force }: OutOptions, task: Kin
   if (!resume && backup)
     note(`beginning anew: the backup in ${folder} will be replaced; --resume would continue from it`)
   return folder
+}
+
+/** Throws `ERR_IO` unless a model of this kind can be saved in a folder, or may replace what is there. */
+export async function checkOut(out: string, task: Kind, force: boolean): Promise<void> {
+  await checkFolder(out)
+  const before = await contentsIn(out)
+  if (before && !force) checkReplaceable(out, before, { kind: task, unfinished: false })
 }
 
 /**

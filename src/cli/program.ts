@@ -12,6 +12,7 @@ import * as flags from './flags.js'
 import { info } from './info.js'
 import { shown } from './output.js'
 import { type QuantizeFlags, quantize } from './quantize.js'
+import { type SearchFlags, search, searchFlags } from './search.js'
 import { summary } from './summary.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
 import { taskCommands, usedBy } from './tasks.js'
@@ -20,14 +21,19 @@ import { use } from './use.js'
 
 /** The `seqloom` command with all its subcommands. */
 export function program(): Command {
+  return commandTree().version(backend().version)
+}
+
+/** The same without a version, which the engine knows. */
+export function commandTree(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
-  seqloom.version(backend().version)
   seqloom.hook('preAction', (_, action) => {
     flags.checkNeeded(action)
     flags.readPaths(action)
     noteFlags(action)
   })
   seqloom.addCommand(trainings())
+  seqloom.addCommand(searches())
   for (const name of new Set(taskCommands.flatMap(({ use }) => use?.name ?? []))) seqloom.addCommand(using(name))
   seqloom.addCommand(
     withOptions(
@@ -116,12 +122,17 @@ export function program(): Command {
   return seqloom
 }
 
+/** The tasks that are trained on the command line, in the order of their commands. */
+const trainable = taskCommands
+  .filter((task): task is Required<AnyTaskCommand> => task.train !== undefined)
+  .sort((a, b) => (a.train.name < b.train.name ? -1 : 1))
+
 /** `seqloom train` with the trainings of all tasks. */
 function trainings(): Command {
-  const trainable = taskCommands.filter((task): task is Required<AnyTaskCommand> => task.train !== undefined)
-  const all = trainable.map((task) => {
+  const parent = command('train').description('Trains a model.')
+  for (const task of trainable) {
     const { name, description, data, options, flags: own = [] } = task.train
-    return withOptions(
+    const made = withOptions(
       command(name).description(description),
       flags.needed('--data <file>', data),
       ...flags.columns(task.columns),
@@ -133,9 +144,38 @@ function trainings(): Command {
       flags.json('one JSON object per epoch'),
       flags.threads(),
     ).action((given: TrainFlags) => train(task, given))
-  })
-  const parent = command('train').description('Trains a model.')
-  for (const each of all.sort((a, b) => (a.name() < b.name() ? -1 : 1))) parent.addCommand(each)
+    parent.addCommand(made)
+  }
+  return parent
+}
+
+/** `seqloom search` with the searches of all tasks. */
+function searches(): Command {
+  const parent = command('search').description('Finds good options of a training, by trying some.')
+  for (const task of trainable) {
+    const { name, data, options, flags: own = [] } = task.train
+    const made = withOptions(
+      command(name).description(
+        `Finds options of 'seqloom train ${name}': trains with options that are drawn from --space, and saves the model of the best. Other flags hold for all trials.`,
+      ),
+      flags.needed('--data <file>', data),
+      flags.needed(
+        '--space <option=values...>',
+        'options to search, and what they may be: units=32,64,128 dropout=0..0.5 learning-rate=1e-4..1e-2:log',
+      ),
+      ...searchFlags(),
+      flags.outFolder(),
+      flags.force(),
+      flags.dashboard(),
+      ...flags.columns(task.columns),
+      ...flags.table(),
+      ...own,
+      ...options.flatMap(flags.optionFlags),
+      flags.json('one JSON object per trial'),
+      flags.threads(),
+    ).action((given: SearchFlags) => search(task, given))
+    parent.addCommand(made)
+  }
   return parent
 }
 

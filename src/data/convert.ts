@@ -28,26 +28,31 @@ export function* convertAll(
   look: (converted: readonly Converted[]) => void = () => {},
 ): Sliced<Staged[]> {
   try {
-    return yield* convertEach(slots, given, what, look)
+    const converted = yield* convertEach(slots, given, what)
+    look(converted)
+    const staged: Staged[] = []
+    for (const tensor of converted) staged.push(yield* stage(tensor))
+    return staged
   } catch (error) {
     throw unreadable('ERR_DATA', what, error)
   }
 }
 
-function* convertEach(
-  slots: readonly Slot[],
-  given: unknown,
-  what: string,
-  look: (converted: readonly Converted[]) => void,
-): Sliced<Staged[]> {
+/** The same for a synchronous call, which gains nothing from large ones in native memory. */
+export function* convertUnstaged(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
+  try {
+    return yield* convertEach(slots, given, what)
+  } catch (error) {
+    throw unreadable('ERR_DATA', what, error)
+  }
+}
+
+function* convertEach(slots: readonly Slot[], given: unknown, what: string): Sliced<Converted[]> {
   const values = assign(slots, given, what)
   const converted: Converted[] = []
   for (const [index, slot] of slots.entries()) converted.push(yield* convertOne(slot, values[index]))
   requireSameRows(slots, converted)
-  look(converted)
-  const staged: Staged[] = []
-  for (const tensor of converted) staged.push(yield* stage(tensor))
-  return staged
+  return converted
 }
 
 /** Throws `ERR_SHAPE` unless all have the same number of rows. */

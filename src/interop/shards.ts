@@ -6,6 +6,7 @@ import { cannot } from '../files.js'
 import { isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { fileBeside } from './beside.js'
+import { refuseSavedModel } from './foreign.js'
 import { type FileOrBytes, Source, type StoredTensor } from './format.js'
 import { formatOf } from './formats.js'
 
@@ -88,6 +89,7 @@ export async function openTensors(
 async function fileOf(path: string): Promise<string> {
   const found = await tensorsIn(path)
   if (found === undefined) return path
+  await refuseSavedModel(path)
   const [only, ...others] = found
   if (only !== undefined && others.length === 0) return only
   const names = ['model.safetensors', 'pytorch_model.bin'].flatMap((name) => [name, `${name}${indexEnding}`])

@@ -280,6 +280,18 @@ export class Engine implements LayerUser {
     return Math.floor(this.#batches() / Number(each))
   }
 
+  /** What the optimizer keeps, by the names of weights and of what it is, and `step`; and what stateful layers carry. */
+  optimizerState(): ReturnType<NativeModel['optimizerState']> {
+    this.compiled('optimizer')
+    return this.now('optimizer', 'callbacks', () => callNative(() => this.ready().optimizerState()))
+  }
+
+  /** Puts back what {@link optimizerState} gave. */
+  setOptimizerState(state: ReturnType<NativeModel['optimizerState']>): void {
+    this.compiled('optimizer')
+    this.now('optimizer', 'callbacks', () => callNative(() => this.ready().setOptimizerState(state)))
+  }
+
   /** How many batches the optimizer has been given: what learning rates follow. */
   #batches(): number {
     return callNative(() => this.ready().optimizerBatches())

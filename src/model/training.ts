@@ -41,7 +41,7 @@ import {
   type TrainBatchOptions,
 } from './runOptions.js'
 import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
-import { convertExamples, convertInputs } from './slots.js'
+import { convertExamples, convertInputs, inputsAtOnce } from './slots.js'
 import { checkStreamed, compiledRate, endless, evaluateStreamed, feederOf, identityOf } from './streamed.js'
 import { toldRun } from './told.js'
 
@@ -275,7 +275,7 @@ export function gradientsSync(engine: Engine, x: DataSet, target: Cotangents): G
   }
   return engine.now('gradientsSync', 'callbacks', () => {
     const native = engine.ready()
-    const inputs = runSync(convertInputs(engine.topology, x))
+    const inputs = inputsAtOnce(engine.topology, x)
     const seeds = runSync(convertCotangents(engine.topology, target.cotangents))
     return gradientsOf(
       callNative(() => native.gradientsSync(inputs, seeds)),

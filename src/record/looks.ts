@@ -86,18 +86,24 @@ async function hidden(model: Model, given: NonNullable<LookOptions['states']>): 
 /** The weights and gradients of which there are histograms at most. */
 const mostTensors = 64
 
-/** The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns. */
+/**
+ * The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns; and how long that
+ * kept this thread busy.
+ */
 export async function histograms(
   of: 'weights' | 'gradients',
   tensors: readonly { readonly name: string; readonly data: ArrayLike<number> }[],
   epoch: number,
-): Promise<PictureEvent> {
+): Promise<{ readonly event: PictureEvent; readonly milliseconds: number }> {
   const found = []
+  let milliseconds = 0
   for (const { name, data } of tensors.slice(0, mostTensors)) {
+    const began = performance.now()
     found.push(histogram(name, data))
+    milliseconds += performance.now() - began
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
-  return { type: 'histograms', epoch, of, histograms: found }
+  return { event: { type: 'histograms', epoch, of, histograms: found }, milliseconds }
 }
 
 async function confused(model: Model, given: NonNullable<LookOptions['confusion']>): Promise<ConfusionMatrix> {

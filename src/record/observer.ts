@@ -38,6 +38,7 @@ const manyBatches = 2000
 
 /** Follows a training and notes it as events. */
 export abstract class Observer implements Callback {
+  /** @internal */
   readonly [recording] = true
   readonly gradientNorms: boolean
   readonly #freq: 'auto' | number
@@ -90,11 +91,10 @@ export abstract class Observer implements Callback {
   }
 
   onBatchEnd(_: number, logs: Logs): void {
-    if (!this.#open) return
-    const { epoch = 0, batch = 0, batches = 1, size = 1, seconds = 0, ...values } = logs
     const now = performance.now()
-    if (now - this.#told < Math.max(leastInterval, (now - this.#began) / manyBatches)) return
+    if (!this.#open || now - this.#told < Math.max(leastInterval, (now - this.#began) / manyBatches)) return
     this.#told = now
+    const { epoch = 0, batch = 0, batches = 1, size = 1, seconds = 0, ...values } = logs
     // The last batch of an epoch may be smaller.
     this.#size = Math.max(size, this.#size)
     const rate = ((batch + 1) * this.#size) / Math.max(seconds, 1e-6)
@@ -142,8 +142,15 @@ export abstract class Observer implements Callback {
     this.#spent += this.#cost
     this.#looked = epoch
     this.#work = (async () => {
-      this.write(await histograms('weights', weights, epoch))
-      if (gradients) this.write(await histograms('gradients', gradients, epoch))
+      // What is computed beside the training takes a core from it.
+      const note = async (of: 'weights' | 'gradients', tensors: typeof weights) => {
+        const { event, milliseconds } = await histograms(of, tensors, epoch)
+        this.write(event)
+        this.#cost += milliseconds
+        this.#spent += milliseconds
+      }
+      await note('weights', weights)
+      if (gradients) await note('gradients', gradients)
     })()
   }
 

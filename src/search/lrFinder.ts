@@ -4,8 +4,9 @@ import type { DataSet, Streamed } from '../data/tensor.js'
 import { describe, isInstance, SeqloomError } from '../errors.js'
 import { Model } from '../model/model.js'
 import type { FitOptions } from '../model/runOptions.js'
+import { setLearningRate } from '../model/training.js'
 import { checkOptions, custom, integer, number, positive } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showsInTslab } from '../pictures/display.js'
 import { lineCharts } from '../pictures/lines.js'
 
 /** Options of {@link lrFinder}: those of the test, and those of `fit` that say what a step is. */
@@ -75,6 +76,10 @@ export class LearningRateTest {
   [jupyterDisplay](): Displayed {
     return displayed(this.svg(), `suggested learning rate: ${this.suggestion?.toPrecision(2) ?? 'none'}`)
   }
+
+  static {
+    showsInTslab(LearningRateTest.prototype)
+  }
 }
 
 function smoothed(losses: readonly number[]): number[] {
@@ -126,12 +131,15 @@ export async function lrFinder(
     throw new SeqloomError('ERR_OPTION', `lrFinder: minLearningRate ${first} must be below maxLearningRate ${last}`)
   }
   const { optimizer } = model.engine.compiled('lrFinder')
-  const test = new RangeTest((step) => first * (last / first) ** (step / (steps - 1)), divergence)
+  const rateOf = (step: number) => first * (last / first) ** (step / (steps - 1))
+  const test = new RangeTest(rateOf, divergence)
   // An epoch of one step each, so that losses are those of single steps.
   const stepsPerEpoch = Number(optimizer.gradientAccumulationSteps ?? 1)
   const fitting = { ...rest, epochs: steps, stepsPerEpoch, callbacks: test }
   const copy = model.clone()
   try {
+    const before = copy.engine.steps()
+    setLearningRate(copy.engine, (batch) => rateOf(Math.floor(batch / stepsPerEpoch) - before))
     if (streamed) await copy.fit(x, fitting)
     else await copy.fit(x, y as DataSet, fitting)
   } catch (error) {
@@ -144,7 +152,7 @@ export async function lrFinder(
   return new LearningRateTest(test.rates, test.losses, test.diverged)
 }
 
-/** Raises the learning rate and notes losses. */
+/** Notes learning rates and losses, and ends where these diverge. */
 class RangeTest implements Callback {
   readonly #rateOf: (step: number) => number
   readonly #divergence: number
@@ -156,10 +164,6 @@ class RangeTest implements Callback {
   constructor(rateOf: (step: number) => number, divergence: number) {
     this.#rateOf = rateOf
     this.#divergence = divergence
-  }
-
-  onEpochBegin(step: number, _: Logs, { model }: Training): void {
-    model.learningRate = this.#rateOf(step)
   }
 
   onEpochEnd(step: number, { loss = Number.NaN }: Logs, training: Training): void {

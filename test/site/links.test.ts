@@ -14,7 +14,10 @@ const names = new Map(Array.from(pages, ([name, html]) => [name, new Set(attribu
 function target(from: string, address: string): { page: string; place: string } {
   const { pathname, hash } = new URL(address, `http://site/${from}`)
   const page = decodeURIComponent(pathname).slice(1)
-  return { page: page === '' || page.endsWith('/') ? `${page}index.html` : page, place: decodeURIComponent(hash.slice(1)) }
+  return {
+    page: page === '' || page.endsWith('/') ? `${page}index.html` : page,
+    place: decodeURIComponent(hash.slice(1)),
+  }
 }
 
 it('every link leads to a page, a file or a heading that is there', () => {

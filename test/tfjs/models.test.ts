@@ -461,3 +461,42 @@ describe('classWeight of several outputs', () => {
     })
   })
 })
+
+describe('getConfig of a model', () => {
+  it('lists the layers by the names of TensorFlow.js, and rebuilds models within layers', async () => {
+    const inner = tf.sequential({
+      layers: [tf.layers.dense({ units: 3, inputShape: [4] }), tf.layers.dense({ units: 2 })],
+    })
+    const config = inner.getConfig()
+    expect(config.layers.map(({ className, config: own }: tf.serialization.ConfigDict) => [className, own])).toEqual(
+      inner.layers.map((layer) => ['Dense', expect.objectContaining({ name: layer.name })]),
+    )
+    const input = tf.input({ shape: [3, 4] })
+    const model = tf.model({
+      inputs: input,
+      outputs: tf.layers.timeDistributed({ layer: inner }).apply(input) as never,
+    })
+    expect(model.getConfig()).toMatchObject({ layers: [{ className: 'InputLayer' }, { className: 'TimeDistributed' }] })
+    const again = await tf.models.modelFromJSON(model.toJSON())
+    again.setWeights(model.getWeights())
+    const rows = numbers([2, 3, 4])
+    expect((again.predict(rows) as tf.Tensor).arraySync()).toEqual((model.predict(rows) as tf.Tensor).arraySync())
+  })
+})
+
+describe('class numbers', () => {
+  it('are a column for metrics and losses that are functions, as there', async () => {
+    const seen: (readonly (number | null)[])[] = []
+    const own = (yTrue: tf.Tensor, yPred: tf.Tensor) => {
+      seen.push(yTrue.shape)
+      return tf.metrics.sparseCategoricalAccuracy(yTrue, yPred)
+    }
+    const model = small()
+    model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', metrics: ['mse', own, 'acc'] })
+    const [, mse, accuracy, named] = model.evaluate(x, tf.zeros([12, 1])) as tf.Scalar[]
+    const expected = (model.predict(x) as tf.Tensor).square().mean().dataSync()[0] as number
+    expect(mse?.dataSync()[0]).toBeCloseTo(expected, 5)
+    expect(accuracy?.dataSync()).toEqual(named?.dataSync())
+    expect(seen[0]?.length).toBe(2)
+  })
+})

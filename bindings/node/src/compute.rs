@@ -31,12 +31,21 @@ impl NativeModel {
         steps: Unknown<'_>,
     ) -> Result<Vec<NativeTensor>, ErrorCode> {
         guard(|| {
-            let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let steps = argument::optional_integer(&steps, "steps", 1)?;
-            let outputs = self.shared.now_drawn(move |trainer| {
-                let never = AtomicBool::new(false);
-                Ok(trainer.predict_some(&inputs, batch_size, &all_outputs(trainer), steps, &never, None)?)
+            // The call ends with the inputs dropped and released by the model, also if a `fit` that waits serves it.
+            let outputs = tensor::lend_list(&inputs, "inputs", |inputs| {
+                self.shared.now_drawn(move |trainer| {
+                    let never = AtomicBool::new(false);
+                    Ok(trainer.predict_some(
+                        &inputs,
+                        batch_size,
+                        &all_outputs(trainer),
+                        steps,
+                        &never,
+                        None,
+                    )?)
+                })
             })?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())

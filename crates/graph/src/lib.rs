@@ -35,7 +35,7 @@ mod transform;
 pub mod values;
 pub mod wire;
 
-pub use buffer::{Buffer, Exclusive};
+pub use buffer::{Buffer, Exclusive, copy};
 pub use discard::discard;
 pub use error::{Code, Error, Result};
 pub use form::Form;

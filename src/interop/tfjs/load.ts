@@ -7,6 +7,7 @@ import { TimeDistributed } from '../../layers/timeDistributed.js'
 import type { Model, Prediction } from '../../model/index.js'
 import { isRecord } from '../../options.js'
 import { isPath, pathOf } from '../../path.js'
+import { refuseOther, refuseSavedModel } from '../foreign.js'
 import { Source, Unmapped } from '../format.js'
 import { parsed } from '../keras/archive.js'
 import { made } from '../keras/load.js'
@@ -92,6 +93,7 @@ async function opened(given: unknown): Promise<Opened> {
   const isFolder = await stat(path)
     .then((found) => found.isDirectory())
     .catch(() => false)
+  if (isFolder) await refuseSavedModel(path)
   const file = isFolder ? join(path, 'model.json') : path
   const { topology, groups } = readDescription(`'${file}'`, await jsonOf(file))
   const weights: TfjsWeight[] = []
@@ -107,6 +109,7 @@ export async function jsonOf(file: string): Promise<unknown> {
   try {
     if (source.size > longestDescription)
       throw source.malformed(`it has ${source.size} bytes, too many for a description`)
+    await refuseOther(source, 'TensorFlow.js')
     return parsed(source.where, Buffer.from(await source.read(0, source.size)).toString('utf8'))
   } finally {
     await source.close()

@@ -351,9 +351,14 @@ export abstract class RNNLayer extends Layer implements Stateful {
     return this.#stateful
   }
 
-  /** The states that the next predictions of a stateful layer begin with; null where these are zeros. */
+  /** The states that the next predictions of a stateful layer begin with; null where the number of rows is not known. */
   get states(): (Tensor | null)[] {
-    return this.kept?.map(tensorOf) ?? this.stateSizes().flatMap((sizes) => sizes.map(() => null))
+    if (this.kept) return this.kept.map(tensorOf)
+    const rows = this.#stateful ? this.inboundNodes[0]?.inputs[0]?.shape[0] : null
+    const sizes = this.stateSizes().toReversed().flat()
+    return sizes.map((size) =>
+      rows == null ? null : new TensorClass([rows, size], 'float32', new Float32Array(rows * size)),
+    )
   }
 
   override resetStates(states?: Tensor | Tensor[]): void {

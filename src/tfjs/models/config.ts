@@ -36,7 +36,7 @@ function pythonic(value: unknown, key?: string): unknown {
 }
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-const word = (value: string): string => (/^[a-z]+([A-Z][a-z0-9]*)+$/.test(value) ? snakeCase(value) : value)
+export const word = (value: string): string => (/^[a-z]+([A-Z][a-z0-9]*)+$/.test(value) ? snakeCase(value) : value)
 
 /** Options of tfjs for those of Python. */
 function native(value: unknown, key?: string): unknown {
@@ -51,7 +51,7 @@ function native(value: unknown, key?: string): unknown {
   )
 }
 
-const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(value) ? camelCase(value) : value)
+export const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(value) ? camelCase(value) : value)
 
 /** The description of a model. */
 export function describeModel(model: LayersModel): Description {

@@ -28,6 +28,7 @@ import {
   testDataset,
 } from '../training/dataset.js'
 import { fitTensors, type ModelFitArgs, whileTraining } from '../training/fit.js'
+import { giveToEngine, type Kept, keptByEngine, type Place } from '../training/optimizerState.js'
 import { checkBatchSize, predictRows, testRowsSync, trainRows } from '../training/step.js'
 import { CarriedPredictions } from './carried.js'
 import { type Graph, graphOf } from './graph.js'
@@ -351,8 +352,36 @@ export class LayersModel extends Layer {
     const shapes = this.#outputs.map(({ shape }) => shape)
     this.#compiled = compileModel(this.core, { names, shapes }, args)
     this.#rate = this.#compiled.optimizer.effectiveRate
+    this.#compiled.optimizer.model = this
     this.loss = args.loss
     this.metrics = args.metrics ?? []
+  }
+
+  /** Where the optimizer's engine has the weights that are trained. */
+  #trainedPlaces(): Place[] {
+    const trained = this.#places().filter(({ isTrained }) => isTrained)
+    return trained.map(({ layer, at }) => {
+      const specs = layer.specs()
+      const { core, shape } = specs[at] as WeightSpec
+      const before = specs.slice(0, at).filter((each) => each.core === core).length
+      const index = this.core.engine.indicesOf(core)[before] as number
+      return { name: (layer.weights[at] as LayerVariable).name, shape, index }
+    })
+  }
+
+  /** @internal */
+  optimizerSteps(): number {
+    return this.core.engine.steps()
+  }
+
+  /** @internal */
+  keptByOptimizer(): Kept {
+    return keptByEngine(this.core.engine, this.#trainedPlaces(), this.optimizer.kinds)
+  }
+
+  /** @internal */
+  giveToOptimizer(kept: Parameters<typeof giveToEngine>[3]): void {
+    giveToEngine(this.core.engine, this.#trainedPlaces(), this.optimizer.kinds, kept)
   }
 
   get #training(): Compiled {

@@ -6,7 +6,7 @@ import { Model } from '../model/model.js'
 import type { FitOptions } from '../model/runOptions.js'
 import { setLearningRate } from '../model/training.js'
 import { checkOptions, custom, integer, number, positive } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showsInTslab } from '../pictures/display.js'
 import { lineCharts } from '../pictures/lines.js'
 
 /** Options of {@link lrFinder}: those of the test, and those of `fit` that say what a step is. */
@@ -75,6 +75,10 @@ export class LearningRateTest {
   /** What a notebook shows. */
   [jupyterDisplay](): Displayed {
     return displayed(this.svg(), `suggested learning rate: ${this.suggestion?.toPrecision(2) ?? 'none'}`)
+  }
+
+  static {
+    showsInTslab(LearningRateTest.prototype)
   }
 }
 

@@ -91,7 +91,7 @@ describe('predict --out', () => {
       'text,label,probability,probability of bad,probability of good',
     )
     expect(await seqloom([...args, at('labels.xls')])).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringMatching(/must end in/),
     })
     expect(await seqloom([...args, at('labels.csv'), '--explain'])).toMatchObject({

@@ -36,6 +36,7 @@ export const contents = [
       'guide/saving',
       'guide/models-with-int8-weights',
       'watching',
+      'finding-settings',
     ],
   },
   {

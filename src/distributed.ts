@@ -15,6 +15,19 @@ export interface Ranks {
 const variable = 'SEQLOOM_DISTRIBUTED'
 const alone: Ranks = { rank: 0, size: 1 }
 
+/**
+ * What MPI libraries read when they are opened. To follow which memory is mapped, UCX and Open MPI write other code into the C
+ * library's functions, while other threads of Node.js run them: now and then that ends the process. UCX also takes the
+ * signals of faults, which V8 needs.
+ */
+const withoutHooks = {
+  UCX_MEM_MMAP_HOOK_MODE: 'none',
+  UCX_MEM_MALLOC_HOOKS: 'no',
+  UCX_MEM_EVENTS: 'no',
+  UCX_ERROR_SIGNALS: '',
+  OMPI_MCA_memory: '^patcher',
+}
+
 /** What `configure` was told. */
 let chosen: boolean | undefined
 /** The ranks, once MPI has begun. */
@@ -67,6 +80,7 @@ export function join(): Ranks {
     callNative(() => native.findMpi())
     return alone
   }
+  for (const [name, value] of Object.entries(withoutHooks)) process.env[name] ??= value
   const { rank, size, facts } = callNative(() => native.beginMpi(JSON.stringify(own())))
   begun = { rank, size }
   process.on('exit', (code) => native.endMpi(code))

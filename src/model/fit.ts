@@ -132,7 +132,8 @@ class FitLoop {
       },
     }
     const { options, data, validation } = request
-    const { batchSize = defaultBatchSize } = options
+    const { batchSize = defaultBatchSize, distributed } = options
+    const averageEvery = typeof distributed === 'object' ? (distributed.averageEvery ?? 1) : 1
     const swaps = callbacks.flatMap(({ swapEmaWeights }) => swapEmaWeights ?? [])
     this.#settings = {
       epochs: options.epochs ?? 1,
@@ -150,6 +151,7 @@ class FitLoop {
       ...(swaps.length > 0 && { swapAverage: true }),
       ...(swaps.some(({ swapOnEpoch }) => swapOnEpoch) && { swapOnEpoch: true }),
       gradientNorms: callbacks.some((callback) => callback.gradientNorms),
+      ...(averageEvery > 1 && { averageEvery }),
     }
     const rows = (supply: Supply | undefined) => (supply instanceof Feeder ? 0 : (supply?.[0]?.shape[0] ?? 0))
     const trained = options.validationSplit ? Math.floor(rows(data) * (1 - options.validationSplit)) : rows(data)

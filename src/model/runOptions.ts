@@ -134,8 +134,10 @@ export interface FitOptions {
   /**
    * Whether all processes that `mpirun` has started train this model together, each on its share of every batch; all of
    * them must call `fit` with the same data and options. Default: what `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   * With `{ averageEvery: n }` (local SGD, Stich 2019), each makes n steps of its own before the weights become the mean
+   * of all, for slow networks: the result then depends on the number of processes.
    */
-  readonly distributed?: boolean
+  readonly distributed?: boolean | { readonly averageEvery?: number }
   /** One or more callbacks. */
   readonly callbacks?: Callback | readonly Callback[] | null
   /** Aborting it makes the call reject with an AbortError; the unfinished step is discarded. */
@@ -206,7 +208,15 @@ const fitRules: OptionRules = {
     initialEpoch: integer(0),
     sampleWeight: anything,
     classWeight: anything,
-    distributed: flag,
+    distributed: custom(
+      'true, false or { averageEvery: a number of steps }',
+      (v) =>
+        flag.accepts(v) ||
+        (isRecord(v) &&
+          Object.entries(v).every(
+            ([name, n]) => name === 'averageEvery' && (n === undefined || integer(1).accepts(n)),
+          )),
+    ),
     callbacks,
     verbose,
     signal: abortSignal,

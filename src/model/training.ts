@@ -71,7 +71,7 @@ export async function train(
 ): Promise<History> {
   const options = givenFit(given)
   checkFit(options)
-  const ranks = ranksFor(options.distributed)
+  const ranks = ranksFor(options.distributed === undefined ? undefined : options.distributed !== false)
   return await together(ranks, () => trainWith(ranks, model, engine, x, y, options))
 }
 

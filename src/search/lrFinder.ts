@@ -139,7 +139,7 @@ export async function lrFinder(
   const copy = model.clone()
   try {
     const before = copy.engine.steps()
-    setLearningRate(copy.engine, (step) => rateOf(step - before))
+    setLearningRate(copy.engine, (batch) => rateOf(Math.floor(batch / stepsPerEpoch) - before))
     if (streamed) await copy.fit(x, fitting)
     else await copy.fit(x, y as DataSet, fitting)
   } catch (error) {

@@ -127,6 +127,16 @@ describe.each(names)('ranks of %s', (name) => {
     for (const [at, { loss }] of one.entries()) expect(two[at]?.loss).toBeCloseTo(loss, 5)
   })
 
+  it.skipIf(missing)('make steps of their own and average the weights', async () => {
+    const fit = { distributed: { averageEvery: 3 }, epochs: 12 }
+    const ranks = ended(await train(launcher, 2, 'wide', { fit }), 2)
+    const again = ended(await train(launcher, 2, 'wide', { fit }), 2)
+    expect(new Set([...ranks, ...again].map(({ hash }) => hash)).size).toBe(1)
+    const [{ history }] = ranks as [RankResult]
+    expect(history.loss?.length).toBe(ranks[1]?.history.loss?.length)
+    expect(history.loss?.at(-1)).toBeLessThan(history.loss?.[0] as number)
+  })
+
   it.skipIf(missing)('share the cores of their machine', async () => {
     const ranks = ended(await train(launcher, 2, 'numbers', { fit: { epochs: 1 } }), 2)
     for (const { threads } of ranks) expect(threads).toBeGreaterThanOrEqual(1)
@@ -159,7 +169,9 @@ describe('distributed', () => {
     expect(() => configure({ distributed: 'gloo' } as unknown as Configuration)).toThrow(/'mpi' or false/)
     const m = sequential([layers.dense({ units: 1, inputShape: [1] })])
     m.compile({ optimizer: 'sgd', loss: 'mse' })
-    await expect(m.fit([[1]], [[1]], { distributed: 2 as never })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    for (const wrong of [2, 'mpi', { averageEvery: 0 }, { every: 2 }]) {
+      await expect(m.fit([[1]], [[1]], { distributed: wrong as never })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    }
     const source = `import { distributed } from 'seqloom'
       try { distributed() } catch (error) { console.log(error.code) }`
     const { stdout } = await runSource(source, { env: { SEQLOOM_DISTRIBUTED: 'gloo' } })

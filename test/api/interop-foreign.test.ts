@@ -36,7 +36,9 @@ const readers = {
 
 const cases = Object.keys(readers).flatMap((reader) =>
   Object.keys(files).flatMap((kind) => {
-    const [owner] = Object.entries(readers).find(([, kinds]) => (kinds as readonly string[]).includes(kind)) as unknown as [string]
+    const [owner] = Object.entries(readers).find(([, kinds]) =>
+      (kinds as readonly string[]).includes(kind),
+    ) as unknown as [string]
     return owner === reader ? [] : [[reader, kind, owner] as const]
   }),
 )

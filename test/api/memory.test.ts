@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { layers, sequential } from 'seqloom'
 import { expect, it } from 'vitest'
 import { runProgram } from '../helpers/process.js'
 
@@ -47,3 +48,33 @@ it
   },
   60_000,
 )
+
+it.runIf(limits).each([
+  ['lstm', 64, 200],
+  ['gru', 64, 200],
+  ['convolution', 64, 500],
+  ['traced', 32, 200],
+  ['wide', 256, 1],
+])(
+  'tells what a step takes within 10% of the measured peak: %s',
+  async (...args) => {
+    const { said, measured } = await runProgram<{ said: { total: number }; measured: number }>(
+      'peak.mjs',
+      args.map(String),
+    )
+    expect(Math.abs(said.total / measured - 1)).toBeLessThan(0.1)
+  },
+  180_000,
+)
+
+it('tells what a prediction takes before compile, and asks for the number of steps', () => {
+  const m = sequential([layers.lstm({ units: 8, inputShape: [null, 4] }), layers.dense({ units: 1 })])
+  const { weights, gradients, optimizer, values, inputs, total } = m.memory({ batchSize: 4, time: 10 })
+  expect([weights, gradients, optimizer]).toEqual([4 * m.countParams(), 0, 0].map((n) => expect.closeTo(n, -3)))
+  expect(total).toBe(weights + gradients + optimizer + values + inputs)
+  m.compile({ optimizer: 'adam', loss: 'mse' })
+  expect(m.memory({ batchSize: 4, time: 10 }).total).toBeGreaterThan(total)
+  expect(() => m.memory({ batchSize: 4 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+  expect(() => m.memory({ time: 0 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+  expect(() => m.memory({ batchSize: 2 ** 30, time: 2 ** 30 })).toThrow(/ERR_|large|address|memory/)
+})

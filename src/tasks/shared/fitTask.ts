@@ -1,9 +1,11 @@
 import type { History } from '../../callbacks/callback.js'
+import { Dataset } from '../../data/dataset.js'
 import type { DataSet } from '../../data/tensor.js'
 import { AbortError } from '../../errors.js'
 import type { Loss, LossName } from '../../losses/loss.js'
 import type { TracedFunction } from '../../losses/traced.js'
 import type { AnyMetric } from '../../model/compile.js'
+import type { FitOptions, Model } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
 import { gradientLooks } from './looks.js'
@@ -12,8 +14,10 @@ import type { TrainingSettings } from './training.js'
 
 /** The data and the goal of a task's training. */
 export interface FitData {
-  readonly x: DataSet
-  readonly y: DataSet
+  /** The inputs, or batches `{ x, y, sampleWeight }` one after another. */
+  readonly x: DataSet | Dataset<unknown>
+  /** The targets; none for batches. */
+  readonly y?: DataSet | undefined
   readonly validationData: readonly [DataSet, DataSet] | undefined
   /** How many rows there are to train on. */
   readonly rows: number
@@ -38,10 +42,10 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
   model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
   return await keepBest(
     trainee,
-    { ...settings, looks: { ...gradientLooks(x, y), ...settings.looks } },
+    { ...settings, looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks } },
     (best) => [reports(rows, settings, best)],
     (callbacks) =>
-      model.fit(x, y, {
+      fitRows(model, x, y, {
         ...{ epochs, batchSize, callbacks },
         ...(validationData && { validationData }),
         ...(classWeight && { classWeight: { ...classWeight } }),
@@ -49,6 +53,19 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
         ...(signal && { signal }),
       }),
   )
+}
+
+/** {@link Model.fit} of inputs and targets, or of batches that come one after another. */
+export async function fitRows(
+  model: Pick<Model, 'fit'>,
+  x: DataSet | Dataset<unknown>,
+  y: DataSet | undefined,
+  options: FitOptions,
+): Promise<History> {
+  if (!(x instanceof Dataset)) return await model.fit(x, y as DataSet, options)
+  // Batches have their size, and rows that are alike in length are together already.
+  const { batchSize, bucketByLength: _, ...rest } = options
+  return await model.fit(x, { ...rest, ...(batchSize !== undefined && { validationBatchSize: batchSize }) })
 }
 
 /** Throws an AbortError if the signal has aborted. */

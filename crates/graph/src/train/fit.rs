@@ -8,6 +8,7 @@ use super::options::FitOptions;
 use super::order;
 use super::progress::Progress;
 use super::ranks::{Moment, Part, Ranks};
+use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::memory;
@@ -143,7 +144,8 @@ impl Trainer {
                 "Stateful layers carry the states of rows from batch to batch, which several ranks cannot do together; train such a model in one process",
             ));
         }
-        self.epochs(&plan, group.map(Ranks::new).as_mut(), on_event)?;
+        let mut ranks = group.map(|group| Ranks::new(group, options.average_every));
+        self.epochs(&plan, ranks.as_mut(), on_event)?;
         self.finish()
     }
 
@@ -248,7 +250,9 @@ impl Trainer {
         let started = Instant::now();
         let mut tally = self.progress.tally();
         let mut norms = plan.options.gradient_norms.then(LayerNorms::default);
-        let mut stopped = false;
+        // What this rank asks for, and what all do.
+        let (mut asked, mut stopped) = (false, false);
+        let mut pending = Tally::default();
         let mut index = self.progress.batch;
         while batches.is_none_or(|batches| index < batches) {
             let Some((data, rows, place)) = order.next(plan, epoch, index)? else { break };
@@ -259,13 +263,15 @@ impl Trainer {
             }
             let part = ranks.as_deref_mut().map(|ranks| {
                 let share = ranks.share(rows.len());
-                Part { share, ranks, epoch, batch: index, stop: stopped, cancel: plan.cancel }
+                Part { share, ranks, epoch, batch: index, stop: asked, cancel: plan.cancel }
             });
+            let alone = part.as_ref().is_some_and(|part| part.ranks.step_alone());
+            let scores = if alone { &mut pending } else { &mut tally };
             let own = part.as_ref().map_or(rows, |part| &rows[part.share.rows.clone()]);
             let done = self
                 .with_batch(|trainer, batch| {
                     unless_cancelled(plan.cancel, || data.gather(own.iter().copied(), batch))?;
-                    trainer.train_step(&batch.inputs(data), plan.cancel, &mut tally, part)
+                    trainer.train_step(&batch.inputs(data), plan.cancel, scores, part)
                 })
                 .map_err(|error| {
                     let of = batches.map_or_else(String::new, |batches| format!(" of {batches}"));
@@ -275,8 +281,14 @@ impl Trainer {
                 stopped = true;
                 break;
             }
-            self.progress.advance(&tally);
             let size = rows.len();
+            if let Some(ranks) = ranks.as_deref_mut().filter(|ranks| ranks.step_alone())
+                && ranks.count_step()
+            {
+                let part = ranks.whole(epoch, index, asked, plan.cancel);
+                stopped = self.average(part, &mut pending, &mut tally)?;
+            }
+            self.progress.advance(&tally);
             self.progress.place = place;
             let compiled = self.compiled_mut()?;
             let mut logs = compiled.scores.logs(&tally, "");
@@ -284,7 +296,7 @@ impl Trainer {
             if plan.options.await_batches
                 && on_event(self, moment("trainBatchEnd", logs.clone())) == Control::Stop
             {
-                stopped = true;
+                asked = true;
             }
             let event = Event::BatchEnd {
                 epoch,
@@ -294,29 +306,35 @@ impl Trainer {
                 logs,
                 seconds: started.elapsed().as_secs_f64(),
             };
-            stopped |= on_event(self, event) == Control::Stop;
+            asked |= on_event(self, event) == Control::Stop;
             index += 1;
             // Other ranks work on the next batch already: they are told in its course.
-            if stopped && ranks.is_none() {
+            stopped |= asked && ranks.is_none();
+            if stopped {
                 break;
             }
             let step = self.optimizer()?.step_count();
-            if plan.options.checkpoint_steps.is_some_and(|steps| step.is_multiple_of(steps))
-                || plan
-                    .options
-                    .checkpoint_seconds
-                    .is_some_and(|seconds| saved.elapsed().as_secs_f64() >= seconds)
+            let due = |steps: u64| step.is_multiple_of(steps);
+            let late = |seconds| saved.elapsed().as_secs_f64() >= seconds;
+            if ranks.as_deref().is_none_or(Ranks::are_together)
+                && (plan.options.checkpoint_steps.is_some_and(due)
+                    || plan.options.checkpoint_seconds.is_some_and(late))
             {
-                stopped |= on_event(self, Event::Checkpoint { epoch }) == Control::Stop;
+                asked |= on_event(self, Event::Checkpoint { epoch }) == Control::Stop;
                 *saved = Instant::now();
-                if stopped && ranks.is_none() {
+                stopped |= asked && ranks.is_none();
+                if stopped {
                     break;
                 }
             }
         }
+        if let Some(ranks) = ranks.filter(|ranks| !ranks.are_together()) {
+            let part = ranks.whole(epoch, index, asked, plan.cancel);
+            stopped |= self.average(part, &mut pending, &mut tally)?;
+        }
         let mut logs = self.compiled_mut()?.scores.logs(&tally, "");
         logs.extend(norms.iter().flat_map(LayerNorms::means));
-        Ok((logs, stopped))
+        Ok((logs, stopped || asked))
     }
 }
 

@@ -52,6 +52,8 @@ pub struct FitOptions {
     pub checkpoint_seconds: Option<f64>,
     /// Whether all ranks of the model's group train together; default false.
     pub distributed: bool,
+    /// Then, after how many steps of its own each rank's weights become the mean of all; default 1: gradients are summed in every step instead.
+    pub average_every: u64,
 }
 
 impl Default for FitOptions {
@@ -78,6 +80,7 @@ impl Default for FitOptions {
             checkpoint_steps: None,
             checkpoint_seconds: None,
             distributed: false,
+            average_every: 1,
         }
     }
 }
@@ -118,6 +121,9 @@ impl FitOptions {
                 "fit: validationSplit must be at least 0 and below 1, not {}",
                 options.validation_split
             )));
+        }
+        if options.average_every == 0 {
+            return Err(Error::option("fit: weights can be averaged after every step at most"));
         }
         if options.checkpoint_steps == Some(0) {
             return Err(Error::option("fit: checkpoints must be at least one step apart"));

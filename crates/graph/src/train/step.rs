@@ -225,14 +225,20 @@ impl Trainer {
             let mut own = Tally::default();
             let mut finite = compiled.scores.add(executor, &mut own)?;
             let mut cotangents = None;
-            if let Some(part) = &mut part {
+            let mut counts = true;
+            if let Some(part) = part.as_mut().filter(|part| part.ranks.step_alone()) {
+                counts = part.share.part > 0.0;
+                cotangents = (!counts).then(|| vec![0.0; compiled.scores.losses.len()]);
+            } else if let Some(part) = &mut part {
                 let known = part.scores(Moment::Train, &compiled.scores, &mut own, finite)?;
                 if known.stop {
                     return Ok(false);
                 }
                 (finite, cotangents) = (known.finite, Some(known.cotangents));
             }
-            with_this.add(&own);
+            if counts {
+                with_this.add(&own);
+            }
             if !finite {
                 let message = format!("The loss is not finite at step {}", step.saturating_add(1));
                 return Err(Error::numeric(message));
@@ -241,7 +247,7 @@ impl Trainer {
             compiled.gradients.clear();
             let cotangents = compiled.scores.cotangents(cotangents.as_deref());
             executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
-            if let Some(part) = &mut part {
+            if let Some(part) = part.as_mut().filter(|part| !part.ranks.step_alone()) {
                 part.sum(&mut compiled.gradients, &mut compiled.updates)?;
             }
             compiled.updates.check(&self.parameters).map_err(at_step)?;
@@ -258,6 +264,22 @@ impl Trainer {
         compiled.carry.advance();
         *tally = with_this;
         Ok(true)
+    }
+
+    /// Makes the weights and states of ranks that make steps of their own the means of all: `tally` gets the scores that each has
+    /// `pending`. Whether one of the ranks asks for the end.
+    pub(super) fn average(
+        &mut self,
+        mut part: Part<'_>,
+        pending: &mut Tally,
+        tally: &mut Tally,
+    ) -> Result<bool> {
+        let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+        let mut all = std::mem::take(pending);
+        let known = part.scores(Moment::Train, &compiled.scores, &mut all, true)?;
+        tally.add(&all);
+        part.ranks.average(&mut self.parameters, &mut compiled.optimizer, part.cancel)?;
+        Ok(known.stop)
     }
 
     /// Forward and losses.

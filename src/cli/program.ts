@@ -27,7 +27,9 @@ export function program(): Command {
     flags.readPaths(action)
     noteFlags(action)
   })
-  seqloom.addCommand(trainings())
+  const { together, alone } = trainings()
+  seqloom.addCommand(together)
+  for (const each of alone) seqloom.addCommand(each)
   for (const name of new Set(taskCommands.flatMap(({ use }) => use?.name ?? []))) seqloom.addCommand(using(name))
   seqloom.addCommand(
     withOptions(
@@ -116,27 +118,31 @@ export function program(): Command {
   return seqloom
 }
 
-/** `seqloom train` with the trainings of all tasks. */
-function trainings(): Command {
+/** `seqloom train` with the trainings of tasks, and those that are commands of their own. */
+function trainings(): { readonly together: Command; readonly alone: readonly Command[] } {
   const trainable = taskCommands.filter((task): task is Required<AnyTaskCommand> => task.train !== undefined)
-  const all = trainable.map((task) => {
-    const { name, description, data, options, flags: own = [] } = task.train
-    return withOptions(
-      command(name).description(description),
-      flags.needed('--data <file>', data),
-      ...flags.columns(task.columns),
-      ...flags.table(),
-      ...flags.out(),
-      ...flags.watching(),
-      ...own,
-      ...options.flatMap(flags.optionFlags),
-      flags.json('one JSON object per epoch'),
-      flags.threads(),
-    ).action((given: TrainFlags) => train(task, given))
-  })
-  const parent = command('train').description('Trains a model.')
-  for (const each of all.sort((a, b) => (a.name() < b.name() ? -1 : 1))) parent.addCommand(each)
-  return parent
+  const made = (some: readonly Required<AnyTaskCommand>[]) =>
+    some.map(training).sort((a, b) => (a.name() < b.name() ? -1 : 1))
+  const together = command('train').description('Trains a model.')
+  for (const each of made(trainable.filter(({ train }) => !train.alone))) together.addCommand(each)
+  return { together, alone: made(trainable.filter(({ train }) => train.alone)) }
+}
+
+/** The command that trains a task. */
+function training(task: Required<AnyTaskCommand>): Command {
+  const { name, description, data, options, flags: own = [] } = task.train
+  return withOptions(
+    command(name).description(description),
+    flags.needed('--data <file>', data),
+    ...flags.columns(task.columns),
+    ...flags.table(),
+    ...flags.out(),
+    ...flags.watching(),
+    ...own,
+    ...options.flatMap(flags.optionFlags),
+    flags.json('one JSON object per epoch'),
+    flags.threads(),
+  ).action((given: TrainFlags) => train(task, given))
 }
 
 /** A command that uses saved models, of one task or of several. */

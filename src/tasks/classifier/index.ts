@@ -1,10 +1,17 @@
 import type { History } from '../../callbacks/callback.js'
-import { given } from '../../options.js'
-import { charTokenizer, subwordTokenizer, wordTokenizer } from '../../text/index.js'
 import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
 import type { PredictTextsOptions, TextClassifierOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
+import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderTokenizer,
+  readEncoder,
+  readingLayers,
+  unfreezing,
+} from '../shared/encoder.js'
 import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { labellingModel } from '../shared/labellingModel.js'
@@ -14,6 +21,7 @@ import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
+import { textTokenizer } from '../shared/textTokenizer.js'
 import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
@@ -37,12 +45,18 @@ export interface Prediction {
 
 /**
  * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches,
- * and a softmax over the labels at the last step.
+ * and a softmax over the labels at the last step. With an `encoder`, which has learned to say something of every step, the
+ * labels are told from the largest and the mean values of all steps.
  */
 export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
+  readonly #given: TextClassifierOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextClassifierOptions = {}) {
-    super(saving, classifierSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = classifierSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -65,8 +79,8 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
    * training part only. A classifier that already has a model continues from its weights, vocabulary and labels;
    * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ text, label }', options)
@@ -137,7 +151,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const classWeight = weightsOf(where, settings.classWeight, labels.names, y)
     const held = given ?? division.validation.map((row) => rows[row] as LabelledText)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(labels, training, signal))
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, training, signal)
     const x = await encode(parts, training, signal)
     if (known) checkUnknown(where, parts.tokenizer, x, settings.maxUnknown)
     const heldIds = await encode(parts, held, signal)
@@ -145,20 +159,37 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const validationData = held.length > 0 ? ([heldIds, heldTargets] as const) : undefined
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
-    const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
+    const data = {
+      ...({ x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
     const looks = validationData
       ? classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
       : classifierLooks(x, y, labels.names, parts.tokenizer)
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept, looks }) }
   }
 
-  async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {
-    const tokenizer = await tokenizerFor(training, this.settings, signal)
-    return {
-      model: labellingModel(this.settings, tokenizer.vocabularySize, labels.names.length, false),
-      tokenizer,
-      labels,
+  async #create(
+    where: string,
+    labels: Labels,
+    training: readonly LabelledText[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly parts: ClassifierParts; readonly beginning?: Beginning | undefined }> {
+    const given = this.#given
+    const encoder = given.encoder === undefined ? undefined : await readEncoder(given.encoder)
+    if (encoder) {
+      checkAgrees(where, given, encoder.settings)
+      this.settings = { ...this.settings, ...encoder.settings }
     }
+    const texts = training.map((row) => row.text)
+    const tokenizer = encoder
+      ? encoderTokenizer(where, encoder, given)
+      : await textTokenizer(texts, this.settings, signal)
+    const size = tokenizer.vocabularySize
+    const model = labellingModel(this.settings, size, labels.names.length, encoder ? 'pooled' : 'last')
+    const beginning = encoder && readingLayers(model.layers, size)
+    if (encoder && beginning) beginWith(where, beginning, encoder)
+    return { parts: { model, tokenizer, labels }, beginning }
   }
 }
 
@@ -166,28 +197,6 @@ const splitRow = ({ text, label }: LabelledText): SplitRow => ({ key: text, clas
 
 function targetsOf(where: string, labels: Labels, rows: readonly LabelledText[]): Int32Array {
   return Int32Array.from(rows, (row, index) => labels.indexOf(`${where}: row ${index}`, row.label))
-}
-
-/** The default size of the vocabulary, and how often a token must occur by default. */
-const tokenLimits = {
-  word: { maxVocabulary: 20_000, minFrequency: 1 },
-  character: { maxVocabulary: 20_000, minFrequency: 1 },
-  subword: { maxVocabulary: 8192, minFrequency: 2 },
-}
-
-const tokenizers = { word: wordTokenizer, character: charTokenizer, subword: subwordTokenizer }
-
-function tokenizerFor(
-  rows: readonly LabelledText[],
-  settings: ClassifierSettings,
-  signal: AbortSignal | undefined,
-): Promise<Tokenizer> | Tokenizer {
-  const { tokenizer, tokens } = settings
-  const { maxVocabulary, minFrequency } = { ...tokenLimits[tokens], ...given(settings) }
-  const maxLength = settings.maxLength ?? tokenizer?.maxLength ?? 300
-  if (tokenizer) return tokenizer.withMaxLength(maxLength)
-  const texts = rows.map((row) => row.text)
-  return tokenizers[tokens](texts, { maxVocabulary, minFrequency, maxLength, ...(signal && { signal }) })
 }
 
 function encode(

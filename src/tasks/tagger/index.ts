@@ -14,6 +14,16 @@ import {
   type MeanMeasures,
   shownReport,
 } from '../shared/evaluation.js'
+import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderWords,
+  readEncoder,
+  readingLayers,
+  unfreezing,
+  vocabularyOf,
+} from '../shared/encoder.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { Labels } from '../shared/labels.js'
 import { checkList } from '../shared/rows.js'
@@ -72,14 +82,14 @@ export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
  * softmax over the tags at every step, or with `crf` a conditional random field over all of them.
  */
 export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
-  readonly #wordVectors: string | URL | undefined
+  readonly #given: SequenceTaggerOptions
 
-  /** `ERR_OPTION` for options that are unknown or out of range. */
+  /** `ERR_OPTION` for options that are unknown or out of range, or cannot be combined. */
   constructor(options: SequenceTaggerOptions = {}) {
-    // Where a file lay is not saved.
-    const { wordVectors, ...settings } = taggerSettings(options)
+    // Word vectors and encoders become part of the model.
+    const { wordVectors, encoder, ...settings } = taggerSettings(options)
     super(saving, settings)
-    this.#wordVectors = wordVectors
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -108,8 +118,8 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
    * built from the training part only. A tagger that already has a model continues from its weights, vocabulary and
    * tags; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly TaggedTokens[], options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
@@ -202,12 +212,16 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const classWeight = weightsOf(where, settings.classWeight, labels.names, each(y))
     const held = given ?? division.validation.map((row) => rows[row] as TaggedTokens)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(where, labels, training, [...rows, ...(given ?? [])], signal))
+    const all = [...rows, ...(given ?? [])]
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, training, all, signal)
     const validationData = held.length > 0 ? ([encoded(parts, held), heldTargets] as const) : undefined
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const loss = chainIn(parts.model) ? 'crf' : 'sparseCategoricalCrossentropy'
     const x = encoded(parts, training)
-    const data = { x, y, validationData, rows: y.length, loss, metrics: ['accuracy'], classWeight } as const
+    const data = {
+      ...({ x, y, validationData, rows: y.length, loss, metrics: ['accuracy'], classWeight } as const),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
@@ -217,25 +231,30 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     training: readonly TaggedTokens[],
     all: readonly TaggedTokens[],
     signal: AbortSignal | undefined,
-  ): Promise<TaggerParts> {
+  ): Promise<{ readonly parts: TaggerParts; readonly beginning?: Beginning | undefined }> {
     const tokens = training.map((row) => row.tokens)
     const { minFrequency } = this.settings
     const frequent = Vocabulary.of(tokens, minFrequency ?? 2)
     const enough = minFrequency !== undefined || knownShare(frequent, tokens) >= 0.75
     const own = enough ? frequent : Vocabulary.of(tokens, 1)
-    const file = this.#wordVectors
+    const { wordVectors, encoder: given } = this.#given
     // The reader of files is loaded when one is read.
-    const read = file === undefined ? undefined : await import('./wordVectors.js')
-    const words = await read?.pretrainedWords(where, file as string | URL, own, signal)
-    const reading: Reading = {
-      vocabulary: words?.vocabulary ?? own,
-      lowercase: words !== undefined,
-      characters: this.settings.characters ? Characters.of(tokens) : undefined,
-      features: featuresOf(this.settings.features ?? [], training),
+    const read = wordVectors === undefined ? undefined : await import('./wordVectors.js')
+    const words = await read?.pretrainedWords(where, wordVectors as string | URL, own, signal)
+    const encoder = given === undefined ? undefined : await readEncoder(given)
+    if (encoder) {
+      checkAgrees(where, this.#given, encoder.settings)
+      this.settings = { ...this.settings, ...encoder.settings }
     }
+    const vocabulary = encoder ? vocabularyOf(encoderWords(where, encoder), own) : (words?.vocabulary ?? own)
+    const features = featuresOf(this.settings.features ?? [], training)
+    const characters = this.settings.characters ? Characters.of(tokens) : undefined
+    const reading: Reading = { vocabulary, lowercase: words !== undefined || encoder?.lowercase === true, characters, features }
     const scheme = this.settings.crf ? schemeFor(where, labels.names, all) : undefined
     const model = taggerModel(this.settings, reading, words, { names: labels.names, scheme })
-    return { ...reading, model, labels }
+    const beginning = encoder && readingLayers(model.layers, vocabulary.size)
+    if (encoder && beginning) beginWith(where, beginning, encoder)
+    return { parts: { ...reading, model, labels }, beginning }
   }
 }
 

@@ -26,6 +26,12 @@ export interface QuestionAnswererOptions {
   /** How often a word must occur in the training rows to be known; default 2. */
   readonly minFrequency?: number
   /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: `units`, `embedding`, the recurrent layers and, besides those of the training rows, words are those of the
+   * encoder. Default none.
+   */
+  readonly encoder?: Encoder
+  /**
    * The seed of the initial weights, the split, the words that are hidden in training, and the order of training;
    * default 0.
    */
@@ -312,6 +318,12 @@ export interface TextGeneratorOptions {
   readonly dropout?: number
   /** Whether the output layer uses the vectors of the tokens, too; default false. */
   readonly tied?: boolean
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: tokens, `cell`, `layers`, `units`, `embedding` and the output layer, which is `tied`; its objective must be
+   * `'nextToken'`, its layers read forwards only are those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights and of dropout; default 0. */
   readonly seed?: number
 }
@@ -558,6 +570,12 @@ export interface SequenceTaggerOptions {
    * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
    */
   readonly minFrequency?: number
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: `cell`, `bidirectional`, `layers`, `units`, `embedding` and, besides those of the training rows, words are
+   * those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights, the split and the order of training; default 0. */
   readonly seed?: number
 }
@@ -708,6 +726,12 @@ export interface TranslatorOptions {
   readonly minFrequency?: number
   /** The most tokens that are read of a text; the rest is ignored; default 100. */
   readonly maxLength?: number
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: the sources' tokens, `cell`, `layers`, `units` and `embedding`; it must read in both directions, and the
+   * decoder is as large are those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights, the split, dropout and the order of training; default 0. */
   readonly seed?: number
 }

@@ -3,6 +3,14 @@ import { SeqloomError } from '../../errors.js'
 import type { PredictTextsOptions, QuestionAnswererOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
+import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderVocabulary,
+  readEncoder,
+  unfreezing,
+} from '../shared/encoder.js'
 import { type ClassReport, Confusion, lossOf, shownReport } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import type { Training } from '../shared/served.js'
@@ -49,9 +57,14 @@ export interface AnswerEvaluation extends ClassReport {
  * Unseen names are followed through their text.
  */
 export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings> {
+  readonly #given: QuestionAnswererOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: QuestionAnswererOptions = {}) {
-    super(saving, answererSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = answererSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -64,8 +77,8 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
    * continues from its weights; meanwhile a copy of its earlier state answers other calls, and a training that fails
    * leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
     const settings = trainingSettings<AnsweredQuestion>(this.where('train'), '{ story, question, answer }', options)
@@ -113,15 +126,15 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     known: AnswererParts | undefined,
   ): Promise<Training<AnswererParts, History>> {
     const { validationData: given, signal, batchSize } = settings
-    const { seed, minFrequency } = this.settings
+    const { seed } = this.settings
     checkStories(where, rows, true)
     if (given) checkStories(`${where}: validationData`, given, true)
     throwIfAborted(signal)
     const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, seed)
     const pick = (some: readonly number[]) => some.map((row) => rows[row] as AnsweredQuestion)
     const training = pick(division.training)
-    const reader = known?.reader ?? StoryReader.of(training, minFrequency)
-    const parts = known ?? { model: readerModel(this.settings, reader.size), reader }
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, training)
+    const { reader } = parts
     const { x, y } = examples(where, reader.readHidden(training, seed), training, division.training)
     const [held, place] = given ? [given, `${where}: validationData`] : [pick(division.validation), where]
     const numbers = given ? given.map((_, row) => row) : division.validation
@@ -132,8 +145,33 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     const sampleWeight = classWeight && Float32Array.from(targets, (target) => classWeight[target] as number)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, training.length, batchSize)
     const validationData = measured && ([measured.x, measured.y] as const)
-    const data = { x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight }
+    const data = {
+      ...{ x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight },
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+
+  async #create(
+    where: string,
+    training: readonly AnsweredQuestion[],
+  ): Promise<{ readonly parts: AnswererParts; readonly beginning?: Beginning | undefined }> {
+    const own = StoryReader.of(training, this.settings.minFrequency)
+    const stack = { cell: 'gru', bidirectional: true, layers: 1 } as const
+    const { encoder: given } = this.#given
+    if (given === undefined) {
+      return { parts: { model: readerModel({ ...this.settings, ...stack }, own.size).model, reader: own } }
+    }
+    const encoder = await readEncoder(given)
+    const { units, embedding } = encoder.settings
+    checkAgrees(where, this.#given, { units, embedding })
+    this.settings = { ...this.settings, units, embedding }
+    const { vocabulary, origins } = encoderVocabulary(where, encoder, own.vocabulary)
+    const reader = new StoryReader(vocabulary, own.extras)
+    const { model, words, stacks } = readerModel({ ...this.settings, ...encoder.settings }, reader.size)
+    const beginning = { words, origins, stacks }
+    beginWith(where, beginning, encoder)
+    return { parts: { model, reader }, beginning }
   }
 }
 

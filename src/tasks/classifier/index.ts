@@ -10,6 +10,7 @@ import {
   encoderTokenizer,
   readEncoder,
   readingLayers,
+  sameIds,
   unfreezing,
 } from '../shared/encoder.js'
 import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
@@ -187,7 +188,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
       : await textTokenizer(texts, this.settings, signal)
     const size = tokenizer.vocabularySize
     const model = labellingModel(this.settings, size, labels.names.length, encoder ? 'pooled' : 'last')
-    const beginning = encoder && readingLayers(model.layers, size)
+    const beginning = encoder && readingLayers(model.layers, sameIds(size))
     if (encoder && beginning) beginWith(where, beginning, encoder)
     return { parts: { model, tokenizer, labels }, beginning }
   }

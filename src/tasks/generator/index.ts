@@ -9,6 +9,16 @@ import type { LanguageModelBatches } from '../../text/languageModelBatches.js'
 import { type Tokenizer, wholeCharacters } from '../../text/tokenizer.js'
 import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
+import {
+  beginWith,
+  checkAgrees,
+  denseIn,
+  type EncoderParts,
+  encoderTokenizer,
+  readEncoder,
+  readingLayers,
+  sameIds,
+} from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
@@ -57,9 +67,14 @@ export interface GeneratorEvaluation {
  * carry their states from step to step, and a softmax over the vocabulary.
  */
 export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings> {
+  readonly #given: TextGeneratorOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextGeneratorOptions = {}) {
-    super(saving, generatorSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = generatorSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -77,8 +92,8 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
    * from the training part only. A generator that already has a model continues from its weights and vocabulary;
    * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, also for an `encoder` that does not read as a
+   * generator does, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
@@ -159,7 +174,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     const { signal, validationSplit, restoreBest } = settings
     throwIfAborted(signal)
     let [training, end] = divided(text, validationSplit ?? defaultSplit)
-    let parts = known ?? (await this.#create(training, signal))
+    let parts = known ?? (await this.#create(where, training, signal))
     let held = end === '' ? undefined : await encode(parts.tokenizer, end, signal)
     let kept: Kept = { keep: 'best' }
     if (validationSplit !== 0) {
@@ -168,7 +183,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       const onDemand = validationSplit !== undefined
       if (lacking && !onDemand) {
         ;[training, held] = [text, undefined]
-        parts = known ?? (await this.#create(training, signal))
+        parts = known ?? (await this.#create(where, training, signal))
       }
       kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
     }
@@ -191,14 +206,39 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     }
   }
 
-  async #create(text: string, signal?: AbortSignal): Promise<GeneratorParts> {
+  async #create(where: string, text: string, signal: AbortSignal | undefined): Promise<GeneratorParts> {
+    const { encoder: given } = this.#given
+    const encoder = given === undefined ? undefined : await readEncoder(given)
+    if (encoder) {
+      const own = generatorEncoder(where, encoder)
+      checkAgrees(where, this.#given, own)
+      this.settings = { ...this.settings, ...own }
+    }
     const { tokens, maxVocabulary = tokens === 'subword' ? 8192 : 20_000 } = this.settings
     const make = { character: charTokenizer, word: wordTokenizer, subword: subwordTokenizer }[tokens]
-    const tokenizer = this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) }))
+    const tokenizer = encoder
+      ? encoderTokenizer(where, encoder, this.#given).withMaxLength()
+      : (this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) })))
     const [first] = await encode(tokenizer, text, signal)
-    if (first === undefined) throw new SeqloomError('ERR_DATA', 'TextGenerator.train: the text has no tokens')
-    return { model: generatorModel(this.settings, tokenizer.vocabularySize), tokenizer, first }
+    if (first === undefined) throw new SeqloomError('ERR_DATA', `${where}: the text has no tokens`)
+    const size = tokenizer.vocabularySize
+    const model = generatorModel(this.settings, size)
+    if (encoder) {
+      beginWith(where, readingLayers(model.layers, sameIds(size)), encoder)
+      for (const [at, layer] of denseIn(model.layers).entries()) layer.setWeights(encoder.head[at] as TensorLike[])
+    }
+    return { model, tokenizer, first }
   }
+}
+
+/** The options of a generator that begins with an encoder; `ERR_OPTION` for one that cannot foresee the next token. */
+function generatorEncoder(where: string, { settings, objective, unit }: EncoderParts) {
+  const { bidirectional, ...others } = settings
+  if (objective === 'nextToken' && !bidirectional) return { ...others, tokens: unit, tied: true }
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: its encoder must have learned the next token, reading forwards only: objective: 'nextToken', bidirectional: false`,
+  )
 }
 
 interface GeneratorData {

@@ -10,7 +10,7 @@ import { optional, type Values } from './option.js'
 import type { Unfreezing } from './unfreezing.js'
 import { Vocabulary } from './vocabulary.js'
 
-export type { EncoderParts } from '../languageEncoder/encoder.js'
+export { denseIn, type EncoderParts } from '../languageEncoder/encoder.js'
 
 /** A language encoder, or the folder of a saved one. */
 export type Encoder = LanguageEncoder | string | URL
@@ -95,33 +95,51 @@ export function encoderWords(where: string, { tokens, words }: EncoderParts): re
   )
 }
 
-/** An encoder's words and further ones. */
-export const vocabularyOf = (words: readonly string[], further: Vocabulary): Vocabulary =>
-  Vocabulary.parse([...new Set([...words, ...further.tokens])])
+/** What a new model reads. */
+export interface NewVocabulary {
+  readonly vocabulary: Vocabulary
+  /** For each of its ids, that of the encoder which it begins with; -1 for words that the encoder does not know. */
+  readonly origins: readonly number[]
+}
+
+/** An encoder's words and further ones, which begin as their lower case if the encoder knows only that. */
+export function encoderVocabulary(where: string, encoder: EncoderParts, further: Vocabulary): NewVocabulary {
+  const words = encoderWords(where, encoder)
+  const vocabulary = Vocabulary.parse([...new Set([...words, ...further.tokens])])
+  const ids = new Map(words.map((word, at) => [word, at + reserved]))
+  const others = vocabulary.tokens.map((token) => ids.get(token) ?? ids.get(token.toLowerCase()) ?? -1)
+  return { vocabulary, origins: [...Array.from({ length: reserved }, (_, id) => id), ...others] }
+}
+
+/** Padding and the unknown word. */
+const reserved = 2
 
 /** The layers of a new model that begin with an encoder. */
 export interface Beginning {
-  /** The embedding, whose first tokens are those of the encoder. */
+  /** The embedding; tokens after those of `origins` keep their first vectors. */
   readonly words: AnyLayer
-  /** How many tokens have vectors from the encoder: those that it does not know have the mean (arXiv 1801.06146, 3.2). */
-  readonly known: number
+  /** As in {@link NewVocabulary}; what the encoder does not know has the mean vector (arXiv 1801.06146, 3.2). */
+  readonly origins: readonly number[]
   /** The recurrent layers, in order; several times if they are there for several inputs. */
   readonly stacks: readonly (readonly AnyLayer[])[]
 }
 
-/** The layers that read, of a model with one embedding and one stack of recurrent layers. */
-export const readingLayers = (layers: readonly AnyLayer[], known: number): Beginning => ({
-  words: embeddingsIn(layers)[0] as AnyLayer,
-  known,
-  stacks: [recurrentIn(layers)],
-})
+/** The layers that read, of a model with one stack of recurrent layers; its words have the first embedding, or one of that name. */
+export function readingLayers(layers: readonly AnyLayer[], origins: readonly number[]): Beginning {
+  const tables = embeddingsIn(layers)
+  const words = tables.find(({ name }) => name === 'words') ?? tables[0]
+  return { words: words as AnyLayer, origins, stacks: [recurrentIn(layers)] }
+}
+
+/** The ids of an encoder, as they are. */
+export const sameIds = (size: number): number[] => Array.from({ length: size }, (_, id) => id)
 
 /**
  * Puts an encoder's weights into the layers of a new model. What reads further tokens and features keeps its first values.
  * `ERR_UNSUPPORTED` for a cell whose weights do not fit because of further features.
  */
-export function beginWith(where: string, { words, known, stacks }: Beginning, encoder: EncoderParts): void {
-  words.setWeights([vectorsFrom(words.getWeights()[0] as TensorLike, encoder, known)])
+export function beginWith(where: string, { words, origins, stacks }: Beginning, encoder: EncoderParts): void {
+  words.setWeights([vectorsFrom(words.getWeights()[0] as TensorLike, encoder, origins)])
   for (const stack of stacks) {
     for (const [at, layer] of stack.entries()) {
       const weights = encoder.recurrent[at] as readonly TensorLike[]
@@ -151,18 +169,16 @@ export function unfreezing(
   return { groups: [...layers, [beginning.words]], every: every ?? 1 }
 }
 
-function vectorsFrom(own: TensorLike, { table, tokens }: EncoderParts, known: number): TensorLike {
+function vectorsFrom(own: TensorLike, { table }: EncoderParts, origins: readonly number[]): TensorLike {
   const width = own.shape[1] as number
-  const read = tokens instanceof Vocabulary ? tokens.size : tokens.vocabularySize
-  const vectors = Float32Array.from(own.data as Float32Array)
-  const given = (table.data as Float32Array).subarray(0, Math.min(read, known) * width)
-  vectors.set(given)
-  const rows = given.length / width
-  if (rows < known) {
-    const mean = new Float64Array(width)
-    for (const [at, value] of given.entries()) mean[at % width] = (mean[at % width] as number) + value / rows
-    for (let row = rows; row < known; row++) vectors.set(mean, row * width)
+  const [vectors, given] = [Float32Array.from(own.data as Float32Array), table.data as Float32Array]
+  const vectorOf = (id: number) => given.subarray(id * width, (id + 1) * width)
+  const known = origins.filter((id) => id >= 0)
+  const mean = new Float64Array(width)
+  for (const id of known) {
+    for (const [at, value] of vectorOf(id).entries()) mean[at] = (mean[at] as number) + value / known.length
   }
+  for (const [row, id] of origins.entries()) vectors.set(id >= 0 ? vectorOf(id) : mean, row * width)
   return { data: vectors, shape: own.shape }
 }
 

@@ -7,6 +7,15 @@ import type { PredictTextsOptions, SequenceTaggerOptions, TrainClassifierOptions
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderVocabulary,
+  readEncoder,
+  readingLayers,
+  unfreezing,
+} from '../shared/encoder.js'
+import {
   type ClassMeasures,
   type ClassReport,
   Confusion,
@@ -14,16 +23,6 @@ import {
   type MeanMeasures,
   shownReport,
 } from '../shared/evaluation.js'
-import {
-  type Beginning,
-  beginWith,
-  checkAgrees,
-  encoderWords,
-  readEncoder,
-  readingLayers,
-  unfreezing,
-  vocabularyOf,
-} from '../shared/encoder.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { Labels } from '../shared/labels.js'
 import { checkList } from '../shared/rows.js'
@@ -246,13 +245,19 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       checkAgrees(where, this.#given, encoder.settings)
       this.settings = { ...this.settings, ...encoder.settings }
     }
-    const vocabulary = encoder ? vocabularyOf(encoderWords(where, encoder), own) : (words?.vocabulary ?? own)
+    const joined = encoder && encoderVocabulary(where, encoder, own)
+    const { vocabulary } = joined ?? words ?? { vocabulary: own }
     const features = featuresOf(this.settings.features ?? [], training)
     const characters = this.settings.characters ? Characters.of(tokens) : undefined
-    const reading: Reading = { vocabulary, lowercase: words !== undefined || encoder?.lowercase === true, characters, features }
+    const reading: Reading = {
+      vocabulary,
+      lowercase: words !== undefined || encoder?.lowercase === true,
+      characters,
+      features,
+    }
     const scheme = this.settings.crf ? schemeFor(where, labels.names, all) : undefined
     const model = taggerModel(this.settings, reading, words, { names: labels.names, scheme })
-    const beginning = encoder && readingLayers(model.layers, vocabulary.size)
+    const beginning = joined && readingLayers(model.layers, joined.origins)
     if (encoder && beginning) beginWith(where, beginning, encoder)
     return { parts: { ...reading, model, labels }, beginning }
   }

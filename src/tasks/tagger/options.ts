@@ -50,7 +50,9 @@ export const taggerOptions = new OptionTable('SequenceTaggerOptions', 'How a tag
     '2, so that there are unknown ones to learn from, or 1 where that would leave more than a quarter of the ' +
       'tokens unknown',
   ),
-  encoder: encoderOption('`cell`, `bidirectional`, `layers`, `units`, `embedding` and, besides those of the training rows, words'),
+  encoder: encoderOption(
+    '`cell`, `bidirectional`, `layers`, `units`, `embedding` and, besides those of the training rows, words',
+  ),
   seed,
 })
 

@@ -21,11 +21,13 @@ import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/un
 import type { TranslatorOptions } from '../optionTypes.js'
 import { attentionMap } from '../shared/attentionMap.js'
 import { divide } from '../shared/division.js'
+import { beginWith, checkAgrees, readEncoder } from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
+import { encoderLayers, encoderSettings, sourceUnits } from './encoder.js'
 import { translatorModel } from './model.js'
 import {
   type TrainTranslatorOptions,
@@ -69,9 +71,14 @@ export interface Translation extends Written {
  * ```
  */
 export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> {
+  readonly #given: TranslatorOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranslatorOptions = {}) {
-    super(saving, translatorSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = translatorSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -85,8 +92,8 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
    * vocabularies; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it
    * was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly TranslationRow[], options: TrainTranslatorOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ source, target }', options)
@@ -163,15 +170,25 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   }
 
   async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
+    const where = this.where('train')
+    const { encoder: given } = this.#given
+    const encoder = given === undefined ? undefined : await readEncoder(given)
+    if (encoder) {
+      const own = encoderSettings(where, encoder)
+      checkAgrees(where, this.#given, own)
+      this.settings = { ...this.settings, ...own }
+    }
     const settings = this.settings
     const { lowercase, maxVocabulary, minFrequency, maxLength } = settings
     const limits = { lowercase, maxVocabulary, minFrequency }
-    const source = await buildUnits(
-      'Translator.train: the source of row',
-      training.map((row) => row.source),
-      { ...limits, level: settings.sourceTokenizer },
-      signal,
-    )
+    const source = encoder
+      ? sourceUnits(where, encoder, this.#given.sourceTokenizer)
+      : await buildUnits(
+          'Translator.train: the source of row',
+          training.map((row) => row.source),
+          { ...limits, level: settings.sourceTokenizer },
+          signal,
+        )
     const written = await targetUnits(
       'Translator.train: the target of row',
       training.map((row) => row.target),
@@ -179,6 +196,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       signal,
     )
     const model = translatorModel(settings, source.size, written.target)
+    if (encoder) beginWith(where, encoderLayers(model, source.size), encoder)
     return { model, source, maxLength, ...written }
   }
 }

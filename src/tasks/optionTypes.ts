@@ -419,7 +419,7 @@ export interface LanguageEncoderOptions {
 
 /** How a language encoder is trained. */
 export interface TrainLanguageEncoderOptions {
-  /** How many passes over the rows to make; default 20, or as many as 400 training steps need. */
+  /** How many passes over the rows to make; default 30, or as many as 400 training steps need. */
   readonly epochs?: number
   /** The number of texts in a training step; default 32. */
   readonly batchSize?: number

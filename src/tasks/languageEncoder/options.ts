@@ -48,7 +48,7 @@ export const languageEncoderSettings = (options: LanguageEncoderOptions): Langua
   languageEncoderOptions.read('LanguageEncoder', options)
 
 /** The epochs of a training that has enough texts. */
-export const usualEpochs = 20
+export const usualEpochs = 30
 
 /** The options of `LanguageEncoder.train`. */
 export const trainLanguageEncoderOptions = new OptionTable(

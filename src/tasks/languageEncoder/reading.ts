@@ -46,9 +46,13 @@ export async function tokensOf(
     Array.isArray(rows[0])
       ? listed(rows as readonly (readonly string[])[], settings, least)
       : await textTokenizer(rows as readonly string[], { ...settings, minFrequency: least }, signal)
-  if (minFrequency !== undefined) return await make(minFrequency)
-  const frequent = await make(2)
-  if (tokenizer && !Array.isArray(rows[0])) return frequent
+  if (minFrequency !== undefined || tokenizer) return await make(minFrequency ?? 1)
+  const frequent = await make(2).catch((error: unknown) => {
+    // No token may occur twice.
+    if (error instanceof SeqloomError && error.code === 'ERR_DATA') return undefined
+    throw error
+  })
+  if (!frequent) return await make(1)
   const share = unknownShare(withUnknown(frequent), await encode(frequent, rows, settings, signal))
   return share > mostUnknown ? await make(1) : frequent
 }

@@ -222,7 +222,12 @@ describe('tasks that begin with an encoder', () => {
     const other = await text.wordTokenizer(['some other words'])
     await fails(classifier({ tokenizer: other }), rows, 'ERR_OPTION', /tokenizer is not that of its encoder/)
     await fails(classifier({ maxVocabulary: 9 }), rows, 'ERR_OPTION', /maxVocabulary/)
-    await classifier({ units: 12, cell: 'lstm', tokens: 'word', tokenizer: encoder.tokenizer }).train(rows, {
+    await classifier({
+      units: 12,
+      cell: 'lstm',
+      tokens: 'word',
+      tokenizer: encoder.tokenizer as NonNullable<typeof encoder.tokenizer>,
+    }).train(rows, {
       epochs: 1,
     })
     await fails(new tasks.TextClassifier({ encoder: ofLists }), rows, 'ERR_OPTION', /arrays of tokens/)

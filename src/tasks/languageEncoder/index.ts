@@ -3,6 +3,7 @@ import { randomOf } from '../../data/random.js'
 import { SeqloomError } from '../../errors.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
+import { Tokenizer } from '../../text/tokenizer.js'
 import type { Writing } from '../decoding/units.js'
 import type { LanguageEncoderOptions, PredictTextsOptions, TrainLanguageEncoderOptions } from '../optionTypes.js'
 import { divide, type Kept } from '../shared/division.js'
@@ -74,6 +75,12 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static load(directory: string | URL): Promise<LanguageEncoder> {
     return new LanguageEncoder().restored(directory)
+  }
+
+  /** The tokenizer; undefined if it was trained on arrays of tokens. `ERR_STATE` before training. */
+  get tokenizer(): Tokenizer | undefined {
+    const { tokens } = this.parts('tokenizer')
+    return tokens instanceof Tokenizer ? tokens : undefined
   }
 
   /**

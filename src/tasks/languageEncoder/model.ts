@@ -1,4 +1,5 @@
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
+import { randomNormal } from '../../initializers/index.js'
 import { type AnyLayer, dense, dropout, embedding, lambda } from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import { type Functional, model } from '../../model/index.js'
@@ -21,7 +22,9 @@ export function languageModel(settings: LanguageEncoderSettings, size: number): 
   const positions = input({ shape: [null, directions ? 2 : 1], name: 'positions' })
   const drop = (): AnyLayer[] => (settings.dropout > 0 ? [dropout({ rate: settings.dropout })] : [])
   const inputDim = modelSize(settings, size)
-  const words = embedding({ inputDim, outputDim: settings.embedding, name: 'words' })
+  // Vectors of length 1: recurrent layers hardly tell Keras's small ones apart, and learn for epochs to do so.
+  const embeddingsInitializer = randomNormal({ stddev: settings.embedding ** -0.5 })
+  const words = embedding({ inputDim, outputDim: settings.embedding, embeddingsInitializer, name: 'words' })
   const states = through(words.apply(tokens), [...drop(), ...recurrentStack(settings, true), ...drop()])
   const chosen = lambda({ function: directions ? ownStates : statesAt, name: 'chosen' }).apply([states, positions])
   const width = chosen.shape.at(-1)

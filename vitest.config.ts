@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Those of the packed package have a runner of their own, `npm run test:package`.
-    exclude: ['test/package/**'],
+    // Those of the packed package and of the site have runners of their own, `npm run test:package` and `npm run test:docs`.
+    exclude: ['test/package/**', 'test/site/**'],
     // Processes, not worker threads: a test that ends its process must not take the others with it.
     pool: 'forks',
     // Timings and memory are measured in some files, so only one file runs at a time.

@@ -67,9 +67,7 @@ const onDark = [
 
 /** The colour of a run or a layer. */
 export function ofNumber(number: number): string {
-  const { theme } = document.documentElement.dataset
-  const dark = theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches
-  const colours = dark ? onDark : onLight
+  const colours = document.documentElement.dataset.theme === 'dark' ? onDark : onLight
   return colours[number % colours.length] as string
 }
 

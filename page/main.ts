@@ -147,7 +147,10 @@ function linesOf(run: Run, name: string): Line[] {
   return lines
 }
 
-const states = { running: 'running', done: 'done', aborted: 'stopped', failed: 'failed', lost: 'ended without a word' }
+const states = {
+  ...{ running: 'running', done: 'done', aborted: 'stopped', failed: 'failed' },
+  ...{ pruned: 'pruned: others were better', lost: 'ended without a word' },
+}
 const rows = new Map<string, HTMLTableRowElement>()
 
 function renderRuns(lost: boolean): void {
@@ -209,11 +212,11 @@ theme.addEventListener('change', () => {
   dress()
 })
 log.addEventListener('change', draw)
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw)
+const dark = matchMedia('(prefers-color-scheme: dark)')
+dark.addEventListener('change', dress)
 
 function dress(): void {
-  if (theme.value) document.documentElement.dataset.theme = theme.value
-  else delete document.documentElement.dataset.theme
+  document.documentElement.dataset.theme = theme.value || (dark.matches ? 'dark' : 'light')
   draw()
 }
 

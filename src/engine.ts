@@ -1,7 +1,8 @@
 import { cpus } from 'node:os'
+import { noteConfiguration } from './distributed.js'
 import { callNative } from './errors.js'
 import { native } from './native/index.js'
-import { checkOptions, integer } from './options.js'
+import { checkOptions, custom, integer } from './options.js'
 
 /** What the engine runs on. */
 export interface Backend extends ReturnType<typeof native.backend> {
@@ -13,6 +14,11 @@ export interface Backend extends ReturnType<typeof native.backend> {
 export interface Configuration {
   /** How many threads compute, from 1 to 256. Default: `SEQLOOM_THREADS`, else as many as the process may use. */
   readonly threads?: number
+  /**
+   * Whether trainings are shared by all processes that `mpirun` has started, unless they say otherwise: `'mpi'` or
+   * false. Default: `SEQLOOM_DISTRIBUTED`, else false.
+   */
+  readonly distributed?: 'mpi' | false
 }
 
 /**
@@ -26,6 +32,13 @@ export function backend(): Backend {
 
 /** Changes settings of the process. Errors: `ERR_OPTION`. */
 export function configure(options: Configuration): void {
-  checkOptions('configure', options, { accepted: { threads: integer(1, 256) } })
-  callNative(() => native.configure(options))
+  checkOptions('configure', options, {
+    accepted: {
+      threads: integer(1, 256),
+      distributed: custom("'mpi' or false", (value) => value === 'mpi' || value === false),
+    },
+  })
+  const { threads } = options
+  callNative(() => native.configure(threads === undefined ? {} : { threads }))
+  noteConfiguration(options)
 }

@@ -1,14 +1,96 @@
-/** The stable codes of every error that the package raises. */
+/**
+ * The stable codes of every error that the package raises. From their comments, `scripts/generate/documents.mjs` writes docs/errors.md: what
+ * an error means, its causes and, after each dash, its cure.
+ */
 const errorCodes = [
+  /**
+   * A rank or a dimension does not fit.
+   *
+   * - The data have another shape than the model's inputs: the message says both. Batches come first, `[batch, time, features]`; one row
+   *   is `[row]`.
+   * - The first layer's input is not known - give it `inputShape`, or begin with `layers.embedding` or `input`.
+   * - A recurrent layer gives its last step alone, and what follows reads sequences - set `returnSequences: true`.
+   * - Targets have another shape than the outputs - `sparseCategoricalCrossentropy` takes class numbers, `categoricalCrossentropy` rows
+   *   of probabilities.
+   */
   'ERR_SHAPE',
+  /**
+   * The name or the value of an option or an argument is not accepted.
+   *
+   * - A name is misspelt - the message has the names that there are.
+   * - A value is out of its range - the message says what is expected.
+   * - Two options exclude each other - leave out one of the two that the message names.
+   */
   'ERR_OPTION',
+  /**
+   * Values that cannot be used.
+   *
+   * - A token is outside the vocabulary - `inputDim` of an embedding is the largest token plus one.
+   * - A label is no class - classes count from 0, and the last layer has as many units as there are classes.
+   * - A number is NaN or infinite - look for missing values where the data are made.
+   * - A sequence has no steps, or there are no rows - leave such rows out.
+   * - Inputs and targets have different numbers of rows.
+   */
   'ERR_DATA',
+  /**
+   * Not now.
+   *
+   * - The model is not compiled - call `compile` before `fit` and `evaluate`.
+   * - Another call is training or using the model - `await` it first. While it trains, its own awaited callbacks may call the model.
+   * - The model was disposed of, or the task is not trained yet - load it, or call `train`.
+   */
   'ERR_STATE',
+  /**
+   * A file is not what it should be.
+   *
+   * - It was altered or cut off: its size or its SHA-256 differs from what `model.json` says - copy it again, whole.
+   * - It is of another format - `seqloom convert` says which ones there are.
+   * - A newer version wrote it - install that version.
+   * - It describes a model beyond the [limits](guide.md#limits).
+   * - A part of it has no counterpart here - the message lists all such parts at once.
+   */
   'ERR_FORMAT',
+  /**
+   * A file is missing, or cannot be read or written.
+   *
+   * - The path is wrong - relative paths begin at the working folder of the process.
+   * - The process may not write there, or the disk is full - `cause` is the error of the system.
+   * - A `model.json` is there that is not ours: it is never replaced - choose another folder.
+   */
   'ERR_IO',
+  /**
+   * A loss or a gradient is not finite. The weights stay those of the step before.
+   *
+   * - The learning rate is too large - divide it by ten, or set `clipNorm: 1` in the optimizer.
+   * - The data have very large numbers - scale them, or begin with `layers.normalization`.
+   * - A loss of one's own divides by zero or takes the logarithm of zero - add a small number.
+   */
   'ERR_NUMERIC',
+  /**
+   * More memory would be needed than the process may use.
+   *
+   * - A batch is too large - make `batchSize` or the sequences smaller; a training holds every step of each row.
+   * - The model is too large, or `predict` holds too many outputs - pass the rows in parts.
+   * - A container's limit is lower than what the machine has - raise it.
+   */
   'ERR_MEMORY',
+  /**
+   * It means something, but is not supported.
+   *
+   * - A model that cannot stream was asked for a session: a bidirectional layer reads the end first - use `predict`.
+   * - A model with int8 weights was asked to train - train the model that it was made of, and quantize again.
+   * - The processor lacks an instruction - `seqloom info` says what it has.
+   * - A program describes a model beyond the [limits](guide.md#limits).
+   */
   'ERR_UNSUPPORTED',
+  /**
+   * The engine is missing, does not belong to this version, or failed.
+   *
+   * - `node_modules` was copied from another platform, or optional packages were left out - install on the machine that runs the
+   *   program; see [deployment](deployment.md).
+   * - The engine's file is damaged - remove `node_modules` and install again.
+   * - Anything else is a fault of ours - report it, with the message and what led to it.
+   */
   'ERR_NATIVE',
 ] as const
 
@@ -16,15 +98,19 @@ const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number]
 
 /**
- * Every error of the package: a stable `code`, and a message that says what was wrong, where, and what would be right.
+ * Every error of the package: a stable `code`, a message that says what was wrong, where, and what would be right, and in `help` where to
+ * read on.
  */
 export class SeqloomError extends Error {
   override readonly name = 'SeqloomError'
   readonly code: ErrorCode
+  /** The causes and cures of the code, in a file of the package: `seqloom/docs/errors.md#err_shape`. */
+  readonly help: string
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+    this.help = `seqloom/docs/errors.md#${code.toLowerCase()}`
   }
 }
 

@@ -1,4 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * Everything that `import { … } from 'seqloom'` offers.
+ *
+ * @module seqloom
+ */
 export type { Callback, History, Logs, Training } from './callbacks/callback.js'
 export * as callbacks from './callbacks/index.js'
 export type { Cell } from './cells/cell.js'
@@ -17,6 +22,7 @@ export type {
   TensorOptions,
 } from './data/tensor.js'
 export { tensor } from './data/tensor.js'
+export { distributed, type Ranks } from './distributed.js'
 export { type Backend, backend, type Configuration, configure } from './engine.js'
 export { AbortError, type ErrorCode, SeqloomError } from './errors.js'
 export type { AxisOptions, MatmulOptions, Operand, ReduceOptions, SoftmaxOptions } from './graph/trace/operands.js'
@@ -45,6 +51,8 @@ export type {
   GradientOptions,
   Gradients,
   Hypothesis,
+  MemoryOptions,
+  MemoryUse,
   Model,
   ModelConfig,
   Prediction,
@@ -61,5 +69,7 @@ export type {
 export { loadModel, model, modelFromJSON, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'
 export * as regularizers from './regularizers/index.js'
+export * as search from './search/index.js'
+export { type LearningRateTest, type LrFinderOptions, lrFinder } from './search/lrFinder.js'
 export * as tasks from './tasks/index.js'
 export * as text from './text/index.js'

@@ -86,7 +86,7 @@ for (const seed of options.seeds.split(',').map(Number)) {
   }
 }
 
-const lines = [['', 'best accuracy', 's a run', `s to ${target}`]]
+const lines = [['engine', 'best accuracy', 's a run', `s to ${target}`]]
 for (const [name, runs] of results) {
   const best = mean(runs.map(({ accuracies }) => Math.max(...accuracies)))
   const seconds = mean(runs.map((each) => each.seconds))

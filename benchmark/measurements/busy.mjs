@@ -70,7 +70,7 @@ const sizes = [
 const cases = sizes
   .flatMap((size) => ['infer', 'train'].map((op) => layerCase('lstm', op, ...size)))
   .filter(({ op, model }) => `${model} ${op}`.includes(options.only))
-const lines = [['', 'half of a core', 'a core']]
+const lines = [['engine, case', 'half of a core', 'a core']]
 for (const name of installed(options.peers.split(','))) {
   for (const benchmarkCase of cases.filter(({ op }) => op === 'infer' || name !== 'onnxruntime')) {
     lines.push([`${name}, ${benchmarkCase.model} ${benchmarkCase.op}`, ...(await disturbed(name, benchmarkCase))])

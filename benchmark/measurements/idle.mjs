@@ -9,7 +9,7 @@ import { layerCase } from '../suites/layers.mjs'
 const options = readTexts({ peers: 'seqloom,pytorch', seconds: '5', threads: defaultThreads, json: undefined })
 const seconds = positive('seconds', options.seconds)
 const threads = positive('threads', options.threads)
-const lines = [['', 'share of one core']]
+const lines = [['engine', 'share of one core']]
 for (const name of installed(options.peers.split(','))) {
   const engine = new Engine(name, threads)
   await engine.prepare(layerCase('lstm', 'train', 32, 64, 128))

@@ -91,7 +91,7 @@ function table() {
     json: undefined,
   })
   const rounds = positive('rounds', options.rounds)
-  const lines = [['', 'MiB', 'peak / size', 'ms', 'reading, ms', 'time / reading']]
+  const lines = [['file', 'MiB', 'peak / size', 'ms', 'reading, ms', 'time / reading']]
   for (const megabytes of options.megabytes.split(',')) {
     for (const name of options.formats.split(',')) {
       const folder = mkdtempSync(join(options.folder, 'large-files-'))

@@ -37,7 +37,7 @@ async function shares(name, benchmarkCase) {
 }
 
 const cases = [layerCase('lstm', 'train', 16, 64, 64), layerCase('lstm', 'train', 32, 64, 256)]
-const lines = [['', 'first process', 'second process']]
+const lines = [['engine, case', 'first process', 'second process']]
 for (const name of installed(options.peers.split(','))) {
   for (const benchmarkCase of cases) {
     lines.push([`${name}, ${benchmarkCase.model}`, ...(await shares(name, benchmarkCase))])

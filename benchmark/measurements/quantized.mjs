@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { backend, configure, layers, sequential, tensor } from '../../dist/index.js'
 import { here, python } from '../lib/engines.mjs'
 import { defaultThreads, fileOf, positive, readTexts } from '../lib/options.mjs'
@@ -25,8 +26,13 @@ const shapes = [
   [32, 64, 512],
 ].filter((shape) => `(${shape.join(', ')})`.includes(options.only))
 
-/** Milliseconds of one repetition. */
-function milliseconds(run) {
+/** Milliseconds between turns: threads of the engine before go on spinning for a while. */
+const pause = 30
+
+/** Milliseconds of one repetition, after one that finds other engines' data in the caches. */
+async function milliseconds(run) {
+  await setTimeout(pause)
+  run()
   const start = performance.now()
   let done = 0
   while (done < 3 || performance.now() - start < 50) {
@@ -80,8 +86,8 @@ for (const shape of shapes) {
   const times = []
   const ratios = new Map(engines.map((name) => [name, []]))
   for (let round = 0; round <= rounds; round++) {
-    const own = milliseconds(int8)
-    const others = { float32: milliseconds(float), ...(await peers?.ask({})) }
+    const own = await milliseconds(int8)
+    const others = { float32: await milliseconds(float), ...(await peers?.ask({})) }
     // The first round warms up.
     if (round === 0) continue
     times.push(own)

@@ -76,7 +76,7 @@ const show = (bytes) => (bytes === undefined || bytes === 0 ? 'not installed' : 
 publish(
   'Installed size',
   [
-    ['', 'MB'],
+    ['package', 'MB'],
     ['seqloom', show(seqloom())],
     ['onnxruntime-node', show(nodePeer('onnxruntime-node'))],
     ['@tensorflow/tfjs-node, without the TensorFlow library', show(nodePeer('@tensorflow/tfjs-node'))],

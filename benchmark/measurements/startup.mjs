@@ -36,6 +36,6 @@ for (let round = 0; round < positive('rounds', options.rounds); round++) {
 }
 publish(
   'From process start to the first prediction (median)',
-  [['', 'ms'], ...[...times].map(([name, list]) => [name, median(list).toFixed(0)])],
+  [['engine', 'ms'], ...[...times].map(([name, list]) => [name, median(list).toFixed(0)])],
   fileOf(options.json),
 )

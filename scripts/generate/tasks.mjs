@@ -2,27 +2,19 @@
 // of docs/options.md and the list of their commands (src/cli/commands.ts). With `--check`, fails where that would change
 // anything.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
 import { root, tool } from '../run.mjs'
+import { bundled } from './bundled.mjs'
+import { writeOrCheck } from './write.mjs'
 
 const tasks = join(root, 'src', 'tasks')
 const widest = 120
 const folders = readdirSync(tasks).filter((name) => existsSync(join(tasks, name, 'options.ts')))
 
 /** Writes a file, or with `--check` says that it would change. */
-function write(name, text) {
-  const path = join(root, name)
-  const before = existsSync(path) ? readFileSync(path, 'utf8') : undefined
-  const after = name.endsWith('.ts') ? formatted(path, text) : text
-  if (after === before) return
-  if (process.argv.includes('--check')) {
-    console.error(`${name} is not what the tasks declare; npm run generate:tasks writes it`)
-    process.exitCode = 1
-  } else writeFileSync(path, after)
-}
+const write = (name, text) =>
+  writeOrCheck(name, name.endsWith('.ts') ? formatted(join(root, name), text) : text, 'npm run generate:tasks')
 
 function formatted(path, input) {
   const { status, stdout, stderr } = spawnSync(tool('biome'), ['check', '--write', `--stdin-file-path=${path}`], {
@@ -33,40 +25,14 @@ function formatted(path, input) {
   return stdout
 }
 
-/** The tables of all options and the words for them, without the engine, which they do not need. */
-async function load() {
-  const entry = [
+/** The tables of all options and the words for them. */
+const load = () =>
+  bundled(tasks, [
     ...folders.map((name) => `export * as ${name} from './${name}/options.js'`),
     "export * as shared from './shared/training.js'",
     "export * as commands from '../cli/commands.js'",
     "export * as words from './shared/option.js'",
-  ]
-  const noEngine = {
-    name: 'no-engine',
-    setup({ onLoad }) {
-      onLoad({ filter: /src[\\/]native[\\/]index\.ts$/ }, () => ({
-        contents: 'export const native = new Proxy({}, { get: () => class {} })',
-      }))
-    },
-  }
-  const { outputFiles } = await build({
-    stdin: { contents: entry.join('\n'), resolveDir: tasks, loader: 'ts' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    write: false,
-    plugins: [noEngine],
-  })
-  const temporary = mkdtempSync(join(root, 'node_modules', '.generate-'))
-  try {
-    const file = join(temporary, 'options.mjs')
-    writeFileSync(file, outputFiles[0].contents)
-    return await import(pathToFileURL(file).href)
-  } finally {
-    rmSync(temporary, { recursive: true })
-  }
-}
+  ])
 
 /** Splits text into lines that are not too wide after an indentation. */
 function lines(text, indent) {

@@ -166,6 +166,7 @@ const owned = (api) => ({
   },
   Normalization: { mean: 0, variance: 1, invert: true },
   Permute: { dims: [2, 1] },
+  PReLU: { sharedAxes: [1] },
   Rescaling: { scale: 2, offset: 1 },
   RepeatVector: { n: 2 },
   Softmax: { axis: -1 },

@@ -40,6 +40,9 @@ export interface TrainingParams {
 /** @internal The key of what a callback does last. */
 export const closing: unique symbol = Symbol('closing')
 
+/** @internal The key that says that a callback writes or shows something: of several ranks, rank 0 alone calls it. */
+export const recording: unique symbol = Symbol('recording')
+
 /** @internal The key of what a callback does with the pictures of a task. */
 export const showing: unique symbol = Symbol('showing')
 
@@ -96,6 +99,8 @@ export interface Callback {
   setState?(state: CallbackState): void
   /** @internal Keeps the training for later, as `backupAndRestore` does. */
   readonly [keeper]?: Keeper
+  /** @internal Whether it only writes or shows something. */
+  readonly [recording]?: boolean
   /** @internal Called last of all, however a training ends, and awaited. */
   [closing]?(ending: Ending): void | Promise<void>
   /** @internal Receives what a task can show of its model between two epochs. */

@@ -4,7 +4,7 @@ import { SeqloomError } from '../errors.js'
 import { makeFolder } from '../files.js'
 import { checkOptions, custom, filePath, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
-import type { Callback, CallbackState, Logs } from './callback.js'
+import { type Callback, type CallbackState, type Logs, recording } from './callback.js'
 
 /** Options of {@link csvLogger}. */
 export interface CsvLoggerOptions {
@@ -26,6 +26,7 @@ const separatorCheck = custom(
 
 /** Writes a CSV file with one line per epoch. */
 class CsvLogger implements Callback {
+  readonly [recording] = true
   readonly #file: string
   readonly #append: boolean
   readonly #separator: string

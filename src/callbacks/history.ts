@@ -1,4 +1,4 @@
-import { type Displayed, displayed, jupyterDisplay } from '../record/display.js'
+import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
 import { type PlotOptions, plot } from '../record/plot.js'
 import type { History, HistoryValues } from './callback.js'
 

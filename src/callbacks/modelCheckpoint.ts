@@ -6,7 +6,7 @@ import { checkReplaceable, saveFolder } from '../model/save.js'
 import { contentsIn } from '../model/writeFolder.js'
 import { checkOptions, custom, filePath, flag, integer, label, number, oneOf } from '../options.js'
 import { absolutePathOf } from '../path.js'
-import type { Callback, Logs, Training } from './callback.js'
+import { type Callback, type Logs, recording, type Training } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
 
 /** Options of {@link modelCheckpoint}. */
@@ -80,6 +80,7 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
         }
   return {
     ...moments,
+    [recording]: true,
     onTrainBegin: async () => {
       best.reset(options.initialValueThreshold ?? undefined)
       batches = 0

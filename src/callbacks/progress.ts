@@ -1,5 +1,5 @@
 import { describe, SeqloomError } from '../errors.js'
-import type { Callback, Logs } from './callback.js'
+import { type Callback, type Logs, recording } from './callback.js'
 
 /** How far a training has come, together with `loss`, the metrics and, at the end of an epoch, both with `val_`. */
 export interface FitProgress {
@@ -38,6 +38,7 @@ export function progress(report: (progress: FitProgress) => void | Promise<void>
     return { ...logs, epoch: epoch + 1, epochs, batch, batches, seconds, eta: done > 0 ? (seconds / done) * left : 0 }
   }
   return {
+    [recording]: true,
     onTrainBegin: () => {
       began = performance.now()
       first = undefined

@@ -66,18 +66,29 @@ export const columns = (all: Readonly<Record<string, string>> = {}): Option[] =>
   Object.entries(all).map(([name, what]) => column(name, what))
 
 /** Where a trained model is saved. */
+export const outFolder = (): Option => new Option('--out <folder>', 'where to save the model').default('model')
+
+/** Whether what is there may be replaced. */
+export const force = (): Option =>
+  new Option('--force', 'replace a model of another kind, or a finished one by an interrupted one').default(false)
+
+/** Where a trained model is saved, and what becomes of what is there. */
 export const out = (): Option[] => [
-  new Option('--out <folder>', 'where to save the model').default('model'),
+  outFolder(),
   new Option('--resume', 'continue an interrupted training with the same options').default(false),
-  new Option('--force', 'replace a model of another kind, or a finished one by an interrupted one').default(false),
+  force(),
 ]
 
-/** How a training is watched. */
-export const watching = (): Option[] => [
+/** Whether a training is shown while it runs. */
+export const dashboard = (): Option =>
   new Option(
     '--dashboard [port]',
     'show the training on a page of this computer; default port: any that is free',
-  ).argParser(port),
+  ).argParser(port)
+
+/** How a training is watched, and drawn. */
+export const watching = (): Option[] => [
+  dashboard(),
   new Option('--runs <folder>', 'where --dashboard keeps the records of trainings').default('runs'),
   new Option('--plot <file>', 'draw the losses and metrics of the epochs as SVG'),
 ]

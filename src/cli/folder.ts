@@ -1,5 +1,6 @@
 import { access, constants, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, makeFolder } from '../files.js'
 import { backupKind, type Kind, wordsFor } from '../model/contents.js'
@@ -21,9 +22,9 @@ export interface OutOptions {
  * nothing to resume, `ERR_STATE`.
  */
 export async function backupFolder({ out, resume, force }: OutOptions, task: Kind): Promise<string> {
-  await checkFolder(out)
-  const before = await contentsIn(out)
-  if (before && !force) checkReplaceable(out, before, { kind: task, unfinished: false })
+  // Nothing is written by other ranks.
+  if (!isFirst()) return join(out, 'backup')
+  await checkOut(out, task, force)
   const folder = join(out, 'backup')
   await checkFolder(folder)
   const backup = await contentsIn(folder)
@@ -42,6 +43,13 @@ export async function backupFolder({ out, resume, force }: OutOptions, task: Kin
   if (!resume && backup)
     note(`beginning anew: the backup in ${folder} will be replaced; --resume would continue from it`)
   return folder
+}
+
+/** Throws `ERR_IO` unless a model of this kind can be saved in a folder, or may replace what is there. */
+export async function checkOut(out: string, task: Kind, force: boolean): Promise<void> {
+  await checkFolder(out)
+  const before = await contentsIn(out)
+  if (before && !force) checkReplaceable(out, before, { kind: task, unfinished: false })
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isFirst } from '../distributed.js'
 import { SeqloomError, visible } from '../errors.js'
 
 /** Whether the command is worth finishing when nobody reads what it prints. */
@@ -42,13 +43,15 @@ export function shown(text: string): string {
   return text.replace(obeyed, visible)
 }
 
-/** Prints lines on stdout. */
+/** Prints lines on stdout; of several ranks, rank 0 alone prints. */
 export function print(lines: string): void {
+  if (!isFirst()) return
   process.stdout.write(`${shown(lines)}\n`)
 }
 
 /** Prints one JSON object as a line on stdout. */
 export function printJson(row: object): void {
+  if (!isFirst()) return
   // JSON does not escape these, but some terminals obey them.
   const text = JSON.stringify(row).replace(/[\x7F-\x9F\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
@@ -58,6 +61,7 @@ export function printJson(row: object): void {
 
 /** Prints lines on stderr, for everything that is not a result. */
 export function note(lines: string): void {
+  if (!isFirst()) return
   process.stderr.write(`${shown(lines)}\n`)
 }
 

@@ -1,9 +1,10 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, openRegular, readNamed } from '../files.js'
 import { pathOf } from '../path.js'
-import { mark } from '../svg.js'
+import { mark } from '../pictures/svg.js'
 
 /** The most pixels of an image: half a gigabyte once it is read. */
 const mostPoints = 2 ** 27
@@ -68,8 +69,9 @@ export async function checkPicture(path: string, force: boolean): Promise<void> 
   throw new SeqloomError('ERR_IO', `cannot write ${path}: there is another file; --force replaces it`)
 }
 
-/** Writes a picture; `ERR_IO`. */
+/** Writes a picture, of several ranks on rank 0; `ERR_IO`. */
 export async function writePicture(path: string, content: string): Promise<void> {
+  if (!isFirst()) return
   await writeFile(path, content).catch((cause: unknown) => {
     throw cannot('write', path, cause)
   })

@@ -12,6 +12,7 @@ import * as flags from './flags.js'
 import { info } from './info.js'
 import { shown } from './output.js'
 import { type QuantizeFlags, quantize } from './quantize.js'
+import { type SearchFlags, search, searchFlags } from './search.js'
 import { summary } from './summary.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
 import { taskCommands, usedBy } from './tasks.js'
@@ -20,8 +21,12 @@ import { use } from './use.js'
 
 /** The `seqloom` command with all its subcommands. */
 export function program(): Command {
+  return commandTree().version(backend().version)
+}
+
+/** The same without a version, which the engine knows. */
+export function commandTree(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
-  seqloom.version(backend().version)
   seqloom.hook('preAction', (_, action) => {
     flags.checkNeeded(action)
     flags.readPaths(action)
@@ -30,6 +35,7 @@ export function program(): Command {
   const { together, alone } = trainings()
   seqloom.addCommand(together)
   for (const each of alone) seqloom.addCommand(each)
+  seqloom.addCommand(searches())
   for (const name of new Set(taskCommands.flatMap(({ use }) => use?.name ?? []))) seqloom.addCommand(using(name))
   seqloom.addCommand(
     withOptions(
@@ -118,14 +124,16 @@ export function program(): Command {
   return seqloom
 }
 
+/** The tasks that are trained on the command line, in the order of their commands. */
+const trainable = taskCommands
+  .filter((task): task is Required<AnyTaskCommand> => task.train !== undefined)
+  .sort((a, b) => (a.train.name < b.train.name ? -1 : 1))
+
 /** `seqloom train` with the trainings of tasks, and those that are commands of their own. */
 function trainings(): { readonly together: Command; readonly alone: readonly Command[] } {
-  const trainable = taskCommands.filter((task): task is Required<AnyTaskCommand> => task.train !== undefined)
-  const made = (some: readonly Required<AnyTaskCommand>[]) =>
-    some.map(training).sort((a, b) => (a.name() < b.name() ? -1 : 1))
   const together = command('train').description('Trains a model.')
-  for (const each of made(trainable.filter(({ train }) => !train.alone))) together.addCommand(each)
-  return { together, alone: made(trainable.filter(({ train }) => train.alone)) }
+  for (const task of trainable) if (!task.train.alone) together.addCommand(training(task))
+  return { together, alone: trainable.filter(({ train }) => train.alone).map(training) }
 }
 
 /** The command that trains a task. */
@@ -143,6 +151,36 @@ function training(task: Required<AnyTaskCommand>): Command {
     flags.json('one JSON object per epoch'),
     flags.threads(),
   ).action((given: TrainFlags) => train(task, given))
+}
+
+/** `seqloom search` with the searches of all tasks. */
+function searches(): Command {
+  const parent = command('search').description('Finds good options of a training, by trying some.')
+  for (const task of trainable) {
+    const { name, alone, data, options, flags: own = [] } = task.train
+    const made = withOptions(
+      command(name).description(
+        `Finds options of 'seqloom ${alone ? '' : 'train '}${name}': trains with options that are drawn from --space, and saves the model of the best. Other flags hold for all trials.`,
+      ),
+      flags.needed('--data <file>', data),
+      flags.needed(
+        '--space <option=values...>',
+        'options to search, and what they may be: units=32,64,128 dropout=0..0.5 learning-rate=1e-4..1e-2:log',
+      ),
+      ...searchFlags(),
+      flags.outFolder(),
+      flags.force(),
+      flags.dashboard(),
+      ...flags.columns(task.columns),
+      ...flags.table(),
+      ...own,
+      ...options.flatMap(flags.optionFlags),
+      flags.json('one JSON object per trial'),
+      flags.threads(),
+    ).action((given: SearchFlags) => search(task, given))
+    parent.addCommand(made)
+  }
+  return parent
 }
 
 /** A command that uses saved models, of one task or of several. */

@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress'
+import { isFirst } from '../distributed.js'
 import type { TaskEpoch, TaskProgress } from '../tasks/index.js'
 import { note, printJson } from './output.js'
 
@@ -57,7 +58,7 @@ export function reporter<P extends Progress, E extends Epoch>(
   view: View<P, E>,
   bar = true,
 ): Reporter<P, E> {
-  const onTerminal = bar && process.stderr.isTTY === true
+  const onTerminal = bar && process.stderr.isTTY === true && isFirst()
   const reporters: Reporter<P, E>[] = []
   if (onTerminal) reporters.push(new BarReporter(view))
   else if (!json) reporters.push(new LineReporter(view))

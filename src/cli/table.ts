@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { textTable } from '../pictures/textTable.js'
 import type { ClassReport } from '../tasks/index.js'
 import { shown as escaped, oneLine } from './output.js'
 
@@ -8,29 +9,9 @@ const mostColumns = 20
 /** The most columns of a terminal that a name takes. */
 const widest = 32
 
-/** A table as text: the first column is aligned left, the others right. */
-export function table(cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map((cell) => escaped(oneLine(cell))))
-  const widths: number[] = []
-  for (const row of rows) {
-    row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, stringWidth(cell))
-    })
-  }
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => pad(cell, widths[column] ?? 0, column === 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-function pad(cell: string, width: number, left: boolean): string {
-  const space = ' '.repeat(Math.max(width - stringWidth(cell), 0))
-  return left ? cell + space : space + cell
-}
+/** A table as text, safe for a terminal: the first column is aligned left, the others right. */
+export const table = (cells: readonly (readonly string[])[]): string =>
+  textTable(cells.map((row) => row.map((cell) => escaped(oneLine(cell)))))
 
 /** A name that is not too wide and has no characters that a terminal obeys. */
 function shown(name: string): string {

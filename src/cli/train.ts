@@ -1,5 +1,6 @@
 import { dashboard } from '../callbacks/dashboard.js'
 import { namingLines } from '../data/table.js'
+import { distributed, isLaunched, together } from '../distributed.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { optionValues } from './flags.js'
@@ -23,11 +24,16 @@ export type TrainFlags = FileOptions &
 
 /**
  * Trains a task and saves the best model. An interrupt saves the best so far if it replaces no finished one, leaves a
- * backup to go on from, and rejects with an AbortError.
+ * backup to go on from, and rejects with an AbortError. Processes that `mpirun` has started train together.
  */
-export async function train({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
-  const { threads, resume, dashboard: watched, runs, plot, force } = flags
-  if (threads !== undefined) configure({ threads })
+export async function train(command: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
+  if (flags.threads !== undefined) configure({ threads: flags.threads })
+  if (isLaunched()) configure({ distributed: 'mpi' })
+  await together(distributed(), () => trainTask(command, flags))
+}
+
+async function trainTask({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
+  const { resume, dashboard: watched, runs, plot, force } = flags
   const unsaved = train.unsaved?.(flags)
   if (resume && unsaved !== undefined) {
     throw new SeqloomError('ERR_OPTION', `--resume cannot be combined with ${unsaved}, which makes no backups`)

@@ -63,7 +63,7 @@ export function columnsRead({ x, y, sampleWeight }: ColumnOptions): string[] | u
 
 /**
  * What makes examples of rows; rows stay as they are if no `x` is named. `place` says where a row is, for messages.
- * Texts that are numbers become numbers.
+ * Texts that are numbers become numbers, and `true` and `false`, in any case, 1 and 0.
  */
 export function exampleOf(
   where: string,
@@ -112,12 +112,18 @@ export function exampleOf(
   })
 }
 
+/** Booleans as DuckDB, pandas and R write them. */
+const truths = new Map([
+  ['false', 0],
+  ['true', 1],
+])
+
 function numeric(value: unknown, column: string, place: () => string, isLabel: boolean): unknown {
   if (typeof value === 'number') return value
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'object' && value !== null) return listed(value)
   if (typeof value === 'string' && value.trim() !== '') {
-    const number = Number(value)
+    const number = truths.get(value.trim().toLowerCase()) ?? Number(value)
     if (!Number.isNaN(number)) return number
   }
   const cure = isLabel ? '; for labels that are texts, name them in classes' : '; name columns of texts in texts'

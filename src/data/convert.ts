@@ -28,26 +28,31 @@ export function* convertAll(
   look: (converted: readonly Converted[]) => void = () => {},
 ): Sliced<Staged[]> {
   try {
-    return yield* convertEach(slots, given, what, look)
+    const converted = yield* convertEach(slots, given, what)
+    look(converted)
+    const staged: Staged[] = []
+    for (const tensor of converted) staged.push(yield* stage(tensor))
+    return staged
   } catch (error) {
     throw unreadable('ERR_DATA', what, error)
   }
 }
 
-function* convertEach(
-  slots: readonly Slot[],
-  given: unknown,
-  what: string,
-  look: (converted: readonly Converted[]) => void,
-): Sliced<Staged[]> {
+/** The same for a synchronous call, which gains nothing from large ones in native memory. */
+export function* convertUnstaged(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
+  try {
+    return yield* convertEach(slots, given, what)
+  } catch (error) {
+    throw unreadable('ERR_DATA', what, error)
+  }
+}
+
+function* convertEach(slots: readonly Slot[], given: unknown, what: string): Sliced<Converted[]> {
   const values = assign(slots, given, what)
   const converted: Converted[] = []
   for (const [index, slot] of slots.entries()) converted.push(yield* convertOne(slot, values[index]))
   requireSameRows(slots, converted)
-  look(converted)
-  const staged: Staged[] = []
-  for (const tensor of converted) staged.push(yield* stage(tensor))
-  return staged
+  return converted
 }
 
 /** Throws `ERR_SHAPE` unless all have the same number of rows. */
@@ -88,7 +93,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
   }
   const plain = numericArray(value)
   if (plain) {
-    const { shape } = seenAs(slot, 1)
+    const { shape } = seenAs(slot, [plain.length])
     if (shape.length !== 1) {
       throw new SeqloomError(
         'ERR_SHAPE',
@@ -98,7 +103,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
     return yield* convertTensor(slot, plain, { shape: [plain.length] })
   }
   if (Array.isArray(value)) {
-    const fitted = seenAs(slot, nestedRank(value))
+    const fitted = seenAs(slot, nestedShape(value))
     return reshaped(slot, yield* convertNested(fitted, value))
   }
   if (isSource(value)) {
@@ -191,13 +196,15 @@ function filled(
   return { data: copy, shape }
 }
 
-/** The slot for data of a given rank: if its last dimension is loose, with or without a last dimension of size 1. */
-function seenAs(slot: Slot, rank: number): Slot {
-  const { shape } = slot
-  if (!slot.looseLast || rank === shape.length) return slot
+/** The slot for data of a given shape: if its last dimension is loose, with or without a last dimension of size 1. */
+function seenAs(slot: Slot, given: readonly number[]): Slot {
+  const { shape, looseLast } = slot
+  const rank = given.length
+  if (!looseLast || rank === shape.length) return slot
   if (rank === shape.length + 1) return { ...slot, shape: [...shape, 1] }
-  if (rank === shape.length - 1 && shape.at(-1) === 1) return { ...slot, shape: shape.slice(0, -1) }
-  return slot
+  if (rank !== shape.length - 1 || shape.at(-1) !== 1) return slot
+  const mayLackBatch = looseLast === 'steps' && given.at(-1) === 1 && shape.at(-2) === null
+  return mayLackBatch ? slot : { ...slot, shape: shape.slice(0, -1) }
 }
 
 /** Gives data that were read through {@link seenAs} the slot's own rank. */
@@ -209,7 +216,7 @@ function reshaped(slot: Slot, converted: Converted): Converted {
 }
 
 function checkShape(slot: Slot, shape: readonly number[]): void {
-  const expected: Shape = seenAs(slot, shape.length).shape
+  const expected: Shape = seenAs(slot, shape).shape
   const fits =
     expected.length === shape.length && expected.every((dim, axis) => axis === 0 || dim === null || dim === shape[axis])
   if (!fits) {
@@ -230,18 +237,18 @@ export function rankOf(value: unknown): number {
     const { shape } = value
     return Array.isArray(shape) ? shape.length - (shape.length > 1 && shape.at(-1) === 1 ? 1 : 0) : 1
   }
-  return nestedRank(value)
+  return nestedShape(value).length
 }
 
-/** How deep arrays are nested, following first elements; at most a few levels, since an array may contain itself. */
-function nestedRank(value: unknown): number {
-  let rank = 0
+/** The shape of nested arrays, following first elements; at most a few levels, since an array may contain itself. */
+function nestedShape(value: unknown): number[] {
+  const shape: number[] = []
   let element = value
-  while (rank < 10 && (Array.isArray(element) || isNumericArray(element))) {
-    rank++
+  while (shape.length < 10 && (Array.isArray(element) || isNumericArray(element))) {
+    shape.push(element.length)
     element = element[0]
   }
-  return rank
+  return shape
 }
 
 /** Whether a value looks like a tensor, ours or another library's. */

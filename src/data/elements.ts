@@ -12,8 +12,11 @@ export interface Slot {
   readonly dtype: DType
   /** The expected shape; null dimensions are free. */
   readonly shape: Shape
-  /** Whether data may lack a last dimension of size 1, or have an additional one, as targets often do. */
-  readonly looseLast: boolean
+  /**
+   * Whether data may lack a last dimension of size 1, or have an additional one, as targets often do. For inputs,
+   * `'steps'`: the same, but not where rows of one number each may be a single sequence without its batch.
+   */
+  readonly looseLast: boolean | 'steps'
   /**
    * Whether native code checks for NaN and infinities itself, batch by batch, so that float32 arrays are not searched
    * for them here.
@@ -41,8 +44,8 @@ export function allocate(slot: Pick<Slot, 'where' | 'dtype'>, size: number): Flo
 }
 
 /**
- * Checks elements `from` to `to` of a list and copies them to `target` at `offset`; without a target they are only
- * checked. `place` names the position of an element from its index, for `ERR_DATA`.
+ * Checks elements `from` to `to` of a list and copies them to `target` at `offset`, booleans as 0 and 1; without a
+ * target they are only checked. `place` names the position of an element from its index, for `ERR_DATA`.
  */
 export function transfer(
   slot: Slot,
@@ -55,10 +58,11 @@ export function transfer(
 ): void {
   const integers = slot.dtype === 'int32'
   for (let i = from; i < to; i++) {
-    const value = source[i] as number
+    let value = source[i] as number
+    if (typeof value === 'boolean') value = Number(value)
     // `| 0` changes everything that is not a 32-bit integer; x - x is 0 for finite numbers only.
     if (typeof value !== 'number' || (integers ? (value | 0) !== value : value - value !== 0)) {
-      throw wrongElement(slot, value, place(i))
+      throw wrongElement(slot, source[i], place(i))
     }
     if (target) target[offset + i - from] = value
   }

@@ -1,4 +1,4 @@
-export { assign, convertAll, convertOne, looksLikeTensor, rankOf, requireSameRows } from './convert.js'
+export { assign, convertAll, convertOne, convertUnstaged, looksLikeTensor, rankOf, requireSameRows } from './convert.js'
 export type { Converted, Slot } from './elements.js'
 export { fingerprint } from './fingerprint.js'
 export { runSliced, runSync, type Sliced } from './slices.js'

@@ -33,8 +33,8 @@ export interface ForeignTensor {
   dataSync(): unknown
 }
 
-/** Nested arrays of numbers. */
-export type NestedArray = readonly (number | NumericArray | NestedArray)[]
+/** Nested arrays of numbers, or of booleans, which count as 0 and 1. */
+export type NestedArray = readonly (number | boolean | NumericArray | NestedArray)[]
 
 /** One input or target: a tensor, nested or ragged arrays, or a typed array with one number per row. */
 export type Data = TensorLike | ForeignTensor | NestedArray | NumericArray

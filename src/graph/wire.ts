@@ -53,7 +53,8 @@ export interface GraphSpec {
  */
 export interface TrainSpec {
   readonly graph: GraphSpec
-  readonly losses: readonly { readonly output: number; readonly weight: number }[]
+  /** `summed` says that the output is a sum over the batch instead of a mean. */
+  readonly losses: readonly { readonly output: number; readonly weight: number; readonly summed?: boolean }[]
   /** `summary` says what is reported, by default the mean. */
   readonly metrics: readonly { readonly name: string; readonly output: number; readonly summary?: object }[]
   /** Outputs that replace weights without a gradient after every step. */

@@ -1,8 +1,8 @@
 import type { Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag } from '../options.js'
-import { escaped, round, svg } from '../svg.js'
-import { colourOf } from './heatMap.js'
+import { colourOf } from '../pictures/heatMap.js'
+import { escaped, round, svg } from '../pictures/svg.js'
 import { validSteps } from './steps.js'
 
 /** Which row to show, and its words. */

@@ -10,7 +10,7 @@ import { model as functional } from '../model/functional.js'
 import type { Model } from '../model/model.js'
 import { reapply } from '../model/topology.js'
 import { abortSignal, checkOptions, integer, oneOf } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../record/display.js'
+import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
 import { colouredText, type ShownTokens, tokenPicture } from './colouredText.js'
 import { requireModel } from './model.js'
 
@@ -78,11 +78,13 @@ export class Saliency {
  * console.log(found.text({ tokens: ['win', 'a', 'prize'] }))
  * ```
  *
- * Rejects with `ERR_UNSUPPORTED` for other models, `ERR_OPTION`, and with what `predict` rejects with.
+ * A number in place of the options is the class. Rejects with `ERR_UNSUPPORTED` for other models, `ERR_OPTION`, and with
+ * what `predict` rejects with.
  */
-export async function saliency(model: Model, x: DataSet, options: SaliencyOptions = {}): Promise<Saliency> {
+export async function saliency(model: Model, x: DataSet, given: number | SaliencyOptions = {}): Promise<Saliency> {
   const where = 'inspect.saliency'
   requireModel(where, model)
+  const options = typeof given === 'number' ? { class: given } : given
   checkOptions(where, options, {
     accepted: {
       class: integer(0),
@@ -99,8 +101,8 @@ export async function saliency(model: Model, x: DataSet, options: SaliencyOption
   }
   const { vectors, rest } = split(where, model)
   try {
-    const given = (await vectors.predict(x, run)) as Tensor
-    const output = single(await rest.predict(given, run))
+    const read = (await vectors.predict(x, run)) as Tensor
+    const output = single(await rest.predict(read, run))
     const rows = output.shape[0] ?? 0
     const classes = Int32Array.from({ length: rows }, (_, row) => options.class ?? best(output.data, row, width))
     const scoresOf = ({ data }: Tensor) =>
@@ -109,29 +111,29 @@ export async function saliency(model: Model, x: DataSet, options: SaliencyOption
     for (const [row, chosen] of classes.entries()) begin[row * width + chosen] = 1
     const cotangents = new Tensor(begin, [rows, width])
     const points = method === 'gradientTimesInput' ? [1] : Array.from({ length: steps }, (_, k) => (k + 0.5) / steps)
-    const sum = new Float64Array(given.data.length)
+    const sum = new Float64Array(read.data.length)
     for (const point of points) {
-      const { inputs } = await rest.gradients(scaled(given, point), { cotangents }, run)
+      const { inputs } = await rest.gradients(scaled(read, point), { cotangents }, run)
       const gradient = (inputs[0] as Tensor).data
       for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (gradient[i] as number) / points.length
     }
-    const [, time = 0, ...size] = given.shape
+    const [, time = 0, ...size] = read.shape
     const features = size.reduce((product, each) => product * each, 1)
     const parts = new Float64Array(rows * time)
     for (let i = 0; i < sum.length; i++) {
       const step = Math.floor(i / features)
-      parts[step] = (parts[step] as number) + (sum[i] as number) * (given.data[i] as number)
+      parts[step] = (parts[step] as number) + (sum[i] as number) * (read.data[i] as number)
     }
     const scores = scoresOf(output)
     const missing = new Float32Array(rows).fill(Number.NaN)
     if (method === 'integratedGradients') {
-      const zeros = scoresOf(single(await rest.predict(scaled(given, 0), run)))
+      const zeros = scoresOf(single(await rest.predict(scaled(read, 0), run)))
       for (let row = 0; row < rows; row++) {
         const total = parts.subarray(row * time, (row + 1) * time).reduce((all, part) => all + part, 0)
         missing[row] = (scores[row] as number) - (zeros[row] as number) - total
       }
     }
-    return new Saliency(like(given, Float32Array.from(parts), [rows, time]), classes, scores, missing)
+    return new Saliency(like(read, Float32Array.from(parts), [rows, time]), classes, scores, missing)
   } finally {
     vectors.dispose()
     if (rest !== model) rest.dispose()

@@ -15,8 +15,8 @@ import { RNN } from '../layers/rnn.js'
 import { model as functional } from '../model/functional.js'
 import type { Model } from '../model/model.js'
 import { abortSignal, checkOptions, custom } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../record/display.js'
-import { type HeatMap, heatMaps } from './heatMap.js'
+import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type HeatMap, heatMaps } from '../pictures/heatMap.js'
 import { requireModel } from './model.js'
 import { inOrder } from './steps.js'
 
@@ -131,19 +131,31 @@ interface Watched {
   readonly backward: boolean
 }
 
+/** The uses of recurrent layers. */
+const recurrentCalls = (model: Model): Call[] =>
+  model.topology().calls.filter(({ layer }) => layer instanceof Recurrence || layer instanceof Bidirectional)
+
+/** @internal The names of a model's recurrent layers. */
+export function recurrentLayers(model: Model): string[] {
+  const { names } = model.topology()
+  return recurrentCalls(model).map(({ layer }) => names.get(layer) as string)
+}
+
 /** The uses of the layers with these names, or of all that are recurrent. */
 function chosen(model: Model, wanted: readonly string[] | undefined): Call[] {
-  const { calls, names } = model.topology()
-  const recurrent = calls.filter(({ layer }) => layer instanceof Recurrence || layer instanceof Bidirectional)
+  const recurrent = recurrentCalls(model)
   if (recurrent.length === 0) {
     throw new SeqloomError('ERR_OPTION', `inspect.states: model '${model.name}' has no recurrent layer`)
   }
   if (wanted === undefined) return recurrent
+  const names = recurrentLayers(model)
   return wanted.map((name) => {
-    const found = recurrent.find(({ layer }) => names.get(layer) === name)
+    const found = recurrent[names.indexOf(name)]
     if (found) return found
-    const known = recurrent.map(({ layer }) => names.get(layer)).join(', ')
-    throw new SeqloomError('ERR_OPTION', `inspect.states: '${name}' is none of the recurrent layers (${known})`)
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `inspect.states: '${name}' is none of the recurrent layers (${names.join(', ')})`,
+    )
   })
 }
 

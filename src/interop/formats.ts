@@ -1,3 +1,4 @@
+import { refuseOther } from './foreign.js'
 import type { Format, Source } from './format.js'
 import { pytorchFile } from './pytorchFile/index.js'
 import { safetensors } from './safetensors.js'
@@ -13,6 +14,7 @@ export async function formatOf(source: Source): Promise<Format> {
   const head = await source.read(0, Math.min(headBytes, source.size))
   const found = formats.find((format) => format.recognises(head))
   if (found) return found
+  await refuseOther(source, 'PyTorch')
   const names = formats.map(({ name }) => name).join(', ')
   throw source.malformed(
     `its format is not known; what is read is ${names}. In Python, torch.save(model.state_dict(), path) writes it`,

@@ -111,6 +111,14 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
     case 'Embedding':
     case 'RMSNormalization':
       return [as('weight', shapes[0] as readonly number[])]
+    case 'PReLU': {
+      // One slope for each channel, or one for all.
+      const [alpha] = shapes as [readonly number[]]
+      if (alpha.filter((size) => size > 1).length > 1) {
+        return `PyTorch has one slope for each channel or one for all; share [${alpha.join(', ')}] along the other dimensions by sharedAxes`
+      }
+      return [as('weight', [countOf({ sizes: alpha })])]
+    }
     case 'LayerNormalization': {
       const names = [...(config.scale === true ? ['weight'] : []), ...(config.center === true ? ['bias'] : [])]
       return names.map((name, index) => as(name, shapes[index] as readonly number[]))

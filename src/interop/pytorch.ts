@@ -9,17 +9,18 @@ import { readingWeights } from '../model/weights.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { type Biases, biasesOf, keepBiases, sumOf } from './biases.js'
-import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor, wholeOf } from './format.js'
-import { formatFor, formatOf } from './formats.js'
+import { type FileOrBytes, type Source, type StoredTensor, Unmapped, type WrittenTensor, wholeOf } from './format.js'
+import { formatFor } from './formats.js'
 import { match, type Wanted } from './match.js'
 import { type ParameterMove, type Part, partsOf, toTheirs } from './modules.js'
 import { type StackOptions, stackChecks, stackOf } from './pytorchStack.js'
+import { openTensors } from './shards.js'
 import { nameOf, type Unit, unitsOf } from './units.js'
 
 /** Modules by the names of their layers: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
 export type PyTorchMapping = Readonly<Record<string, string>>
 
-/** What part of a file {@link loadPyTorch} reads. */
+/** What part of a file `loadPyTorch` reads. */
 export interface PyTorchFileOptions {
   /** Names in the file, or prefixes of them, that are not needed. */
   readonly ignore?: readonly string[]
@@ -30,7 +31,7 @@ export interface PyTorchFileOptions {
   readonly key?: string | readonly string[]
 }
 
-/** Options of {@link loadPyTorch} for a model that exists. */
+/** Options of `loadPyTorch` for a model that exists. */
 export interface LoadPyTorchOptions extends PyTorchFileOptions {
   /** The model whose weights are replaced. */
   readonly model: Model
@@ -42,12 +43,12 @@ export interface LoadPyTorchOptions extends PyTorchFileOptions {
   readonly mapping?: Readonly<Record<string, string | null>>
 }
 
-/** Options of {@link loadPyTorch} for a model that is made from the file. */
+/** Options of `loadPyTorch` for a model that is made from the file. */
 export interface PyTorchStackOptions extends PyTorchFileOptions, StackOptions {
   readonly model?: undefined
 }
 
-/** Options of {@link toPyTorch}. */
+/** Options of `toPyTorch`. */
 export interface ToPyTorchOptions {
   /** Modules by the names of their layers, as `loadPyTorch` returns them; by default, modules are named like layers. */
   readonly mapping?: PyTorchMapping
@@ -69,15 +70,16 @@ const isList = custom(
 /**
  * Loads weights trained with PyTorch into a model with the same layers, from a path or bytes: a `.safetensors` file, or
  * a `.pt` or `.pth` file of `torch.save` (of any version since 0.1.10) that holds a `state_dict` or a checkpoint with
- * one. Nothing in a file is executed.
+ * one. Nothing in a file is executed. A model in several files is given as their index (`model.safetensors.index.json`,
+ * `pytorch_model.bin.index.json`) or as the folder.
  *
  * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm`,
  * `nn.BatchNorm1d` and `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
  * the order of their numbers. Gates are put in Seqloom's order. The two biases of a recurrent module are added up if
- * the layer has one; both are remembered for {@link toPyTorch}. Types may be float32, float16, bfloat16 and float64.
+ * the layer has one; both are remembered for `toPyTorch`. Types may be float32, float16, bfloat16 and float64.
  *
  * Replaces all weights or none: they are read into memory of their own, and the model keeps its weights until that is
- * done, also if reading the file fails half way. Resolves to the mapping found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`,
+ * done, also if reading the file fails half way. Resolves to the mapping found, for `toPyTorch`. Rejects with `ERR_FORMAT`,
  * listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and layers that
  * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types,
  * and for whole modules and other objects in a `.pt` file; `ERR_OPTION` for a checkpoint with several state dicts
@@ -116,15 +118,17 @@ export async function loadPyTorch(
     },
   })
   const { ignore = [], key } = options
-  const source = await Source.open('interop.loadPyTorch: the file', file)
+  const { source, tensors, keepsOrder, close } = await openTensors(
+    'interop.loadPyTorch: the file',
+    file,
+    typeof key === 'string' ? [key] : key,
+  )
   try {
-    const format = await formatOf(source)
-    const tensors = await format.read(source, typeof key === 'string' ? [key] : key)
     const units = unitsOf(
       [...tensors].filter(([name]) => !ignore.some((prefix) => name === prefix || name.startsWith(`${prefix}.`))),
     )
     if (options.model !== undefined) return { mapping: await fill(source, options.model, units, options.mapping) }
-    const { model, mapping } = stackOf(source.where, units, format.keepsOrder, options)
+    const { model, mapping } = stackOf(source.where, units, keepsOrder, options)
     try {
       return { model, mapping: await fill(source, model, units, mapping) }
     } catch (error) {
@@ -132,7 +136,7 @@ export async function loadPyTorch(
       throw error
     }
   } finally {
-    await source.close()
+    await close()
   }
 }
 

@@ -13,6 +13,7 @@ import {
   lastStep,
   layerNormalization,
   lstm,
+  prelu,
   rnn,
   simpleRNN,
 } from '../layers/index.js'
@@ -63,16 +64,19 @@ const mostSearched = 8
 
 /** What a module may be in a stack. */
 interface Kind {
-  readonly what: 'embedding' | 'recurrent' | 'linear' | 'norm'
-  /** The size of what it reads; undefined for tokens. */
+  readonly what: 'embedding' | 'recurrent' | 'linear' | 'norm' | 'prelu'
+  /** The size of what it reads; undefined for tokens, and where any will do. */
   readonly reads: number | undefined
-  readonly gives: number
+  /** The size of what it gives; undefined for that of what it reads. */
+  readonly gives: number | undefined
   make(settings: Settings): AnyLayer
 }
 
 /** How a layer is made: options of every layer, and those that some take. */
 interface Settings extends Pick<LayerOptions, 'name' | 'inputShape'> {
   readonly returnSequences: boolean
+  /** Whether it reads steps. */
+  readonly hasSteps: boolean
   /** Of a linear module. */
   readonly activation: ActivationName
 }
@@ -112,7 +116,9 @@ export function stackOf(
     throw wrong(`pooling: '${pooling}' needs ${pooled < 0 ? 'steps' : 'a recurrent module'}, and there is none`)
   }
   const last = all.length - 1
-  const hidden = all.find(({ kind }, index) => kind.what === 'linear' && index < last)
+  // A module may be the activation of the one before it.
+  const isActivated = (index: number) => all[index + 1]?.kind.what === 'prelu'
+  const hidden = all.find(({ kind }, index) => kind.what === 'linear' && index < last && !isActivated(index))
   if (hidden && hiddenActivation === undefined) {
     throw wrong(
       `the file does not say which activation follows '${hidden.unit.name}'; give it as hiddenActivation, such as 'relu', or 'linear' for none`,
@@ -125,12 +131,13 @@ export function stackOf(
   const mapping: Record<string, string> = {}
   const made: [AnyLayer, Unit][] = []
   for (const [index, { unit, kind }] of all.entries()) {
-    const activation = index === last ? outputActivation : hiddenActivation
+    const activation = isActivated(index) ? 'linear' : index === last ? outputActivation : hiddenActivation
+    const hasSteps = pooled >= 0 && (index <= pooled || pooling === 'none')
     const returnSequences = !(pooling === 'lastState' && index === pooled)
     const layer = kind.make({
       ...(label.accepts(unit.name) && { name: unit.name }),
       ...(index === 0 && kind.reads !== undefined && { inputShape: [...(pooled < 0 ? [] : [null]), kind.reads] }),
-      ...{ returnSequences, activation: activation ?? 'linear' },
+      ...{ returnSequences, hasSteps, activation: activation ?? 'linear' },
     })
     model.add(layer)
     made.push([layer, unit])
@@ -187,7 +194,7 @@ function recurrentOf({ shapes }: Unit, { rnnActivation = 'tanh' }: StackOptions)
   const isBoth = shapes.weight_ih_reverse !== undefined
   if (units === 0 || !(projection === undefined ? [1, 3, 4] : [4]).includes(gates)) return undefined
   const one = (settings: Settings): AnyLayer => {
-    const { activation, ...rest } = settings
+    const { activation, hasSteps, ...rest } = settings
     if (projection !== undefined) return rnn({ ...rest, cell: projectedLSTM({ units, projection, useBias }) })
     if (gates === 1) return simpleRNN({ ...rest, units, useBias, activation: rnnActivation })
     return gates === 3 ? gru({ ...rest, units, useBias }) : lstm({ ...rest, units, useBias })
@@ -202,6 +209,13 @@ function recurrentOf({ shapes }: Unit, { rnnActivation = 'tanh' }: StackOptions)
   }
 }
 
+/** An nn.PReLU with one slope. */
+const onePrelu: Kind = {
+  ...{ what: 'prelu', reads: undefined, gives: undefined },
+  make: ({ returnSequences, hasSteps, activation, ...common }) =>
+    prelu({ ...common, sharedAxes: hasSteps ? [1, 2] : [1] }),
+}
+
 /** What a module that is not recurrent may be. */
 function kindsOf({ shapes }: Unit, { epsilon = 1e-5 }: StackOptions): Kind[] {
   const { weight, bias, running_mean: mean, running_var: variance, ...others } = shapes
@@ -210,18 +224,23 @@ function kindsOf({ shapes }: Unit, { epsilon = 1e-5 }: StackOptions): Kind[] {
   if (mean ? !variance || weight.length !== 1 : variance) return []
   if (weight.length === 1) {
     const normalization = mean ? batchNormalization : layerNormalization
-    const make = ({ returnSequences, activation, ...common }: Settings) => normalization({ ...common, epsilon })
-    return bias ? [{ what: 'norm', reads: rows, gives: rows, make }] : []
+    const make = ({ returnSequences, hasSteps, activation, ...common }: Settings) =>
+      normalization({ ...common, epsilon })
+    if (bias) return [{ what: 'norm', reads: rows, gives: rows, make }]
+    // One slope for all. Several might be those of an nn.RMSNorm as well.
+    return rows === 1 && !mean ? [onePrelu] : []
   }
   if (weight.length !== 2) return []
   const linear: Kind = {
     ...{ what: 'linear', reads: columns, gives: rows },
-    make: ({ returnSequences, ...settings }) => dense({ ...settings, units: rows, useBias: bias !== undefined }),
+    make: ({ returnSequences, hasSteps, ...settings }) =>
+      dense({ ...settings, units: rows, useBias: bias !== undefined }),
   }
   if (bias) return [linear]
   const table: Kind = {
     ...{ what: 'embedding', reads: undefined, gives: columns },
-    make: ({ returnSequences, activation, ...common }) => embedding({ ...common, inputDim: rows, outputDim: columns }),
+    make: ({ returnSequences, hasSteps, activation, ...common }) =>
+      embedding({ ...common, inputDim: rows, outputDim: columns }),
   }
   return [table, linear]
 }
@@ -258,7 +277,7 @@ function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, orde
 }
 
 const sizesOf = ({ name, choices }: Step): string =>
-  `'${name}' ${choices.map((kinds) => `${kinds[0]?.reads ?? 'tokens'} → ${kinds.at(-1)?.gives}`).join(' or ')}`
+  `'${name}' ${choices.map((kinds) => `${kinds[0]?.reads ?? (kinds[0]?.what === 'prelu' ? 'any' : 'tokens')} → ${kinds.at(-1)?.gives ?? 'the same'}`).join(' or ')}`
 
 /** The chains of steps in their order: one at most, but for tables that may be two things. */
 function ordered(steps: readonly Step[]): Chain[] {
@@ -285,10 +304,11 @@ function permuted(steps: readonly Step[]): Chain[] {
 
 /** A chain with one more step, as what that may be there. */
 function extended(chain: Chain, step: Step): Chain[] {
-  const given = chain.at(-1)?.kinds.at(-1)?.gives
+  const given = chain.flatMap(({ kinds }) => kinds.map(({ gives }) => gives)).findLast((size) => size !== undefined)
   return step.choices.flatMap((kinds) => {
     const fits = kinds.every((kind, index) => {
       const size = index === 0 ? given : kinds[index - 1]?.gives
+      if (kind.what === 'prelu') return size !== undefined
       return size === undefined ? true : kind.reads === size
     })
     return fits ? [[...chain, { step, kinds }]] : []

@@ -413,7 +413,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return this.returnsList() ? shapes : (shapes[0] as Shape)
   }
 
-  /** The options that rebuild the layer, its name among them; {@link fromConfig} of its class reads them. */
+  /** The options that rebuild the layer, its name among them; `fromConfig` of its class reads them. */
   getConfig(): Record<string, unknown> {
     return { name: this.label, trainable: this.trainable, ...this.config(), ...this.ruleConfig() }
   }

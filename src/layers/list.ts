@@ -38,6 +38,7 @@ import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from 
 import { Normalization } from './normalization.js'
 import { Permute } from './permute.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
+import { PReLU } from './prelu.js'
 import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
 import { Discretization } from './preprocessing/discretization.js'
 import { HashedCrossing } from './preprocessing/hashedCrossing.js'
@@ -126,6 +127,7 @@ export {
 export { type NormalizationOptions, normalization } from './normalization.js'
 export { type PermuteOptions, permute } from './permute.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export { type PReLUOptions, prelu } from './prelu.js'
 export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
 export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
 export { type HashedCrossingOptions, hashedCrossing } from './preprocessing/hashedCrossing.js'
@@ -208,6 +210,7 @@ const classes: readonly LayerClass[] = [
   Multiply,
   Normalization,
   Permute,
+  PReLU,
   RepeatVector,
   Reshape,
   RNN,

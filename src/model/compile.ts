@@ -56,10 +56,10 @@ export interface CompileOptions {
   /** The factor of each output's loss in the total; default 1. A single output may have it as a number. */
   readonly lossWeights?: readonly (number | null)[] | { readonly [output: string]: number } | number | null
   /**
-   * What the products of recurrent cells with their weights are computed in, in training and in prediction: of simple RNN, LSTM
-   * and GRU, and those within the loop of traced cells. With `'bfloat16'`, both factors are rounded to bfloat16 (8 significant
+   * What products with weights are computed in, in training and in prediction: those of simple RNN, LSTM and GRU, of dense and
+   * convolutional layers, and those within the loop of traced cells. With `'bfloat16'`, both factors are rounded to bfloat16 (8 significant
    * bits, to nearest, ties to even; denormals count as zero), while sums, states, activations, weights and the
-   * optimizer stay float32, and so does what is saved. Dense layers and sessions stay float32. It needs a processor with
+   * optimizer stay float32, and so does what is saved. Sessions stay float32. It needs a processor with
    * AVX512-BF16, elsewhere it is `ERR_UNSUPPORTED`; {@link backend} says whether there is one. Default `'float32'`.
    */
   readonly precision?: Precision
@@ -227,18 +227,21 @@ export function trainSpec(
   const { builder, outputs, extra: added } = lower(topology, extra, changed)
   const weights = added.slice(targets.length)
   const all = [...outputs]
-  const losses = trained.map(({ index, name, loss, weight, tags }, at) => {
-    const inputs = {
-      prediction: outputs[index] as Value,
-      target: added[at] as Value,
-      weights: weights[at] ?? weights[0],
-      classWeights,
-      tags,
-    }
-    const output = all.length
-    all.push(...lowerLoss(builder, `${name}/loss`, loss, inputs))
-    return { output, weight }
-  })
+  const losses: { output: number; weight: number; summed?: boolean }[] = trained.map(
+    ({ index, name, loss, weight, tags }, at) => {
+      const inputs = {
+        prediction: outputs[index] as Value,
+        target: added[at] as Value,
+        weights: weights[at] ?? weights[0],
+        classWeights,
+        tags,
+      }
+      const output = all.length
+      all.push(...lowerLoss(builder, `${name}/loss`, loss, inputs))
+      const summed = loss.kind !== 'traced' && (loss as Loss).reduction === 'sum'
+      return { output, weight, ...(summed && { summed }) }
+    },
+  )
   for (const { name, value } of builder.losses) {
     losses.push({ output: all.length, weight: 1 })
     all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))

@@ -151,7 +151,7 @@ export class Engine implements LayerUser {
   /** {@link Turns.fit} of a model that was not disposed: for a loop that waits for callbacks. */
   async alone<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.checkAlive(what)
-    return await this.turns.fit(what, call, signal)
+    return await this.turns.fit(what, this, call, signal)
   }
 
   /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
@@ -276,14 +276,31 @@ export class Engine implements LayerUser {
 
   /** How many steps the optimizer has made. */
   steps(): number {
+    const { gradientAccumulationSteps: each = 1 } = this.compiled('optimizer').optimizer
+    return Math.floor(this.#batches() / Number(each))
+  }
+
+  /** What the optimizer keeps, by the names of weights and of what it is, and `step`; and what stateful layers carry. */
+  optimizerState(): ReturnType<NativeModel['optimizerState']> {
     this.compiled('optimizer')
-    return callNative(() => this.ready().optimizerSteps())
+    return this.now('optimizer', 'callbacks', () => callNative(() => this.ready().optimizerState()))
+  }
+
+  /** Puts back what {@link optimizerState} gave. */
+  setOptimizerState(state: ReturnType<NativeModel['optimizerState']>): void {
+    this.compiled('optimizer')
+    this.now('optimizer', 'callbacks', () => callNative(() => this.ready().setOptimizerState(state)))
+  }
+
+  /** How many batches the optimizer has been given: what learning rates follow. */
+  #batches(): number {
+    return callNative(() => this.ready().optimizerBatches())
   }
 
   /** The learning rate of the next step. */
   learningRate(): number {
     const { learningRate } = this.compiled('learningRate').optimizer
-    if (typeof learningRate === 'function') return rateOf(learningRate, this.steps())
+    if (typeof learningRate === 'function') return rateOf(learningRate, this.#batches())
     return callNative(() => this.ready().learningRate())
   }
 
@@ -298,13 +315,12 @@ export class Engine implements LayerUser {
     this.#plan = withOptimizer(plan, { ...plan.optimizer, learningRate: rate })
   }
 
-  /** Tells native code what a learning rate that is a function gives for the steps of so many batches. */
+  /** Tells native code what a learning rate that is a function gives for so many batches. */
   giveRates(batches: number): void {
-    const { learningRate, gradientAccumulationSteps: each = 1 } = this.compiled('fit').optimizer
+    const { learningRate } = this.compiled('fit').optimizer
     if (typeof learningRate !== 'function') return
-    const first = this.steps()
-    const length = Math.ceil(batches / Number(each)) + 1
-    const rates = Array.from({ length }, (_, index) => rateOf(learningRate, first + index))
+    const first = this.#batches()
+    const rates = Array.from({ length: batches + 1 }, (_, index) => rateOf(learningRate, first + index))
     callNative(() => this.ready().setRates(rates))
   }
 
@@ -340,7 +356,7 @@ export class Engine implements LayerUser {
       this.#native = undefined
     }
     // A model that has not done anything yet needs no turn.
-    if (this.#joined) this.turns.last('dispose', free)
+    if (this.#joined) this.turns.last('dispose', this, free)
     else free()
     this.#disposed = true
   }

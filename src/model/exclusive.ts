@@ -58,10 +58,10 @@ async function identify(folder: string): Promise<string> {
 
 /**
  * Does work on a folder, which is made if need be, while no other process does. The lock is the system's: it ends with
- * the process. `ERR_IO` if the folder cannot be written, or stays locked.
+ * the process. `ERR_IO` if the folder cannot be written, or stays locked for so many milliseconds.
  */
-export async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const lock = await acquire(folder)
+export async function locked<T>(folder: string, work: () => Promise<T>, wait = patience): Promise<T> {
+  const lock = await acquire(folder, wait)
   try {
     return await work()
   } finally {
@@ -71,7 +71,7 @@ export async function locked<T>(folder: string, work: () => Promise<T>): Promise
   }
 }
 
-async function acquire(folder: string) {
+async function acquire(folder: string, wait: number) {
   const path = join(folder, lockName)
   const started = performance.now()
   for (;;) {
@@ -82,11 +82,9 @@ async function acquire(folder: string) {
     }
     const lock = attempt(path)
     if (lock) return lock
-    if (performance.now() - started > patience) {
-      throw new SeqloomError(
-        'ERR_IO',
-        `another process has been writing to '${folder}' for ${patience / 60_000} minutes`,
-      )
+    if (performance.now() - started > wait) {
+      const since = wait < 60_000 ? '' : ` for ${wait / 60_000} minutes`
+      throw new SeqloomError('ERR_IO', `another process has been writing to '${folder}'${since}`)
     }
     await setTimeout(20)
   }

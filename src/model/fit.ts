@@ -10,11 +10,13 @@ import {
   type Logs,
   type Moment,
   type Training,
+  type TrainingState,
 } from '../callbacks/callback.js'
 import { TrainingHistory } from '../callbacks/history.js'
 import { awaited, callAwaited, isAwaited, type LoopEvent, scoresOf, wantsAny } from '../callbacks/moments.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
 import type { Staged } from '../data/index.js'
+import type { Ranks } from '../distributed.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
 import { warn } from '../warn.js'
@@ -24,6 +26,7 @@ import type { TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import { Feeder } from './feeder.js'
 import type { Model } from './model.js'
+import { beginTogether, callbacksOf } from './ranks.js'
 import { defaultBatchSize, type GivenFitOptions } from './runOptions.js'
 
 /** Rows in memory, or what reads them while the loop runs. */
@@ -40,6 +43,8 @@ export interface FitRequest {
   readonly options: GivenFitOptions
   /** Tells the data from others. */
   readonly identity: string
+  /** The processes that train together. */
+  readonly ranks: Ranks
 }
 
 /** Checks that a validation split leaves rows on both sides. */
@@ -66,8 +71,8 @@ const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto
 
 /** Runs the native training loop and the callbacks around it. */
 export async function runFit(request: FitRequest): Promise<History> {
-  const given = checkCallbacks(request.options.callbacks)
-  const verbose = levelOf(request.options)
+  const given = callbacksOf(checkCallbacks(request.options.callbacks), request.ranks)
+  const verbose = request.ranks.rank === 0 ? levelOf(request.options) : 0
   const callbacks = verbose === 0 ? given : [...given, await shownProgress(verbose === 1 ? 1 : 2)]
   let ending: Ending = {}
   try {
@@ -109,8 +114,8 @@ class FitLoop {
   #reading = false
   /** Batches of the epoch so far. */
   #done = 0
-  /** Where the native loop starts, if not at the beginning. */
-  #start: string | undefined
+  /** Where the training goes on, if it does not begin. */
+  #from: TrainingState | undefined
   #giveUp: () => void = () => undefined
 
   constructor(request: FitRequest, callbacks: readonly Callback[]) {
@@ -165,8 +170,9 @@ class FitLoop {
         stopped: this.#stopped,
         history: this.#history,
       }),
-      goOn: ({ progress, stopped, history }) => {
-        this.#start = progress
+      goOn: (from) => {
+        const { progress, stopped, history } = from
+        this.#from = from
         this.#resumed = JSON.parse(progress) as Position
         this.#stop = stopped
         this.#history = new TrainingHistory(history)
@@ -192,14 +198,18 @@ class FitLoop {
       await this.#keep('begin')
     })
     await unlessAborted(beginning, options.signal)
+    if (this.#request.ranks.size > 1) await beginTogether(this.#request.ranks, this.#kept, this.#from)
     engine.fetch()
-    const checkpoints = this.#callbacks.map((callback) => callback[keeper]?.checkpoints)
-    const start = this.#start === undefined ? {} : { start: this.#start }
+    const { ranks } = this.#request
+    const checkpoints = ranks.rank === 0 ? this.#callbacks.map((callback) => callback[keeper]?.checkpoints) : []
+    const start = this.#from === undefined ? {} : { start: this.#from.progress }
     const waits = {
       awaitBatches: wantsAny(this.#callbacks, ['trainBatchBegin', 'trainBatchEnd']),
       awaitTests: wantsAny(this.#callbacks, ['testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd']),
     }
-    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start, ...waits }, ...checkpoints))
+    const settings = JSON.stringify(
+      Object.assign({ ...this.#settings, ...start, ...waits, distributed: ranks.size > 1 }, ...checkpoints),
+    )
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
     options.signal?.addEventListener('abort', wake, { once: true })
@@ -365,6 +375,7 @@ class FitLoop {
 
   /** Runs the callbacks that back the training up, after the other callbacks of the moment. */
   async #keep(moment: KeptMoment): Promise<void> {
+    if (this.#request.ranks.rank > 0) return
     for (const callback of this.#callbacks) await callback[keeper]?.at(moment, this.#kept)
   }
 

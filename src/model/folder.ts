@@ -78,7 +78,11 @@ async function readDescriptionText(folder: string): Promise<string> {
   const found = await stat(folder).catch((cause: unknown) => {
     throw cannot('read', `the model folder '${folder}'`, cause)
   })
-  if (!found.isDirectory()) throw new SeqloomError('ERR_IO', `'${folder}' is a file, not a model folder`)
+  if (!found.isDirectory())
+    throw new SeqloomError(
+      'ERR_IO',
+      `'${folder}' is a file, not a model folder; interop.loadKeras, loadPyTorch, loadOnnx and loadTfjs read files of other programs`,
+    )
   try {
     return await readShortText(path)
   } catch (error) {

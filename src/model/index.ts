@@ -5,6 +5,7 @@ export { Functional, type FunctionalOptions, model } from './functional.js'
 export type { GenerateOptions } from './generate.js'
 export type { Cotangents, GradientOptions, Gradients } from './gradients.js'
 export { type LoadedFolder, loadFolder, loadModel } from './load.js'
+export type { MemoryOptions, MemoryUse } from './memory.js'
 export type { Model, Prediction, QuantizeOptions } from './model.js'
 export type {
   BatchOptions,

@@ -1,7 +1,7 @@
 import { checkCallbacks } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
 import { concatenated } from '../data/concatenated.js'
-import { runSliced, runSync } from '../data/index.js'
+import { runSliced } from '../data/index.js'
 import { isStreamed } from '../data/sources.js'
 import type { DataSet, Streamed, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
@@ -21,7 +21,7 @@ import {
 } from './runOptions.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
-import { asTensor, convertInputs } from './slots.js'
+import { asTensor, convertInputs, inputsAtOnce } from './slots.js'
 import { toldRun } from './told.js'
 
 /** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
@@ -104,7 +104,7 @@ export function predictSync<Out extends Tensor | Tensor[]>(
   return engine.now('predictSync', 'callbacks', () => {
     const native = engine.ready()
     const batchSize = batchSizeFor('predictSync', engine.topology, options.batchSize)
-    const data = runSync(convertInputs(engine.topology, x))
+    const data = inputsAtOnce(engine.topology, x)
     checkRows('predictSync', engine.topology, data[0]?.shape[0] ?? 0)
     const outputs = callNative(() => native.predictSync(data, batchSize, options.steps ?? undefined))
     return results(outputs, list)

@@ -8,13 +8,14 @@ import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.j
 import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
 import type { Weight } from '../layers/weight.js'
 import { checkOptions, oneOf } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay, pictureOf } from '../record/display.js'
+import { type Displayed, displayed, jupyterDisplay, pictureOf } from '../pictures/display.js'
 import type { CompileOptions } from './compile.js'
 import { type ModelConfig, type Quantization, rebuild } from './config.js'
 import { Engine } from './engine.js'
 import { type GenerateOptions, singly } from './generate.js'
 import type { Cotangents, GradientOptions, Gradients } from './gradients.js'
 import { beamSearch, generate, predict, predictSync, session } from './inference.js'
+import { type MemoryOptions, type MemoryUse, memoryOf } from './memory.js'
 import { ModelOptimizer } from './optimizer.js'
 import type {
   BatchOptions,
@@ -391,6 +392,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** The number of values in all weights. */
   countParams(): number {
     return countValues(this.engine.specs)
+  }
+
+  /**
+   * Bytes of memory that a step of training takes, or of `predict` before `compile`: known before any of it is taken.
+   * What the process and the data take besides is not counted. Errors: `ERR_OPTION`, also if `time` is needed.
+   */
+  memory(options: MemoryOptions = {}): MemoryUse {
+    return memoryOf(this.engine, options)
   }
 
   /**

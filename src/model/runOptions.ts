@@ -131,6 +131,11 @@ export interface FitOptions {
    * metrics they count, too.
    */
   readonly classWeight?: ClassWeights | null
+  /**
+   * Whether all processes that `mpirun` has started train this model together, each on its share of every batch; all of
+   * them must call `fit` with the same data and options. Default: what `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** One or more callbacks. */
   readonly callbacks?: Callback | readonly Callback[] | null
   /** Aborting it makes the call reject with an AbortError; the unfinished step is discarded. */
@@ -201,6 +206,7 @@ const fitRules: OptionRules = {
     initialEpoch: integer(0),
     sampleWeight: anything,
     classWeight: anything,
+    distributed: flag,
     callbacks,
     verbose,
     signal: abortSignal,

@@ -1,4 +1,12 @@
-import { convertAll, requireSameRows, type Sliced, type Slot, type Staged } from '../data/index.js'
+import {
+  convertAll,
+  convertUnstaged,
+  requireSameRows,
+  runSync,
+  type Sliced,
+  type Slot,
+  type Staged,
+} from '../data/index.js'
 import { type DataSet, Tensor } from '../data/tensor.js'
 import type { DType } from '../graph/shape.js'
 import type { NativeTensor } from '../native/index.js'
@@ -12,7 +20,7 @@ import { outputNames, type Topology } from './topology.js'
 export function inputSlots(topology: Topology): Slot[] {
   return topology.before.fed.map(({ call, dtype, shape }) => {
     const name = topology.names.get(call.layer) as string
-    return { where: `input '${name}'`, name, dtype: dtype as DType, shape, looseLast: false, checkedNatively: true }
+    return { where: `input '${name}'`, name, dtype: dtype as DType, shape, looseLast: 'steps', checkedNatively: true }
   })
 }
 
@@ -21,9 +29,15 @@ export function* convertInputs(
   topology: Topology,
   x: DataSet,
   slots: readonly Slot[] = inputSlots(topology),
+  convert: (slots: readonly Slot[], given: unknown, what: string) => Sliced<Staged[]> = convertAll,
 ): Sliced<Staged[]> {
   const read = topology.before.calls.length === 0 ? x : yield* preprocessed(topology, x)
-  return yield* convertAll(slots, read, 'input')
+  return yield* convert(slots, read, 'input')
+}
+
+/** {@link convertInputs} for a synchronous call. */
+export function inputsAtOnce(topology: Topology, x: DataSet): Staged[] {
+  return runSync(convertInputs(topology, x, inputSlots(topology), convertUnstaged))
 }
 
 /** The slots of the gradients of a model's outputs. */

@@ -3,6 +3,7 @@ import type { LoopEvent } from '../callbacks/moments.js'
 import { runSliced, runSync } from '../data/index.js'
 import { isStreamed } from '../data/sources.js'
 import type { DataSet, Streamed } from '../data/tensor.js'
+import { type Ranks, together } from '../distributed.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { CancelFlag } from '../native/index.js'
 import { anyLearningRate, type LearningRate } from '../optimizers/schedule.js'
@@ -24,6 +25,7 @@ import {
   isCotangents,
 } from './gradients.js'
 import type { Model } from './model.js'
+import { ranksFor } from './ranks.js'
 import {
   checkEvaluate,
   checkEvaluateSync,
@@ -33,12 +35,13 @@ import {
   type EvaluateOptions,
   type EvaluateSyncOptions,
   type FitOptions,
+  type GivenFitOptions,
   givenFit,
   type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
 import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
-import { convertExamples, convertInputs } from './slots.js'
+import { convertExamples, convertInputs, inputsAtOnce } from './slots.js'
 import { checkStreamed, compiledRate, endless, evaluateStreamed, feederOf, identityOf } from './streamed.js'
 import { toldRun } from './told.js'
 
@@ -66,9 +69,21 @@ export async function train(
   y: DataSet | undefined,
   given: FitOptions,
 ): Promise<History> {
-  engine.checkTrainable('fit')
   const options = givenFit(given)
   checkFit(options)
+  const ranks = ranksFor(options.distributed)
+  return await together(ranks, () => trainWith(ranks, model, engine, x, y, options))
+}
+
+async function trainWith(
+  group: Ranks,
+  model: Model,
+  engine: Engine,
+  x: Streamed | DataSet,
+  y: DataSet | undefined,
+  options: GivenFitOptions,
+): Promise<History> {
+  engine.checkTrainable('fit')
   const streamed = isStreamed(x)
   if (streamed) checkStreamed(options, compiledRate(engine))
   if (options.shuffle && model.layers.some(({ stateful }) => stateful)) {
@@ -110,7 +125,7 @@ export async function train(
       if (fed?.endless && options.stepsPerEpoch === undefined) throw endless('fit', 'stepsPerEpoch')
       if (fedValidation?.endless && options.validationSteps === undefined) throw endless('fit', 'validationSteps')
       const identity = await identityOf([data, ...(validation ? [validation] : [])])
-      const request = { model, engine, native, plan: compiled, data, validation, identity }
+      const request = { model, engine, native, plan: compiled, data, validation, identity, ranks: group }
       return await runFit({ ...request, options: { ...options, ...batches } })
     } finally {
       for (const feeder of feeders) feeder.close()
@@ -260,7 +275,7 @@ export function gradientsSync(engine: Engine, x: DataSet, target: Cotangents): G
   }
   return engine.now('gradientsSync', 'callbacks', () => {
     const native = engine.ready()
-    const inputs = runSync(convertInputs(engine.topology, x))
+    const inputs = inputsAtOnce(engine.topology, x)
     const seeds = runSync(convertCotangents(engine.topology, target.cotangents))
     return gradientsOf(
       callNative(() => native.gradientsSync(inputs, seeds)),

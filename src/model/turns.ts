@@ -7,7 +7,8 @@ import { unlessAborted } from './cancel.js'
  * callback, while the training loop is parked. The native side only holds a lock.
  */
 export class Turns {
-  #fitting = false
+  /** Who is in `fit`. */
+  #fitting: object | undefined
   /** The callback that the training loop waits for; it may use the model. */
   #callback: object | undefined
   #waiting = 0
@@ -26,7 +27,7 @@ export class Turns {
 
   /** Whether a call is running or waiting. */
   get busy(): boolean {
-    return this.#fitting || this.#waiting > 0
+    return this.#fitting !== undefined || this.#waiting > 0
   }
 
   /** Takes turns with the users of `root` from now on; nothing may be running here. */
@@ -72,11 +73,15 @@ export class Turns {
     }
   }
 
-  /** Runs what ends a model, once earlier calls have ended; at once if there are none. */
-  last(what: string, call: () => void): void {
-    this.check(what, 'never')
+  /**
+   * Runs what ends a model, once earlier calls have ended; at once if there are none. In an awaited callback it may end
+   * any model but the one in `fit`.
+   */
+  last(what: string, user: object, call: () => void): void {
+    const during = this.#fitting === user ? 'never' : 'callbacks'
+    this.check(what, during)
     if (this.#waiting === 0) call()
-    else void this.queue(what, 'never', async () => call())
+    else void this.queue(what, during, async () => call())
   }
 
   /**
@@ -111,14 +116,14 @@ export class Turns {
   }
 
   /** Runs `fit`, or something else that waits for callbacks, when earlier calls have ended. */
-  async fit<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async fit<T>(what: string, user: object, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.check(what, 'never')
-    this.#fitting = true
+    this.#fitting = user
     try {
       await unlessAborted(this.#tail, signal)
       return await call()
     } finally {
-      this.#fitting = false
+      this.#fitting = undefined
       this.#callback = undefined
     }
   }

@@ -1,5 +1,6 @@
 import { type FileHandle, lstat, open, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, pieceSize } from '../files.js'
 import { type Contents, contentsOf } from './contents.js'
@@ -43,7 +44,7 @@ const head = descriptionText({}).slice(0, -'\n}\n'.length)
 /**
  * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced;
  * then it takes the old one's place, and the files that only the old one listed are removed. A crash at any moment
- * leaves the old model or the new one; the next write removes leftovers. Only files that a description by Seqloom lists
+ * leaves the old model or the new one; the next write removes leftovers. Of several ranks, rank 0 alone writes. Only files that a description by Seqloom lists
  * are ever removed or replaced. Writes to one folder follow each other, in all processes.
  *
  * Errors: `ERR_IO`, naming the folder; what `admit` throws.
@@ -51,6 +52,10 @@ const head = descriptionText({}).slice(0, -'\n}\n'.length)
 export async function writeFolder(folder: string, making: Promise<Packed>, admit: Admission): Promise<void> {
   // It is awaited later and may fail before that.
   making.catch(() => undefined)
+  if (!isFirst()) {
+    await making
+    return
+  }
   await inTurn(folder, async () => {
     const { files, description: content } = await making
     try {
@@ -192,6 +197,7 @@ async function removeRegular(path: string): Promise<void> {
  * leaves it empty. `ERR_IO`, naming the folder.
  */
 export async function removeFolder(folder: string, concerns: (contents: Contents) => boolean): Promise<void> {
+  if (!isFirst()) return
   await inTurn(folder, async () => {
     try {
       if (!(await described(folder))) return

@@ -284,11 +284,17 @@ export declare class NativeModel {
    */
   setRates(rates: number[]): void
   /**
-   * How many steps the optimizer has made.
+   * How many batches the optimizer has been given; `gradientAccumulationSteps` of them make up a step.
    *
    * Errors: `ERR_STATE` before `compile`.
    */
-  optimizerSteps(): number
+  optimizerBatches(): number
+  /**
+   * Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.
+   *
+   * Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is busy.
+   */
+  bytesFor(batchSize: number, time?: number): NativeBytes
   /**
    * Exchanges the weights and the optimizer's mean of them.
    *
@@ -587,6 +593,13 @@ export interface Backend {
 }
 
 /**
+ * Begins MPI, waits for all ranks and exchanges what each tells of itself.
+ *
+ * Errors: `ERR_UNSUPPORTED` without a library, `ERR_OPTION` for a timeout that is none, `ERR_STATE`, `ERR_NATIVE`.
+ */
+export declare function beginMpi(facts: string): NativeRanks
+
+/**
  * Changes settings of the process: `threads` (1 to 256) is the size of the compute pool.
  *
  * Errors: `ERR_OPTION` for a value outside its range.
@@ -625,6 +638,27 @@ export interface EncodedTexts {
  */
 export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Uint8Array>
 
+/**
+ * Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the whole job does.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`.
+ */
+export declare function endMpi(code: number): void
+
+/**
+ * Tells the other ranks that this one cannot go on.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`.
+ */
+export declare function failMpi(why: string): void
+
+/**
+ * Whether there is an MPI library.
+ *
+ * Errors: `ERR_UNSUPPORTED` that says what to install.
+ */
+export declare function findMpi(): void
+
 /** The tokens from one call of `next`. */
 export interface GeneratedTokens {
   /** In order; perhaps none yet. */
@@ -651,6 +685,20 @@ export interface NamedTensor {
   shape: Array<number>
   /** Elements, row-major. */
   data: Float32Array | Int32Array
+}
+
+/** Bytes that a step takes. */
+export interface NativeBytes {
+  /** Of the weights. */
+  weights: number
+  /** Of their gradients. */
+  gradients: number
+  /** Of the optimizer's states. */
+  optimizer: number
+  /** Of all that is computed, and of the memory to compute it in. */
+  values: number
+  /** Of the rows of a batch. */
+  inputs: number
 }
 
 /** What back-propagation gives. */
@@ -695,6 +743,18 @@ export interface NativePrefixes {
   labels: Int32Array
 }
 
+/** The ranks of a job. */
+export interface NativeRanks {
+  /** The number of this one, from 0. */
+  rank: number
+  /** How many there are. */
+  size: number
+  /** The library's name and version. */
+  library: string
+  /** What each rank has told of itself. */
+  facts: Array<string>
+}
+
 /** The gradient by a state after every step. */
 export interface NativeStateGradient {
   /** The path of the recurrence and the state's name: `lstm/h`. */
@@ -737,6 +797,13 @@ export interface NativeTranscripts {
  * Errors: `ERR_MEMORY`.
  */
 export declare function roomFor(bytes: number, what: string): void
+
+/**
+ * Sends bytes from rank 0 to all others, who give none; resolves to them.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`.
+ */
+export declare function shareBytes(bytes?: Uint8Array): Promise<Uint8Array>
 
 /** One token of a vocabulary. */
 export interface VocabularyEntry {

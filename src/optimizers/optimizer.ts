@@ -6,8 +6,9 @@ import { type LearningRate, anyLearningRate as rate, type Schedule } from './sch
 /** Options of every optimizer; those that are null are left out. */
 export interface OptimizerOptions {
   /**
-   * The step size: a number, a schedule from `schedules.*`, or a function of the number of steps made so far. The
-   * default is Keras's for each optimizer. A function is not saved with a model.
+   * The step size: a number, a schedule from `schedules.*`, or a function of the number of batches so far (each is a step
+   * unless `gradientAccumulationSteps` makes one of several). The default is Keras's for each optimizer. A function is
+   * not saved with a model.
    */
   readonly learningRate?: LearningRate
   /** Limits every element of the gradient to this magnitude. */
@@ -25,17 +26,18 @@ export interface OptimizerOptions {
   readonly excludeFromWeightDecay?: readonly string[]
   /**
    * Whether to keep a moving mean of the weights, which they become at the end of `fit`: a ← emaMomentum · a + (1 −
-   * emaMomentum) · w after every step, from w on. Default false.
+   * emaMomentum) · w after every batch, from w on. Default false.
    */
   readonly useEma?: boolean
-  /** The share of the mean that a step leaves; default 0.99. */
+  /** The share of the mean that a batch leaves; default 0.99. */
   readonly emaMomentum?: number
   /** After so many steps, the weights become their mean each time; default null: only at the end of `fit`. */
   readonly emaOverwriteFrequency?: number | null
   /**
    * How many batches make up a step, whose gradient is the mean of theirs; clipping and decay are of steps. Where
    * batches have different numbers of rows, each counts the same. An epoch's last batches are continued by the next
-   * one. Default null: every batch is a step.
+   * one. As in Keras, schedules and the mean of the weights follow batches all the same, so that a schedule's course over
+   * the epochs stays what it was. Default null: every batch is a step.
    */
   readonly gradientAccumulationSteps?: number | null
   /**

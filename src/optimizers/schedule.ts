@@ -23,15 +23,15 @@ export type ScheduleKind =
   | 'warmup'
 
 /**
- * A learning rate that depends on the number of steps, as data: its kind and all its settings. It is computed natively
- * from the optimizer's step, so a resumed training continues where it was.
+ * A learning rate that depends on the number of batches so far, as data: its kind and all its settings. It is computed
+ * natively from what the optimizer has counted, so a resumed training continues where it was.
  */
 export interface Schedule {
   readonly kind: ScheduleKind
   readonly [setting: string]: unknown
 }
 
-/** A learning rate: a number, a schedule, or a function of the number of steps made so far. */
+/** A learning rate: a number, a schedule, or a function of the number of batches so far. */
 export type LearningRate = number | Schedule | ((step: number) => number)
 
 const steps = integer(1)

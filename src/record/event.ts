@@ -142,7 +142,8 @@ export interface SampleEvent extends Sample {
 export interface EndEvent {
   readonly type: 'end'
   readonly time: number
-  readonly state: 'done' | 'aborted' | 'failed'
+  /** `pruned`: a trial of a search, left because others were better. */
+  readonly state: 'done' | 'aborted' | 'failed' | 'pruned'
   readonly message?: string
 }
 

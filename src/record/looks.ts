@@ -1,7 +1,6 @@
 import type { DataSet, Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import type { SymbolicTensor } from '../layers/layer.js'
-import { model as functional } from '../model/functional.js'
+import { recurrentLayers, states as statesOf } from '../inspect/states.js'
 import type { Model } from '../model/model.js'
 import { custom, isCallable, isRecord, type OptionRules } from '../options.js'
 import type { AttentionWeights, ConfusionMatrix, HiddenStates, PictureEvent, Sample } from './event.js'
@@ -21,8 +20,8 @@ export interface LookOptions {
   /** A function that gives attention maps, such as those of `translator.translate` with `alignments`. */
   readonly attention?: (model: Model) => AttentionWeights | Promise<AttentionWeights>
   /**
-   * The hidden states over one row: of the layer with this name (by default the first recurrent one), as the row is
-   * read up to each of its steps; or a function that gives them.
+   * The hidden states over one row: of the recurrent layer with this name (by default the first), those of both directions
+   * of a bidirectional one, as `inspect.states` gives them; or a function that gives them.
    */
   readonly states?:
     | { readonly x: ArrayLike<unknown>; readonly tokens?: readonly string[]; readonly layer?: string }
@@ -49,71 +48,62 @@ export const lookChecks: OptionRules['accepted'] = {
 // What is larger is cut: nobody could read it, and the record must not grow without bounds.
 const [mostClasses, mostTokens, mostUnits, mostLetters] = [100, 200, 256, 4000]
 
-/** The part of a model up to a layer. */
-interface Part {
-  readonly of: Model
-  readonly model: Model
-  /** Whether the layer gives its states at every step. */
-  readonly whole: boolean
+/** The pictures of a model, between two epochs, that options ask for. */
+export async function look(model: Model, options: LookOptions, epoch: number): Promise<PictureEvent[]> {
+  const { confusion, attention, states, samples } = options
+  const found: PictureEvent[] = []
+  if (confusion) found.push({ type: 'confusion', epoch, ...checkedConfusion(await confused(model, confusion)) })
+  if (attention) found.push({ type: 'attention', epoch, ...checkedAttention(await attention(model)) })
+  if (states) found.push({ type: 'states', epoch, ...checkedStates(await hidden(model, states)) })
+  if (samples) {
+    const sample = await samples(model)
+    const { prompt, text } = typeof sample === 'string' ? { prompt: undefined, text: sample } : (sample ?? {})
+    if (typeof text !== 'string') throw wrong('samples', 'a text, or { prompt, text }')
+    const cut = text.slice(0, mostLetters)
+    found.push({ type: 'sample', epoch, ...(prompt !== undefined && { prompt: String(prompt) }), text: cut })
+  }
+  return found
 }
 
-/** Looks at a model between two epochs. */
-export class Looks {
-  #part: Part | undefined
-
-  /** The pictures that options ask for. */
-  async look(model: Model, options: LookOptions, epoch: number): Promise<PictureEvent[]> {
-    const { confusion, attention, states, samples } = options
-    const found: PictureEvent[] = []
-    if (confusion) found.push({ type: 'confusion', epoch, ...checkedConfusion(await confused(model, confusion)) })
-    if (attention) found.push({ type: 'attention', epoch, ...checkedAttention(await attention(model)) })
-    if (states) found.push({ type: 'states', epoch, ...checkedStates(await this.#states(model, states)) })
-    if (samples) {
-      const sample = await samples(model)
-      const { prompt, text } = typeof sample === 'string' ? { prompt: undefined, text: sample } : (sample ?? {})
-      if (typeof text !== 'string') throw wrong('samples', 'a text, or { prompt, text }')
-      const cut = text.slice(0, mostLetters)
-      found.push({ type: 'sample', epoch, ...(prompt !== undefined && { prompt: String(prompt) }), text: cut })
-    }
-    return found
-  }
-
-  /** Lets go of what was made to look. */
-  close(): void {
-    // Freed by the garbage collector: layers of a model in `fit` cannot be disposed.
-    this.#part = undefined
-  }
-
-  async #states(model: Model, given: NonNullable<LookOptions['states']>): Promise<HiddenStates> {
-    if (typeof given === 'function') return await given(model)
-    const { x, tokens, layer } = given
-    if (this.#part?.of !== model) this.#part = partOf(model, layer)
-    const { whole, model: part } = this.#part
-    const row = Array.from(x).slice(0, mostTokens)
-    // A layer that gives its last state alone is asked for every beginning of the row.
-    const rows = whole ? [row] : row.map((_, end) => row.slice(0, end + 1))
-    const { data, shape } = (await part.predict(rows as never)) as Tensor
-    const units = shape.at(-1) as number
-    const values = row.map((_, step) => Array.from(data.slice(step * units, (step + 1) * units) as Float32Array))
-    return { tokens: tokens?.slice(0, row.length) ?? row.map((_, step) => String(step + 1)), values }
-  }
+async function hidden(model: Model, given: NonNullable<LookOptions['states']>): Promise<HiddenStates> {
+  if (typeof given === 'function') return await given(model)
+  const { x, tokens, layer } = given
+  const row = Array.from(x).slice(0, mostTokens)
+  const wanted = layer ?? recurrentLayers(model)[0]
+  if (wanted === undefined) throw wrong('states', 'the name of a layer: this model has no recurrent one')
+  const found = await statesOf(model, [row] as never, { layers: [wanted] })
+  // Of each direction, what the layer gives: its first state.
+  const outputs = found.map(({ values }) => Object.values(values)[0] as Tensor)
+  const values = row.map((_, step) =>
+    outputs.flatMap(({ data, shape }) => {
+      const units = data.length / (shape[1] ?? 1)
+      return Array.from(data.subarray(step * units, (step + 1) * units) as Float32Array)
+    }),
+  )
+  return { tokens: tokens?.slice(0, row.length) ?? row.map((_, step) => String(step + 1)), values }
 }
 
 /** The weights and gradients of which there are histograms at most. */
 const mostTensors = 64
 
-/** The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns. */
+/**
+ * The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns; and how long that
+ * kept this thread busy.
+ */
 export async function histograms(
   of: 'weights' | 'gradients',
   tensors: readonly { readonly name: string; readonly data: ArrayLike<number> }[],
   epoch: number,
-): Promise<PictureEvent> {
+): Promise<{ readonly event: PictureEvent; readonly milliseconds: number }> {
   const found = []
+  let milliseconds = 0
   for (const { name, data } of tensors.slice(0, mostTensors)) {
+    const began = performance.now()
     found.push(histogram(name, data))
+    milliseconds += performance.now() - began
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
-  return { type: 'histograms', epoch, of, histograms: found }
+  return { event: { type: 'histograms', epoch, of, histograms: found }, milliseconds }
 }
 
 async function confused(model: Model, given: NonNullable<LookOptions['confusion']>): Promise<ConfusionMatrix> {
@@ -138,17 +128,6 @@ async function confused(model: Model, given: NonNullable<LookOptions['confusion'
     if (predicted >= 0) line[predicted] = (line[predicted] as number) + 1
   }
   return { labels: labels ?? counts.map((_, at) => String(at)), counts }
-}
-
-const recurrent = /lstm|gru|rnn|bidirectional|recurrent/i
-
-function partOf(model: Model, layer: string | undefined): Part {
-  const watched =
-    layer === undefined ? model.layers.find(({ className }) => recurrent.test(className)) : model.getLayer(layer)
-  if (!watched) throw wrong('states', 'the name of a layer: this model has no recurrent one')
-  const output = (watched as { readonly output: SymbolicTensor | readonly SymbolicTensor[] }).output
-  const first = (Array.isArray(output) ? output[0] : output) as SymbolicTensor
-  return { of: model, model: functional({ inputs: model.inputs, outputs: first }), whole: first.shape.length === 3 }
 }
 
 const texts = (value: unknown): value is string[] =>

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os'
 import type { Callback, Logs, Training, TrainingParams } from '../callbacks/callback.js'
-import { closing, type Ending, showing } from '../callbacks/callback.js'
+import { closing, type Ending, recording, showing } from '../callbacks/callback.js'
 import { AbortError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { version } from '../native/version.js'
 import { custom, flag, integer, type OptionRules } from '../options.js'
 import { type EndEvent, type RunEvent, recorded, recordedValues, recordVersion, type StartEvent } from './event.js'
-import { histograms, type LookOptions, Looks, lookChecks } from './looks.js'
+import { histograms, type LookOptions, look, lookChecks } from './looks.js'
 
 /** What is noted of a training, besides its losses and metrics. */
 export interface ObserverOptions extends LookOptions {
@@ -38,12 +38,12 @@ const manyBatches = 2000
 
 /** Follows a training and notes it as events. */
 export abstract class Observer implements Callback {
+  readonly [recording] = true
   readonly gradientNorms: boolean
   readonly #freq: 'auto' | number
   /** What a task offers to look at. */
   #offered: LookOptions = {}
   readonly #own: LookOptions
-  readonly #looks = new Looks()
   #params: TrainingParams = { epochs: 1, steps: 1, verbose: 0 }
   /** Whether events are being noted. */
   #open = false
@@ -90,11 +90,10 @@ export abstract class Observer implements Callback {
   }
 
   onBatchEnd(_: number, logs: Logs): void {
-    if (!this.#open) return
-    const { epoch = 0, batch = 0, batches = 1, size = 1, seconds = 0, ...values } = logs
     const now = performance.now()
-    if (now - this.#told < Math.max(leastInterval, (now - this.#began) / manyBatches)) return
+    if (!this.#open || now - this.#told < Math.max(leastInterval, (now - this.#began) / manyBatches)) return
     this.#told = now
+    const { epoch = 0, batch = 0, batches = 1, size = 1, seconds = 0, ...values } = logs
     // The last batch of an epoch may be smaller.
     this.#size = Math.max(size, this.#size)
     const rate = ((batch + 1) * this.#size) / Math.max(seconds, 1e-6)
@@ -118,7 +117,6 @@ export abstract class Observer implements Callback {
   /** @internal */
   async [closing](ending: Ending): Promise<void> {
     await this.#work
-    this.#looks.close()
     const open = this.#open
     this.#open = false
     await this.close(open ? endOf(ending) : undefined)
@@ -136,15 +134,22 @@ export abstract class Observer implements Callback {
     await this.#work
     const began = performance.now()
     const options = { ...this.#offered, ...this.#own }
-    for (const event of await this.#looks.look(model, options, epoch)) this.write(event)
+    for (const event of await look(model, options, epoch)) this.write(event)
     const weights = await namedCopies(model)
     const gradients = options.gradientData && (await namedGradients(model, options.gradientData))
     this.#cost = performance.now() - began
     this.#spent += this.#cost
     this.#looked = epoch
     this.#work = (async () => {
-      this.write(await histograms('weights', weights, epoch))
-      if (gradients) this.write(await histograms('gradients', gradients, epoch))
+      // What is computed beside the training takes a core from it.
+      const note = async (of: 'weights' | 'gradients', tensors: typeof weights) => {
+        const { event, milliseconds } = await histograms(of, tensors, epoch)
+        this.write(event)
+        this.#cost += milliseconds
+        this.#spent += milliseconds
+      }
+      await note('weights', weights)
+      if (gradients) await note('gradients', gradients)
     })()
   }
 

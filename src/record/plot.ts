@@ -1,5 +1,5 @@
 import { checkOptions, integer } from '../options.js'
-import { type Line, lineCharts, type Panel } from './lines.js'
+import { type Line, lineCharts, type Panel } from '../pictures/lines.js'
 
 /** Options of `history.plot`. */
 export interface PlotOptions {

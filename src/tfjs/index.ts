@@ -1,4 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * Everything that `import * as tf from 'seqloom/tfjs'` offers: TensorFlow.js's names, defaults and results.
+ *
+ * @module seqloom/tfjs
+ */
 import {
   type GatedCellLayerArgs,
   type GatedRNNLayerArgs,

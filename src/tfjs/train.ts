@@ -7,12 +7,20 @@ import { movableByName } from './gradients/weights.js'
 import { tidy } from './ops/op.js'
 import { arraysEqual } from './shapes.js'
 import { type NamedTensorMap, type Scalar, Tensor, type Variable } from './tensor.js'
+import { fromNamedTensors, type Kept, keptKinds, type NamedTensor, namedTensors } from './training/optimizerState.js'
 import { newState, type State, updated } from './updates.js'
 
 /** The settings of an optimizer, by tfjs's names. */
 export interface OptimizerConfig {
   readonly learningRate: number
   readonly [name: string]: number | boolean
+}
+
+/** A model that was compiled with an optimizer, and keeps what that knows of its weights. */
+export interface TrainedModel {
+  optimizerSteps(): number
+  keptByOptimizer(): Kept
+  giveToOptimizer(kept: ReturnType<typeof fromNamedTensors>): void
 }
 
 /** Optimizers that keep their rate beside `learningRate`. */
@@ -29,8 +37,12 @@ export class Optimizer {
   #iterations = 0
   /** What steps by gradients keep of each variable. */
   readonly #states = new Map<string, State>()
+  /** What `setWeights` has given for variables that are not known yet. */
+  #given: ReturnType<typeof fromNamedTensors>['weights'] = []
   /** @internal The rate at which weights move. */
   effectiveRate: number
+  /** @internal The model that was compiled with it. */
+  model: TrainedModel | undefined
 
   constructor(className: string, config: OptimizerConfig) {
     for (const [name, value] of Object.entries(config)) {
@@ -94,6 +106,7 @@ export class Optimizer {
       ? variableGradients.map(({ name, tensor }) => [name, tensor])
       : Object.entries(variableGradients)
     tidy(() => {
+      const isFirst = this.#states.size === 0
       const moves = given.flatMap(([name, gradient]) => (gradient ? [{ variable: movableByName(name), gradient }] : []))
       for (const { variable, gradient } of moves) {
         const { shape } = variable.read()
@@ -105,6 +118,7 @@ export class Optimizer {
       }
       this.#iterations++
       const step = { config: this.#config, rate: this.effectiveRate, iteration: this.#iterations }
+      if (isFirst) for (const [at, { variable }] of moves.entries()) this.#restore(variable, at)
       for (const { variable, gradient } of moves) {
         const before = variable.read()
         const state = this.#states.get(variable.name) ?? newState(this.#className, this.#config, before.size)
@@ -121,9 +135,60 @@ export class Optimizer {
     })
   }
 
-  /** How many steps `applyGradients` has made. */
+  /** Takes what `setWeights` has given for the variable that is moved as this one. */
+  #restore(variable: { readonly name: string; read(): Tensor }, at: number): void {
+    const given = this.#given[at]
+    if (!given) return
+    const { size } = variable.read()
+    const state = newState(this.#className, this.#config, size)
+    this.kinds.forEach(({ place }, kind) => {
+      const tensor = given[kind] as Tensor
+      check(
+        tensor.size === size,
+        'ERR_SHAPE',
+        () => `optimizer.setWeights: what was given does not fit ${variable.name}`,
+      )
+      state[place]?.set(tensor.values as Float32Array)
+    })
+    this.#states.set(variable.name, state)
+  }
+
+  /** @internal The kinds of values that it keeps of each weight. */
+  get kinds() {
+    return keptKinds(this.#className, this.#config.centered === true)
+  }
+
+  /** The number of steps, `iter`, and what the optimizer keeps of the weights that it has moved. */
+  async getWeights(): Promise<NamedTensor[]> {
+    const { kinds } = this
+    const isOfModel = this.model !== undefined && this.#iterations === 0
+    return namedTensors(kinds, isOfModel ? (this.model as TrainedModel).keptByOptimizer() : this.#kept())
+  }
+
+  #kept(): Kept {
+    const weights = [...this.#states].map(([name, state]) => ({
+      name,
+      shape: movableByName(name).read().shape,
+      values: this.kinds.map(({ place }) => state[place]),
+    }))
+    return { iterations: this.#iterations, weights }
+  }
+
+  /** Goes on from what `getWeights` gave. */
+  async setWeights(weightValues: NamedTensor[]): Promise<void> {
+    const given = fromNamedTensors(this.kinds, weightValues)
+    if (this.model) {
+      this.model.giveToOptimizer(given)
+      return
+    }
+    this.#states.clear()
+    this.#iterations = given.iterations
+    this.#given = given.weights.map((values) => values.map((each) => each.clone()))
+  }
+
+  /** How many steps it has made. */
   get iterations(): number {
-    return this.#iterations
+    return this.#iterations || (this.model?.optimizerSteps() ?? 0)
   }
 
   /** Forgets what is known of the steps before. */
@@ -178,6 +243,15 @@ const named: Readonly<Record<string, () => Optimizer>> = {
   adadelta: () => adadelta(1),
   adamax: () => adamax(),
   adagrad: () => adagrad(0.01),
+}
+
+/** The optimizer that a saved model names. `ERR_FORMAT`. */
+export function optimizerOfConfig(name: unknown, config: Readonly<Record<string, unknown>>): Optimizer {
+  const standard = name === 'Momentum' ? momentum(0.01, 0.9) : typeof name === 'string' && optimizerByName(name)
+  if (!standard) throw new SeqloomError('ERR_FORMAT', `the model: its optimizer is called ${describe(name)}`)
+  const known = standard.getConfig()
+  const own = Object.entries(config).filter(([key, value]) => typeof value === typeof known[key])
+  return new Optimizer(standard.getClassName(), { ...known, ...Object.fromEntries(own) } as OptimizerConfig)
 }
 
 /** The optimizer of a name, as compile() takes it: `'adam'` or `'Adam'`. */

@@ -6,12 +6,16 @@ import {
   type CompileOptions,
   cells,
   configure,
+  input,
   type Layer,
   layers,
   loadModel,
+  type Model,
+  model,
   optimizers,
   type Sequential,
   sequential,
+  type Tensor,
   tensor,
 } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -92,6 +96,52 @@ describe.runIf(bfloat16)("compile({ precision: 'bfloat16' })", () => {
     expect(again.getWeights()).toEqual(m.getWeights())
     again.compile({ optimizer: 'adam', loss: 'mse' })
     expect(await again.predict(x)).not.toEqual(await m.predict(x))
+  })
+
+  it('serves dense and convolutional layers and projections tied to an embedding, forward and backward', async () => {
+    const tied = () => {
+      const embedding = layers.embedding({ inputDim: 70, outputDim: 24, name: 'symbols' })
+      const tokens = input({ shape: [null], dtype: 'int32' })
+      const steps = layers.conv1d({ filters: 24, kernelSize: 3, padding: 'causal' }).apply(embedding.apply(tokens))
+      const hidden = layers.dense({ units: 24, activation: 'tanh' }).apply(steps)
+      return model({
+        inputs: tokens,
+        outputs: layers.dense({ units: 70, activation: 'softmax', tiedTo: 'symbols' }).apply(hidden),
+        seed: 2,
+      })
+    }
+    const ids = Int32Array.from({ length: 30 * 11 }, (_, i) => (i * i) % 70)
+    const [tokens, next] = [
+      tensor(ids, [30, 11]),
+      tensor(
+        ids.map((id) => (3 * id + 1) % 70),
+        [30, 11],
+      ),
+    ]
+    const [full, half] = (['float32', 'bfloat16'] as const).map((precision) => {
+      const m = tied()
+      m.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', precision })
+      return m
+    }) as [Model, Model]
+    const outputs = [full, half].map((m) => (m.predictSync(tokens) as Tensor).data)
+    const largest = Math.max(...(outputs[0] as Float32Array).map((p, i) => Math.abs(p - (outputs[1]?.[i] as number))))
+    expect(largest).toBeGreaterThan(0)
+    expect(largest).toBeLessThan(1e-3)
+    const gradients = [(await full.gradients(tokens, next)).weights, (await half.gradients(tokens, next)).weights]
+    for (const [name, exact] of Object.entries(gradients[0] as Record<string, Tensor>)) {
+      const rounded = gradients[1]?.[name] as Tensor
+      const scale = exact.data.reduce((most, g) => Math.max(most, Math.abs(g)), 0)
+      const error = exact.data.reduce((most, g, i) => Math.max(most, Math.abs(g - (rounded.data[i] as number))), 0)
+      expect(error / scale, name).toBeLessThan(0.03)
+      expect(error, name).toBeGreaterThan(0)
+    }
+  })
+
+  it('goes with int8 weights, which stay what they are', async () => {
+    const m = build('bfloat16')
+    const [small, plain] = [m.quantize(), build('float32').quantize()]
+    expect(await small.predict(x)).toEqual(await plain.predict(x))
+    expect(await small.evaluate(x, y)).toEqual(await plain.evaluate(x, y))
   })
 
   it('skips padding, and does not depend on the rest of a batch', async () => {

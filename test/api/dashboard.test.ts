@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { callbacks, layers, sequential } from 'seqloom'
+import { callbacks, inspect, layers, sequential } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
 
@@ -209,6 +209,29 @@ describe('callbacks.dashboard', () => {
     await expect(fit).rejects.toThrow(coded('ERR_IO', /is in use; choose another one/))
     expect(existsSync(logDir)).toBe(false)
     server.close()
+  })
+
+  it('records the states of a layer that gives its last step alone, of both directions, as inspect.states gives them', async () => {
+    const model = sequential(
+      [
+        layers.embedding({ inputDim: 9, outputDim: 3 }),
+        layers.bidirectional({ layer: layers.gru({ units: 2 }) }),
+        layers.dense({ units: 2, activation: 'softmax' }),
+      ],
+      { seed: 3 },
+    )
+    model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' })
+    const logDir = fresh()
+    const row = [4, 8, 1, 5]
+    await model.fit([row, [2, 3]], [0, 1], { callbacks: callbacks.dashboard({ logDir, ...quiet, states: { x: row } }) })
+    const [ahead, back] = await inspect.states(model, [row])
+    const step = (at: number) =>
+      [ahead, back].flatMap((each) => Array.from(each?.values.h?.data.slice(2 * at, 2 * at + 2) ?? []))
+    const { values } = events(logDir).find(({ type }) => type === 'states') as unknown as { values: number[][] }
+    for (const at of row.keys()) {
+      for (const [unit, value] of step(at).entries()) expect(values[at]?.[unit]).toBeCloseTo(value, 3)
+    }
+    expect(values.map((each) => each.length)).toEqual([4, 4, 4, 4])
   })
 
   it('refuses options and data that it cannot show, and folders that it cannot write', async () => {

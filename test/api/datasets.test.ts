@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { tableFromJSON, tableToIPC } from 'apache-arrow'
-import { data } from 'seqloom'
+import { data, layers, sequential } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
 import { classifier, memoryOf, type Pair, pairs, trained } from '../helpers/streamed.js'
@@ -125,6 +125,24 @@ describe('the same rows from anywhere train to the same bits', () => {
 })
 
 describe('sources', () => {
+  it('read booleans as DuckDB, pandas and R write them', async () => {
+    writeFileSync(at('flags.csv'), 'on,paid\ntrue,TRUE\nFalse,false\n')
+    const read = []
+    for await (const row of data.csv(at('flags.csv'), { x: ['on'], y: 'paid' })) read.push(row)
+    expect(read).toEqual([
+      { x: [1], y: 1 },
+      { x: [0], y: 0 },
+    ])
+  })
+
+  it('of one number a row train a model of one feature', async () => {
+    const m = sequential([layers.dense({ units: 1, inputShape: [1] })], { seed: 1 })
+    m.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
+    const single = data.from(rows).map(({ x: [a], y }) => ({ x: a, y }))
+    const listed = data.from(rows).map(({ x: [a], y }) => ({ x: [a], y }))
+    expect(await m.evaluate(single)).toEqual(await m.evaluate(listed))
+  })
+
   it('give objects of a table without x', async () => {
     expect(await collected(data.csv(at('rows.csv')).take(1))).toEqual([{ a: '0', b: expect.any(String), label: 'low' }])
     for (const rows of [

@@ -38,7 +38,7 @@ describe('a model that is disposed', () => {
     expect((await ask()).shape).toEqual([64, 1])
   })
 
-  it('leaves calls of a model that shares its layers, and is refused while that one is in fit', async () => {
+  it('leaves calls of a model that shares its layers; while that one is in fit, only its awaited callbacks may dispose', async () => {
     const from = input({ shape: [20, 2] })
     const code = layers.gru({ units: 3, name: 'code' }).apply(from)
     const whole = model({ inputs: from, outputs: layers.dense({ units: 1 }).apply(code) })
@@ -46,9 +46,17 @@ describe('a model that is disposed', () => {
     whole.compile({ optimizer: 'sgd', loss: 'mse' })
     await encoder.predict(x)
     const tell = callbacks.lambda({
-      onEpochEnd: () => expect(() => encoder.dispose()).toThrow(coded('ERR_STATE', /dispose: .* is in fit/)),
+      onEpochEnd: async () => {
+        expect(() => whole.dispose()).toThrow(coded('ERR_STATE', /dispose: .* is in fit/))
+        const part = model({ inputs: from, outputs: code })
+        const codes = part.predict(x)
+        part.dispose()
+        expect((await codes).shape).toEqual([64, 3])
+      },
     })
-    await whole.fit(x, y, { callbacks: tell })
+    const fitting = whole.fit(x, y, { epochs: 2, callbacks: tell })
+    expect(() => encoder.dispose()).toThrow(coded('ERR_STATE', /dispose: .* is in fit/))
+    await fitting
     const [codes, answers] = [encoder.predict(x), whole.predict(x)]
     encoder.dispose()
     expect((await codes).shape).toEqual([64, 3])

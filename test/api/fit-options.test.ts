@@ -163,6 +163,21 @@ describe('options of optimizers', () => {
     expect(small.optimizer.iterations).toBe(3)
   })
 
+  it('let schedules follow batches, whatever number of them makes up a step', async () => {
+    const rates = [0.4, 0.3, 0.1, 0.2, 0.5, 0.05]
+    const rate = (batch: number) => rates[batch] ?? 0
+    const accumulating = build({ learningRate: rate, gradientAccumulationSteps: 3 })
+    // A step is made with the rate of its last batch.
+    const plain = build({ learningRate: (step) => rate(3 * step + 2) })
+    await accumulating.fit(x, y, { epochs: 3, batchSize: 5, shuffle: false })
+    for (let step = 0; step < 2; step++) await plain.trainOnBatch(x, y)
+    expect(accumulating.optimizer.iterations).toBe(2)
+    for (const [at, weights] of weightsOf(accumulating).entries()) {
+      for (const [index, value] of weights.entries())
+        expect(value).toBeCloseTo(weightsOf(plain)[at]?.[index] as number, 5)
+    }
+  })
+
   it('look ahead: slow weights follow', async () => {
     const m = build({ learningRate: 0.1, lookahead: { syncPeriod: 2, slowStepSize: 0.25 } })
     const [plain, start] = [build(), weightsOf(m)]

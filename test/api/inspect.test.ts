@@ -152,6 +152,9 @@ describe('inspect.saliency', () => {
     for (const method of ['gradientTimesInput', 'integratedGradients'] as const) {
       const { values } = await inspect.saliency(m, x, { class: 1, method, steps: 3 })
       for (const [t, value] of expected.entries()) expect(values.data[t]).toBeCloseTo(value, 5)
+      expect((await inspect.saliency(m, x, 1)).values.data).toEqual(
+        (await inspect.saliency(m, x, { class: 1 })).values.data,
+      )
     }
   })
 
@@ -177,7 +180,9 @@ describe('inspect.saliency', () => {
   })
 
   it('refuses models that it cannot explain', async () => {
-    await expectCoded(() => inspect.saliency(classifier(), tokens, { class: 3 }), 'ERR_OPTION')
+    for (const wrong of [{ class: 3 }, 3, -1, 0.5]) {
+      await expectCoded(() => inspect.saliency(classifier(), tokens, wrong), 'ERR_OPTION', /class must be/)
+    }
     const twice = input({ shape: [null], dtype: 'int32' })
     const a = layers.embedding({ inputDim: 9, outputDim: 2 }).apply(twice)
     const b = layers.embedding({ inputDim: 9, outputDim: 2 }).apply(twice)

@@ -85,6 +85,10 @@ const byLayer: Record<string, () => Model[]> = {
     stack(layers.normalization({ mean: [1, 2, 3], variance: [1, 4, 9], ...sequence })),
     stack(layers.normalization({ axis: null, mean: 2, variance: 4, invert: true, ...sequence })),
   ],
+  prelu: () => [
+    stack(layers.prelu({ sharedAxes: [1], ...sequence, alphaInitializer: 'randomNormal' })),
+    stack(layers.prelu({ inputShape: [4, 3], alphaInitializer: 'randomNormal' })),
+  ],
   unitNormalization: () => [stack(layers.unitNormalization(sequence))],
   alphaDropout: () => [stack(layers.alphaDropout({ rate: 0.3, ...sequence }))],
   gaussianDropout: () => [stack(layers.gaussianDropout({ rate: 0.3, ...sequence }))],

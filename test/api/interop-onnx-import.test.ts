@@ -511,3 +511,140 @@ describe('files that lie', () => {
     await expect(interop.loadOnnx(await bytesOf(modelOf(whole, 17)))).rejects.toMatchObject({ code: 'ERR_FORMAT' })
   })
 })
+
+describe('conditions on values', () => {
+  const scalars = [
+    initializer('bound', [], float32([0.5])),
+    initializer('ten', [], ints([10])),
+    initializer('end', [], ints([2 ** 53])),
+    initializer('yes', [], ints([1])),
+  ]
+  const body = (outputs: readonly string[], from = 'h1') =>
+    graphOf(
+      [
+        nodeOf('Tanh', ['h'], ['h1']),
+        nodeOf('ReduceSum', [from], ['sum'], 'sum', [attributeOf('keepdims', 0)]),
+        nodeOf('Greater', ['sum', 'bound'], ['go']),
+      ],
+      [value('i', []), value('more', []), value('h', [1, 2])],
+      [...outputs],
+    )
+  const loop = (limit: string, outputs: string[], inner = body(['go', 'h1'])) =>
+    nodeOf('Loop', [limit, 'yes', 'x'], outputs, 'until', [{ name: 'body', type: attributeTypes.graph, g: inner }])
+  const load = async (nodes: NodeProto[], batch: number | string = 1, output = 'y') =>
+    await interop.loadOnnx<Tensor>(
+      await bytesOf(modelOf(graphOf(nodes, [value('x', [batch, 2])], [output], scalars), 17)),
+    )
+  const refused = (nodes: NodeProto[], message: RegExp, batch: number | string = 1, output = 'y') =>
+    expect(load(nodes, batch, output)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(message),
+    })
+
+  it('end loops of each row by itself, also in a model that was saved', async () => {
+    const m = await load([loop('ten', ['y'])])
+    const x = [
+      [2, -0.9],
+      [0.1, 0.2],
+      [5, 5],
+    ]
+    // tanh until the sum is no longer above a half, ten times at most.
+    const expected = x.flatMap((row) => {
+      let h = row
+      for (let step = 0, go = true; step < 10 && go; step++) {
+        h = h.map(Math.tanh)
+        go = h.reduce((a, b) => a + b) > 0.5
+      }
+      return h
+    })
+    const path = join(folder, 'until')
+    await m.save(path)
+    for (const each of [m, await loadModel<Tensor>(path)]) {
+      const { data } = await each.predict(x)
+      for (const [at, value] of expected.entries()) expect(data[at]).toBeCloseTo(value, 6)
+    }
+  })
+
+  it('are refused where they cannot be mapped, with the node and the operator set', async () => {
+    const where = "Loop 'until' \\(opset 17\\): "
+    await refused([loop('end', ['y'])], new RegExp(`${where}nothing says how many steps it takes at most`))
+    const listing = body(['go', 'h1', 'h1'])
+    await refused([loop('ten', ['y', 'all'], listing)], new RegExp(`${where}how many outputs it gives depends`))
+    await refused([loop('ten', ['y'])], /ReduceSum 'sum' \(opset 17\): it puts the rows of the batch together/, 'batch')
+    const branch = (name: string, op: string, inputs: string[], output: string) => ({
+      name,
+      type: attributeTypes.graph,
+      g: graphOf([nodeOf(op, inputs, [output])], [], [output]),
+    })
+    const either = (no: ReturnType<typeof branch>) => [
+      nodeOf('ReduceSum', ['x'], ['sum'], 'sum', [attributeOf('keepdims', 0)]),
+      nodeOf('Greater', ['sum', 'bound'], ['m']),
+      nodeOf('If', ['m'], ['y'], 'either', [branch('then_branch', 'Tanh', ['x'], 'a'), no]),
+    ]
+    await refused(
+      either(branch('else_branch', 'Concat', ['x', 'x'], 'b')),
+      /If 'either' \(opset 17\): its branches|Concat/,
+    )
+    const m = await load(either(branch('else_branch', 'Neg', ['x'], 'b')))
+    const { data } = await m.predict([
+      [1, 2],
+      [-1, -2],
+    ])
+    for (const [at, value] of [Math.tanh(1), Math.tanh(2), 1, 2].entries()) expect(data[at]).toBeCloseTo(value, 6)
+  })
+
+  it('and loops within loops take no more than a bounded time', async () => {
+    let inner = graphOf(
+      [nodeOf('Tanh', ['h'], ['h1']), nodeOf('Identity', ['more'], ['go'])],
+      [value('i', []), value('more', []), value('h', [1, 2])],
+      ['go', 'h1'],
+    )
+    for (let depth = 0; depth < 8; depth++) {
+      const node = nodeOf('Loop', ['fifty', 'yes', 'h'], ['h1'], 'deep', [
+        { name: 'body', type: attributeTypes.graph, g: inner },
+      ])
+      inner = graphOf([node, nodeOf('Identity', ['more'], ['go'])], inner.input, ['go', 'h1'])
+    }
+    const node = nodeOf('Loop', ['fifty', 'yes', 'x'], ['y'], 'deep', [
+      { name: 'body', type: attributeTypes.graph, g: inner },
+    ])
+    const whole = graphOf([node], [value('x', ['batch', 2])], ['y'], [...scalars, initializer('fifty', [], ints([50]))])
+    const begin = performance.now()
+    await expect(interop.loadOnnx(await bytesOf(modelOf(whole, 17)))).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/loops within loops of more than 1024 steps together/),
+    })
+    expect(performance.now() - begin).toBeLessThan(20_000)
+  })
+})
+
+describe('an average over more windows than are counted', () => {
+  const load = async (steps: number) => {
+    const pool = nodeOf('AveragePool', ['x'], ['y'], 'pool', [
+      attributeOf('kernel_shape', [3]),
+      attributeOf('pads', [1, 1]),
+    ])
+    return await interop.loadOnnx<Tensor>(
+      await bytesOf(modelOf(graphOf([pool], [value('x', ['batch', 1, steps])], ['y']), 17)),
+    )
+  }
+
+  it('is refused before it takes memory, and others leave out the padding', async () => {
+    const before = process.memoryUsage().rss
+    await expect(load(2 ** 22)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(
+        /AveragePool 'pool' \(opset 17\): averages that leave out the padding of \d+ windows/,
+      ),
+    })
+    for (const steps of [2 ** 31, 2 ** 52]) {
+      await expect(load(steps)).rejects.toMatchObject({
+        code: 'ERR_UNSUPPORTED',
+        message: expect.stringMatching(/the input 'x' has a dimension of more than 2147483647/),
+      })
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28)
+    const { data } = await (await load(4)).predict([[[1, 2, 3, 4]]])
+    expect([...data]).toEqual([1.5, 2, 3, 3.5])
+  })
+})

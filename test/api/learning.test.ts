@@ -228,6 +228,7 @@ describe('training in detail', () => {
     expect([...(given.weights['dense/kernel']?.data ?? [])]).toEqual([2, 2])
     expect(given.inputs[0]?.shape).toEqual([3, 2])
     expect(m.getWeights()[0]?.data).toEqual(new Float32Array(2))
+    expect(m.gradientsSync(x, { cotangents: tensor([1, 1, 1], [3, 1]) })).toEqual(given)
   })
 
   it('initializers follow their definitions', () => {

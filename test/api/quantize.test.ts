@@ -137,6 +137,37 @@ test('evaluates as it was compiled, and refuses to be trained', async () => {
   await full.fit(x, y, { epochs: 1, verbose: 0 })
 })
 
+test('layers of few features, whose kernel stays float32, predict beside an int8 recurrent kernel', () => {
+  const kinds = [
+    layers.simpleRNN,
+    layers.lstm,
+    layers.gru,
+    (options: object) => layers.gru({ ...options, resetAfter: false } as never),
+  ]
+  for (const kind of kinds) {
+    for (const features of [1, 3, 31]) {
+      const full = sequential([kind({ units: 40, returnSequences: true, inputShape: [null, features] })], { seed: 6 })
+      const small = full.quantize()
+      const x = tensor(wave(5 * 6 * features, 9), [5, 6, features])
+      const after = small.predictSync(x)
+      expect(largestDifference(full.predictSync(x), after)).toBeLessThan(0.03)
+      const session = small.session({ batchSize: 5 })
+      const first = session.step(
+        tensor(
+          Float32Array.from(
+            { length: 5 * features },
+            (_, i) => x.data[Math.floor(i / features) * 6 * features + (i % features)] as number,
+          ),
+          [5, features],
+        ),
+      )
+      for (let row = 0; row < 5; row++) {
+        expect(first.data.slice(row * 40, row * 40 + 40)).toEqual(after.data.slice(row * 240, row * 240 + 40))
+      }
+    }
+  }
+})
+
 test('weights that too few numbers share stay float32', () => {
   const m = sequential([layers.lstm({ units: 8, inputShape: [null, 3] }), layers.dense({ units: 1 })], { seed: 1 })
   expect(m.quantize().summary()).toContain('Params stored as int8: 0')

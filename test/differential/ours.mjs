@@ -74,7 +74,7 @@ export function prepare(given, random) {
     ...shape.slice(1).map((size) => size ?? given.inputs[0].tensor.shape[1]),
   ])
   model.dispose()
-  const prepared = { ...given, weights, cotangents: shapes.map((shape) => random.tensor(shape)) }
+  const prepared = { ...given, weights, cotangents: shapes.map((shape) => random.tensor(shape, given.cotangentRange)) }
   if (!given.training) return prepared
   const targets = shapes.map((shape) => given.training.target(random, shape))
   return { ...prepared, training: { ...given.training, target: undefined, targets } }

@@ -83,6 +83,13 @@ export function kerasModels({ input, layers, model, sequential, cells }: Library
         layers.reshape({ targetShape: [2, 4] }),
         layers.globalMaxPooling1d(),
       ]),
+    'learned slopes': () =>
+      sequential([
+        layers.prelu({ sharedAxes: [1], alphaRegularizer: 'l2', ...steps }),
+        layers.flatten(),
+        layers.dense({ units: 4 }),
+        layers.prelu({ alphaConstraint: 'nonNeg' }),
+      ]),
     pooling: () =>
       sequential([layers.lstm({ units: 4, returnSequences: true, ...steps }), layers.globalAveragePooling1d()]),
     ...Object.fromEntries(

@@ -12,6 +12,7 @@ export interface ProcessResult {
 }
 
 interface RunOptions {
+  cwd?: string
   env?: Record<string, string>
   nodeOptions?: readonly string[]
 }
@@ -19,7 +20,7 @@ interface RunOptions {
 function run(args: readonly string[], options: RunOptions = {}): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...(options.nodeOptions ?? []), ...args], {
-      cwd: projectRoot,
+      cwd: options.cwd ?? projectRoot,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -1,17 +1,14 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { callbacks, layers, sequential } from 'seqloom'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { browserPath, launch } from '../helpers/browser.js'
+import { browserPath, launch, objections } from '../helpers/browser.js'
 import { start } from '../helpers/cli.js'
 import { writeRun } from '../helpers/records.js'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let browser: Browser
 const folders: string[] = []
@@ -54,18 +51,6 @@ const readout = (page: Page, title: string) =>
     .locator('figure', { has: page.getByRole('heading', { name: title, exact: true }) })
     .locator('.readout')
     .first()
-
-/** What axe objects to. */
-async function objections(page: Page): Promise<string[]> {
-  // The page itself allows no scripts but its own.
-  await page.evaluate(axe)
-  return await page.evaluate(async () => {
-    const { violations } = await (
-      globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
-    ).axe.run()
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
-  })
-}
 
 describe.skipIf(!browserPath)('the page of a training', () => {
   beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { layers as native } from 'seqloom'
 import * as tf from 'seqloom/tfjs'
 import { describe, expect, it } from 'vitest'
+import { expectCoded } from '../helpers/errors.js'
 
 const numbers = (shape: number[], seed = 0): tf.Tensor =>
   tf.tensor(
@@ -33,6 +34,8 @@ describe('layers have the defaults of TensorFlow.js', () => {
   it('names and weights are numbered as there', () => {
     const dense = tf.layers.dense({ units: 2 })
     expect(dense.name).toMatch(/^dense_Dense\d+$/)
+    const video = tf.layers.convLstm2d({ filters: 1, kernelSize: 2 })
+    expect(video.name).toMatch(/^conv_lst_m2d_ConvLSTM2D\d+$/)
     const named = tf.layers.bidirectional({ layer: tf.layers.lstm({ units: 2, name: 'own' }), name: 'both' })
     named.apply(tf.input({ shape: [null, 3] }))
     expect(named.weights.map(({ name }) => name)).toEqual(
@@ -339,5 +342,34 @@ describe('what is not there', () => {
     [() => tf.layers.dense({ units: 1 }).apply(3 as never), /SymbolicTensors or all Tensors/],
   ])('bad options are named: %#', (run, message) => {
     expect(run).toThrow(message)
+  })
+})
+
+describe('cells and states', () => {
+  it('say what a step takes', async () => {
+    const cell = tf.layers.lstmCell({ units: 3 })
+    cell.build([null, 2])
+    await expectCoded(() => cell.call([tf.ones([1, 2]), tf.ones([1, 3])]), 'ERR_SHAPE', /an input .* and 2 states/)
+    await expectCoded(
+      () => tf.sequential({ layers: [tf.layers.gruCell({ units: 3, inputShape: [4, 2] })] }),
+      'ERR_SHAPE',
+      /tf\.layers\.rnn\({ cell }\)/,
+    )
+  })
+
+  it('are checked when they are given, and refused for training and directions', async () => {
+    const layer = tf.layers.lstm({ units: 3, stateful: true, batchInputShape: [2, 4, 1] })
+    const model = tf.sequential({ layers: [layer] })
+    for (const states of [[tf.ones([2, 3])], [tf.ones([2, 3]), tf.ones([2, 4])], [tf.ones([2, 3]), 3 as never]]) {
+      await expectCoded(() => layer.resetStates(states), 'ERR_SHAPE', /expects 2 state\(s\)/)
+    }
+    layer.resetStates([tf.ones([2, 3]), tf.ones([2, 3])])
+    expect(layer.states.map((state) => state?.dataSync()[0])).toEqual([1, 1])
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
+    await expectCoded(() => model.trainOnBatch(tf.ones([2, 4, 1]), tf.ones([2, 3])), 'ERR_UNSUPPORTED', /initialState/)
+    model.resetStates()
+    expect(await model.trainOnBatch(tf.ones([2, 4, 1]), tf.ones([2, 3]))).toBeGreaterThan(0)
+    const both = tf.layers.bidirectional({ layer: tf.layers.gru({ units: 2, stateful: true }) })
+    await expectCoded(() => both.resetStates(tf.ones([2, 2])), 'ERR_UNSUPPORTED', /initialState/)
   })
 })

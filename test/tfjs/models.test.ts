@@ -461,3 +461,25 @@ describe('classWeight of several outputs', () => {
     })
   })
 })
+
+describe('getConfig of a model', () => {
+  it('lists the layers by the names of TensorFlow.js, and rebuilds models within layers', async () => {
+    const inner = tf.sequential({
+      layers: [tf.layers.dense({ units: 3, inputShape: [4] }), tf.layers.dense({ units: 2 })],
+    })
+    const config = inner.getConfig()
+    expect(config.layers.map(({ className, config: own }: tf.serialization.ConfigDict) => [className, own])).toEqual(
+      inner.layers.map((layer) => ['Dense', expect.objectContaining({ name: layer.name })]),
+    )
+    const input = tf.input({ shape: [3, 4] })
+    const model = tf.model({
+      inputs: input,
+      outputs: tf.layers.timeDistributed({ layer: inner }).apply(input) as never,
+    })
+    expect(model.getConfig()).toMatchObject({ layers: [{ className: 'InputLayer' }, { className: 'TimeDistributed' }] })
+    const again = await tf.models.modelFromJSON(model.toJSON())
+    again.setWeights(model.getWeights())
+    const rows = numbers([2, 3, 4])
+    expect((again.predict(rows) as tf.Tensor).arraySync()).toEqual((model.predict(rows) as tf.Tensor).arraySync())
+  })
+})

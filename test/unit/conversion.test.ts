@@ -208,6 +208,43 @@ describe('targets', () => {
   })
 })
 
+describe('inputs', () => {
+  const series = slot([null, null, 1], { looseLast: 'steps' })
+
+  it('may lack a last dimension of 1, as a series of single numbers does', () => {
+    const data = Float32Array.of(1, 2, 3, 4)
+    const given = [
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [Float32Array.of(1, 2), [3, 4]],
+      tensor(data, [2, 2]),
+    ]
+    for (const each of given) expect(convert(series, each)).toEqual({ data, shape: [2, 2, 1] })
+    expect(convert(slot([null, 1], { looseLast: 'steps' }), [1, 2])).toEqual({
+      data: Float32Array.of(1, 2),
+      shape: [2, 1],
+    })
+    expect(convert(series, [[1, 2, 3], [4]])).toMatchObject({ shape: [2, 3, 1], lengths: Uint32Array.of(3, 1) })
+    expect(convert(series, tensor([1, 2, 3, 4], [2, 2], { lengths: [2, 1] }))).toMatchObject({ shape: [2, 2, 1] })
+    const words = slot([null, null], { dtype: 'int32', looseLast: 'steps' })
+    expect(convert(words, [[[1], [2]]])).toEqual({ data: Int32Array.of(1, 2), shape: [1, 2] })
+  })
+
+  it('do not take one sequence without its batch for many of one step', () => {
+    for (const given of [[[1], [2]], tensor([1, 2], [2, 1])]) {
+      expect(() => convert(series, given)).toThrow(coded('ERR_SHAPE', /expected.*\[null, null, 1\]/))
+    }
+    expect(convert(slot([null, 1, 1], { looseLast: 'steps' }), [[1], [2]]).shape).toEqual([2, 1, 1])
+  })
+
+  it('may be booleans', () => {
+    expect(convert(slot([null, 2]), [[true, false]])).toEqual({ data: Float32Array.of(1, 0), shape: [1, 2] })
+    expect(convert(slot([null], { dtype: 'int32' }), [false, true]).data).toEqual(Int32Array.of(0, 1))
+  })
+})
+
 describe('several inputs', () => {
   const slots = [tokens, slot([null, 2], { name: 'z', where: "input 'z'" })]
   const all = (given: unknown) => runSync(convertAll(slots, given, 'input'))

@@ -4,6 +4,7 @@ use crate::error::{ErrorCode, Failure, Outcome};
 use napi::bindgen_prelude::{Array, Function, JsObjectValue, Object, TypedArray, TypedArrayType, Unknown};
 use napi::{JsValue, ValueType};
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 /// The largest integer that a JavaScript number holds exactly, plus one.
 const SAFE_INTEGERS: f64 = 9_007_199_254_740_992.0;
@@ -243,6 +244,18 @@ impl<'a, T: Element> Source<'a, T> {
         self.bytes.len() / size_of::<T>()
     }
 
+    /// The first element, if they may be read where they are for as long as the caller keeps JavaScript from running:
+    /// not in a buffer that other threads may write to.
+    pub(crate) fn place(&self, array: &TypedArray<'_>) -> Option<NonNull<T>> {
+        let pointer = NonNull::new(self.bytes.as_ptr().cast_mut().cast::<T>())?;
+        let mut unshared = false;
+        // SAFETY: the buffer is that of a live typed array of the current callback. A shared one is no `ArrayBuffer`.
+        unsafe {
+            napi::sys::napi_is_arraybuffer(array.value().env, buffer_of(array), &mut unshared);
+        }
+        (unshared && pointer.is_aligned()).then_some(pointer)
+    }
+
     /// Copies elements up to the shorter length.
     pub(crate) fn copy_to(&self, target: &mut [T]) {
         let count = self.len().min(target.len());
@@ -259,9 +272,24 @@ impl<'a, T: Element> Source<'a, T> {
 }
 
 fn refuse_detached(array: &TypedArray<'_>, what: &str) -> Outcome<()> {
+    let mut detached = false;
+    // SAFETY: the buffer is that of a live typed array of the current callback.
+    unsafe {
+        napi::sys::napi_is_detached_arraybuffer(array.value().env, buffer_of(array), &mut detached);
+    }
+    if detached {
+        return Err(Failure::new(
+            ErrorCode::DATA,
+            format!("{what}: its buffer was detached (transferred elsewhere)"),
+        ));
+    }
+    Ok(())
+}
+
+/// The buffer that a typed array is a view of.
+fn buffer_of(array: &TypedArray<'_>) -> napi::sys::napi_value {
     let value = array.value();
     let mut buffer = std::ptr::null_mut();
-    let mut detached = false;
     // SAFETY: `value` is a live typed array of the current callback; null pointers skip what is not asked for.
     unsafe {
         napi::sys::napi_get_typedarray_info(
@@ -273,13 +301,6 @@ fn refuse_detached(array: &TypedArray<'_>, what: &str) -> Outcome<()> {
             &mut buffer,
             std::ptr::null_mut(),
         );
-        napi::sys::napi_is_detached_arraybuffer(value.env, buffer, &mut detached);
     }
-    if detached {
-        return Err(Failure::new(
-            ErrorCode::DATA,
-            format!("{what}: its buffer was detached (transferred elsewhere)"),
-        ));
-    }
-    Ok(())
+    buffer
 }

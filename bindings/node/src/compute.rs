@@ -7,13 +7,14 @@ use crate::generator::NativeGenerator;
 use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
-use crate::{argument, cancel, fit};
+use crate::{argument, cancel, fit, mpi};
 use napi::bindgen_prelude::{ClassInstance, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
-use seqloom_graph::train::{FitOptions, GradientReport, OnEvent, Trainer};
+use seqloom_graph::train::{FitOptions, GradientReport, Group, OnEvent, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 #[napi]
@@ -30,12 +31,21 @@ impl NativeModel {
         steps: Unknown<'_>,
     ) -> Result<Vec<NativeTensor>, ErrorCode> {
         guard(|| {
-            let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let steps = argument::optional_integer(&steps, "steps", 1)?;
-            let outputs = self.shared.now_drawn(move |trainer| {
-                let never = AtomicBool::new(false);
-                Ok(trainer.predict_some(&inputs, batch_size, &all_outputs(trainer), steps, &never, None)?)
+            // The call ends with the inputs dropped and released by the model, also if a `fit` that waits serves it.
+            let outputs = tensor::lend_list(&inputs, "inputs", |inputs| {
+                self.shared.now_drawn(move |trainer| {
+                    let never = AtomicBool::new(false);
+                    Ok(trainer.predict_some(
+                        &inputs,
+                        batch_size,
+                        &all_outputs(trainer),
+                        steps,
+                        &never,
+                        None,
+                    )?)
+                })
             })?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
@@ -256,6 +266,7 @@ impl NativeModel {
             let on_event = argument::function(&on_event, "onEvent")?;
             fit::start(env, &self.shared, &cancel, &on_event, move |trainer, cancel, handle| {
                 let validation = validation.as_ref().map(Given::source);
+                trainer.join(mpi::world().map(|world| world as Arc<dyn Group>));
                 Ok(trainer.fit(data.source(), validation, &options, cancel, handle)?)
             })
         })

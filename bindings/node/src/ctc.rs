@@ -105,15 +105,24 @@ impl NativeCtcSearch {
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let search = self.take()?;
-            job::run_until(env, cancel::read(&cancel, "cancel")?, move |cancel| {
-                Ok(NativeTranscripts::from(unless_cancelled(cancel, || search.finish())?))
-            })
+            later(env, &cancel, || search.finish())
         })
     }
 
     fn take(&self) -> Outcome<CtcSearch> {
         self.search.borrow_mut().take().ok_or_else(ended)
     }
+}
+
+/// What a search finds, on another thread.
+pub(crate) fn later<'env>(
+    env: &'env Env,
+    cancel: &Unknown<'_>,
+    finish: impl FnOnce() -> seqloom_graph::Result<Vec<Vec<Transcript>>> + Send + 'static,
+) -> Outcome<Object<'env>> {
+    job::run_until(env, cancel::read(cancel, "cancel")?, move |cancel| {
+        Ok(NativeTranscripts::from(unless_cancelled(cancel, finish)?))
+    })
 }
 
 /// Lists of symbols as JavaScript takes them.

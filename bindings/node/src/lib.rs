@@ -19,6 +19,7 @@ mod holder;
 mod job;
 pub mod lock;
 pub mod model;
+pub mod mpi;
 pub mod new_weights;
 pub mod safetensors;
 pub mod saved;

@@ -49,6 +49,21 @@ pub struct NamedState {
     pub data: Float32Array,
 }
 
+/// Bytes that a step takes.
+#[napi(object, object_from_js = false)]
+pub struct NativeBytes {
+    /// Of the weights.
+    pub weights: f64,
+    /// Of their gradients.
+    pub gradients: f64,
+    /// Of the optimizer's states.
+    pub optimizer: f64,
+    /// Of all that is computed, and of the memory to compute it in.
+    pub values: f64,
+    /// Of the rows of a batch.
+    pub inputs: f64,
+}
+
 /// A model: a graph of operations with its weights, and after `compile` its training.
 ///
 /// Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous ones fail with
@@ -304,12 +319,28 @@ impl NativeModel {
         })
     }
 
-    /// How many steps the optimizer has made.
+    /// How many batches the optimizer has been given; `gradientAccumulationSteps` of them make up a step.
     ///
     /// Errors: `ERR_STATE` before `compile`.
     #[napi(catch_unwind)]
-    pub fn optimizer_steps(&self) -> Result<f64, ErrorCode> {
-        guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.steps() as f64)))
+    pub fn optimizer_batches(&self) -> Result<f64, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.step_count() as f64)))
+    }
+
+    /// Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.
+    ///
+    /// Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "batchSize: number, time?: number")]
+    pub fn bytes_for(&self, batch_size: Unknown<'_>, time: Unknown<'_>) -> Result<NativeBytes, ErrorCode> {
+        guard(|| {
+            let rows = argument::integer(&batch_size, "batchSize", 1)?;
+            let time = argument::optional_integer(&time, "time", 1)?;
+            let ([weights, gradients, optimizer], run) =
+                self.shared.now(move |trainer| Ok(trainer.bytes_for(rows, time)?))?;
+            let [weights, gradients, optimizer, values, inputs] =
+                [weights, gradients, optimizer, run.values, run.inputs].map(|bytes| bytes as f64);
+            Ok(NativeBytes { weights, gradients, optimizer, values, inputs })
+        })
     }
 
     /// Exchanges the weights and the optimizer's mean of them.

@@ -7,6 +7,7 @@ use crate::staged;
 use napi::bindgen_prelude::{TypedArrayType, Uint8Array, Uint32Array, Unknown};
 use napi_derive::napi;
 use seqloom_graph::{Buffer, HostTensor, Sequence, TensorData};
+use seqloom_kernels::AlignedVec;
 
 /// A tensor over a typed array that nothing else writes to.
 #[napi(object, object_from_js = false)]
@@ -48,19 +49,56 @@ impl NativeTensor {
 
 /// A copy of the tensor that JavaScript describes as `{ data, shape, lengths?, mask?, ragged? }`, its sizes checked.
 pub(crate) fn read(value: &Unknown<'_>, what: &str) -> Outcome<HostTensor> {
-    let object = argument::object(value, what)?;
-    // All properties are read before any element: a getter is code that could detach a buffer.
-    let data = argument::field(&object, "data")?;
-    let lengths = argument::field(&object, "lengths")?;
-    let mask = argument::field(&object, "mask")?;
-    let ragged = argument::field(&object, "ragged")?;
-    let shape = argument::shape(&argument::field(&object, "shape")?, &format!("{what}.shape"))?;
-    let ragged = !argument::is_missing(&ragged) && argument::boolean(&ragged, &format!("{what}.ragged"))?;
+    Description::read(value, what)?.tensor(what, elements)
+}
 
-    let data = elements(&data, &format!("{what}.data"))?;
-    let sequence = sequence(&lengths, &mask, ragged, what)?;
-    check(&data, &shape, &sequence, what)?;
-    Ok(HostTensor { data, shape, sequence })
+/// Tensors whose elements are read where JavaScript has them, for a call that has ended before any JavaScript runs again.
+/// `call` is that call; it drops the tensors and all that it made of their elements.
+pub(crate) fn lend_list<V>(
+    value: &Unknown<'_>,
+    what: &str,
+    call: impl FnOnce(Vec<HostTensor>) -> Outcome<V>,
+) -> Outcome<V> {
+    // Also the getters of the last tensor run before the first one's elements are looked up.
+    let descriptions = argument::list(value, what, |item, what| Description::read(&item, what))?;
+    let tensors = descriptions.into_iter().enumerate();
+    call(
+        tensors
+            .map(|(index, tensor)| tensor.tensor(&format!("{what}[{index}]"), lent))
+            .collect::<Outcome<_>>()?,
+    )
+}
+
+/// A tensor without its elements.
+struct Description<'env> {
+    data: Unknown<'env>,
+    shape: Vec<usize>,
+    sequence: Sequence,
+}
+
+impl<'env> Description<'env> {
+    fn read(value: &Unknown<'env>, what: &str) -> Outcome<Self> {
+        let object = argument::object(value, what)?;
+        // All properties are read before any element: a getter is code that could detach a buffer.
+        let data = argument::field(&object, "data")?;
+        let lengths = argument::field(&object, "lengths")?;
+        let mask = argument::field(&object, "mask")?;
+        let ragged = argument::field(&object, "ragged")?;
+        let shape = argument::shape(&argument::field(&object, "shape")?, &format!("{what}.shape"))?;
+        let ragged = !argument::is_missing(&ragged) && argument::boolean(&ragged, &format!("{what}.ragged"))?;
+        Ok(Self { data, shape, sequence: sequence(&lengths, &mask, ragged, what)? })
+    }
+
+    fn tensor(
+        self,
+        what: &str,
+        elements: impl Fn(&Unknown<'_>, &str) -> Outcome<TensorData>,
+    ) -> Outcome<HostTensor> {
+        let Self { data, shape, sequence } = self;
+        let data = elements(&data, &format!("{what}.data"))?;
+        check(&data, &shape, &sequence, what)?;
+        Ok(HostTensor { data, shape, sequence })
+    }
 }
 
 /// A list of tensors; `what` names it in errors.
@@ -94,6 +132,25 @@ pub(crate) fn elements(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
             format!("{what}: expected a Float32Array or an Int32Array, got {}Array", other.as_ref()),
         )),
     }
+}
+
+/// Fewer elements are copied as fast.
+const WORTH_LENDING: usize = 1 << 14;
+
+/// The elements of a `Float32Array` where they are, if they are many; else a copy.
+fn lent(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
+    if let Some(array) = argument::typed_array(value)?
+        && array.typed_array_type == TypedArrayType::Float32
+    {
+        let source = argument::Source::<f32>::of(&array, what)?;
+        if let Some(place) = source.place(&array).filter(|_| source.len() >= WORTH_LENDING) {
+            // SAFETY: the elements stay where they are and as they are while no JavaScript runs, and `lend_list` says who
+            // drops the buffer before that.
+            let elements = unsafe { AlignedVec::lent(place, source.len()) };
+            return Ok(TensorData::F32(elements.into()));
+        }
+    }
+    elements(value, what)
 }
 
 fn sequence(lengths: &Unknown<'_>, mask: &Unknown<'_>, ragged: bool, what: &str) -> Outcome<Sequence> {

@@ -1,13 +1,12 @@
 //! What an RNN transducer writes, searched for at once, on another thread, or as its input comes.
 
-use crate::ctc::{NativePrefixes, NativeTranscripts, prefixes};
+use crate::argument;
+use crate::ctc::{NativePrefixes, NativeTranscripts, later, prefixes};
 use crate::error::{ErrorCode, Failure, Outcome, guard};
-use crate::{argument, cancel, job};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Session, TransducerJoint, TransducerOptions, TransducerSearch};
-use seqloom_graph::unless_cancelled;
 use std::cell::RefCell;
 
 /// A search that takes the encoder's values as they come, and may stop before every symbol to ask for scores.
@@ -107,9 +106,7 @@ impl NativeTransducerSearch {
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let search = self.take()?;
-            job::run_until(env, cancel::read(&cancel, "cancel")?, move |cancel| {
-                Ok(NativeTranscripts::from(unless_cancelled(cancel, || search.finish())?))
-            })
+            later(env, &cancel, || search.finish())
         })
     }
 

@@ -47,7 +47,7 @@ impl<T: Scalar> Buffer<T> {
     /// # Errors
     /// `ERR_MEMORY`.
     pub(crate) fn renew(&mut self, len: usize, what: &str) -> Result<&mut [T]> {
-        if Arc::get_mut(&mut self.block).is_none_or(|block| block.len() < len) {
+        if Arc::get_mut(&mut self.block).is_none_or(|block| block.len() < len || block.is_lent()) {
             // The old memory is freed first: both together might not fit.
             *self = Self::empty();
             *self = memory::any(len, what)?.into();
@@ -61,16 +61,20 @@ impl<T: Scalar> Buffer<T> {
         Arc::get_mut(&mut self.block)?.get_mut(self.range.clone())
     }
 
-    /// Drops the elements if others have them, too; else keeps the memory for [`Self::renew`].
+    /// Drops the elements if others have them, too, or own them; else keeps the memory for [`Self::renew`].
     pub(crate) fn release(&mut self) {
-        if Arc::get_mut(&mut self.block).is_none() {
+        if Arc::get_mut(&mut self.block).is_none_or(|block| block.is_lent()) {
             *self = Self::empty();
         }
     }
 
     /// Bytes that are kept for this buffer alone.
     pub(crate) fn own_bytes(&self) -> usize {
-        if Arc::strong_count(&self.block) > 1 { 0 } else { self.block.len() * size_of::<T>() }
+        if Arc::strong_count(&self.block) > 1 || self.block.is_lent() {
+            0
+        } else {
+            self.block.len() * size_of::<T>()
+        }
     }
 
     /// A part of the elements, sharing the memory; empty if the range lies outside.
@@ -95,9 +99,9 @@ impl<T: Scalar> Buffer<T> {
     /// The elements, if nobody else has them.
     ///
     /// # Errors
-    /// The buffer as it was, if its memory is shared.
+    /// The buffer as it was, if its memory is shared or lent.
     pub fn exclusive(mut self) -> std::result::Result<Exclusive<T>, Self> {
-        if Arc::get_mut(&mut self.block).is_none() {
+        if Arc::get_mut(&mut self.block).is_none_or(|block| block.is_lent()) {
             return Err(self);
         }
         Ok(Exclusive { block: self.block, range: self.range })
@@ -162,7 +166,10 @@ impl<T: Scalar> fmt::Debug for Exclusive<T> {
 }
 
 /// Copies a slice to one as long, on all threads if it is large.
-pub(crate) fn copy<V: Copy + Send + Sync>(from: &[V], to: &mut [V]) {
+///
+/// # Panics
+/// If it is not as long.
+pub fn copy<V: Copy + Send + Sync>(from: &[V], to: &mut [V]) {
     let work = to.len();
     each_rows(to, 1, work, |first, part| part.copy_from_slice(&from[first..first + part.len()]));
 }

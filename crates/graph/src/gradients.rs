@@ -169,6 +169,11 @@ impl<T: Scalar> Gradients<T> {
         &mut self.arena
     }
 
+    /// All gradients that are lists of rows, in the order of their weights.
+    pub(crate) fn row_lists_mut(&mut self) -> &mut [RowGradient<T>] {
+        &mut self.rows
+    }
+
     /// Sets every gradient to zero and empties the row lists.
     pub fn clear(&mut self) {
         let work = self.arena.len();

@@ -35,7 +35,7 @@ mod transform;
 pub mod values;
 pub mod wire;
 
-pub use buffer::{Buffer, Exclusive};
+pub use buffer::{Buffer, Exclusive, copy};
 pub use discard::discard;
 pub use error::{Code, Error, Result};
 pub use form::Form;
@@ -47,7 +47,7 @@ pub use mode::{Record, Run};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Scales, Slot};
 pub use registry::operation_names;
-pub use run::Executor;
+pub use run::{Executor, RunBytes};
 pub use tensor::{
     BatchData, BatchInput, BatchSequence, HostTensor, Sequence, StateGradient, TensorData, TensorView,
 };

@@ -28,6 +28,8 @@ pub struct Run<'a> {
     pub seed: u64,
     /// Optimizer step, the second key of random operations.
     pub step: u64,
+    /// The number in the whole batch of the first row, the third key, where this is a part of a batch.
+    pub first_row: usize,
     /// Which graph outputs are computed, by their index in the graph's `outputs`; all when absent.
     pub outputs: Option<&'a [usize]>,
     /// Polled while running; when it becomes true the pass ends with `ABORTED`.

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use seqloom_kernels::{
     Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellMatrix, CellSpec,
-    CellWeights, Int8CellWeights, Int8Matrix, OutOfMemory, Precision, Scalar, pool, quantize, simd,
+    CellWeights, Int8CellWeights, Int8Matrix, OutOfMemory, Precision, RowOrder, Scalar, pool, quantize, simd,
 };
 
 /// Batch, time, and units, which are as many as the inputs.
@@ -163,9 +163,11 @@ impl Bench {
         let io = CellForward {
             steps: &self.steps,
             x: CellInput::Rows(&self.x),
+            x_order: RowOrder::Packed,
             h0: None,
             c0: None,
             y: &mut self.y,
+            y_order: RowOrder::Packed,
             c_last: None,
             stash: training.then_some(&mut self.stash[..]),
             workspace: &mut self.workspace,

@@ -44,11 +44,12 @@ macro_rules! zeroable {
 }
 zeroable!(f32, f64, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize);
 
-/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless made by [`AlignedVec::try_any`].
+/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless made by [`AlignedVec::try_any`]; or elements that
+/// somebody else lends, which are only read.
 pub struct AlignedVec<T> {
     pointer: NonNull<T>,
     length: usize,
-    /// Allocated bytes; 0 if nothing was allocated.
+    /// Allocated bytes; 0 if nothing was allocated, or if the elements are lent.
     capacity: usize,
     /// Whether the memory is kept for reuse when the buffer is dropped.
     passing: bool,
@@ -93,6 +94,15 @@ impl<T: Zeroable> AlignedVec<T> {
         let mut buffer = Self::try_new(length)?;
         buffer.passing = true;
         Ok(buffer)
+    }
+
+    /// Elements in memory of somebody else, such as JavaScript. They need not lie at a multiple of 64 bytes.
+    ///
+    /// # Safety
+    /// Until the buffer is dropped, or for as long as it is used, the elements stay where they are, and nobody writes to
+    /// them.
+    pub const unsafe fn lent(pointer: NonNull<T>, length: usize) -> Self {
+        Self { pointer, length, capacity: 0, passing: false }
     }
 
     /// The bytes to allocate for `length` elements.
@@ -170,6 +180,11 @@ fn allocate_zeroed(capacity: usize) -> Option<NonNull<u8>> {
 }
 
 impl<T> AlignedVec<T> {
+    /// Whether the elements belong to somebody else, so that they cannot be written to.
+    pub const fn is_lent(&self) -> bool {
+        self.capacity == 0 && self.length > 0
+    }
+
     /// A pointer to the first element. Elements may be written through it while no reference to them is in use, even if
     /// the buffer as a whole is borrowed.
     pub const fn pointer(&self) -> NonNull<T> {
@@ -195,9 +210,11 @@ impl<T> Deref for AlignedVec<T> {
 }
 
 impl<T> DerefMut for AlignedVec<T> {
+    /// The elements for writing: none if they are lent.
     fn deref_mut(&mut self) -> &mut [T] {
+        let length = if self.is_lent() { 0 } else { self.length };
         // SAFETY: as in `deref`, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.as_ptr(), length) }
     }
 }
 
@@ -222,6 +239,21 @@ mod tests {
         assert!(AlignedVec::<f32>::try_new(0).unwrap().is_empty());
         assert_eq!(AlignedVec::<f64>::try_new(usize::MAX / 4).unwrap_err().bytes, None);
         assert!(AlignedVec::<f64>::try_new(usize::MAX / 64).is_err());
+    }
+
+    #[test]
+    fn what_is_lent_is_only_read() {
+        let numbers = [1.0f32, 2.0, 3.0];
+        // SAFETY: the numbers outlive the buffer and do not change.
+        let mut lent = unsafe { AlignedVec::lent(NonNull::from(&numbers[1]), 2) };
+        assert!(lent.is_lent() && !AlignedVec::<f32>::new().is_lent());
+        assert_eq!(lent[..], [2.0, 3.0]);
+        lent.iter_mut().for_each(|x| *x = 0.0);
+        lent.try_grow(2).unwrap();
+        assert_eq!(lent[..], [2.0, 3.0]);
+        lent.try_grow(3).unwrap();
+        assert_eq!((&lent[..], lent.is_lent()), (&[0.0; 3][..], false));
+        assert_eq!(numbers, [1.0, 2.0, 3.0]);
     }
 
     #[test]

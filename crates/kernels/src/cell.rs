@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 
-use crate::{Activation, CellInput, Int8Matrix};
+use crate::{Activation, CellInput, Int8Matrix, RowOrder};
 
 /// The recurrence of a fused cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -126,6 +126,13 @@ impl CellSpec {
         }
     }
 
+    /// How many threads a step of so many sequences is worth.
+    pub const fn worth_threads(&self, batch: usize) -> usize {
+        /// Multiplications that take some six times as long as a thread more makes a barrier.
+        const OF_ONE: usize = 1 << 14;
+        batch.saturating_mul(self.gates() * self.hidden).saturating_mul(self.hidden + self.input) / OF_ONE
+    }
+
     /// Elements of the input kernel: `input × gates·hidden`.
     pub const fn kernel_len(&self) -> usize {
         self.input * self.gates() * self.hidden
@@ -229,12 +236,16 @@ pub struct CellForward<'a, T> {
     pub steps: &'a [usize],
     /// Input of each row.
     pub x: CellInput<'a, T>,
+    /// Where the rows of x lie; other than packed only where the input kernel is int8.
+    pub x_order: RowOrder,
     /// Initial state [batch, hidden]; `None` is zero.
     pub h0: Option<&'a [T]>,
     /// Initial cell state [batch, hidden] of an LSTM; `None` is zero. Ignored by other cells.
     pub c0: Option<&'a [T]>,
     /// Output [rows, hidden]: the state h after each row.
     pub y: &'a mut [T],
+    /// Where the rows of y lie; other than packed only in inference.
+    pub y_order: RowOrder,
     /// Cell state [batch, hidden] of an LSTM after each row's last step. Ignored by other cells.
     pub c_last: Option<&'a mut [T]>,
     /// Kept for the backward pass, of [`CellSizes::stash`] elements; `None` in inference.
@@ -328,6 +339,12 @@ impl<T> CellForward<'_, T> {
         sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
     ) {
         let (sizes, state) = check_rows(spec, self.steps, (&self.x, &*self.y), sizes);
+        self.x_order.check(self.steps);
+        self.y_order.check(self.steps);
+        assert!(
+            self.y_order == RowOrder::Packed || self.stash.is_none(),
+            "the backward pass reads packed rows"
+        );
         assert!(is_len(self.h0, state), "length of h0");
         assert!(self.stash.as_ref().is_none_or(|s| s.len() >= sizes.stash), "length of the stash");
         assert!(self.workspace.len() >= sizes.forward_workspace + tokens, "length of the workspace");

@@ -22,6 +22,7 @@ mod pages;
 pub mod pool;
 mod recycle;
 pub mod reference;
+mod row_order;
 mod scalar;
 mod scatter;
 pub mod simd;
@@ -43,6 +44,7 @@ pub use int8::{
     Int8Matrix, Int8Packed, MAX_DEPTH as INT8_MAX_DEPTH, instructions as int8_instructions, quantize,
 };
 pub use matrix::{Matrix, MatrixMut};
+pub use row_order::RowOrder;
 pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};
 pub use transducer::{TransducerRow, transducer};

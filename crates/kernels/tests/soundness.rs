@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use seqloom_kernels::{
     Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Chain,
-    ChainOperands, Function, MAX_DIMS, Matrix, MatrixMut, Output, Precision, Scalar, Source, Step, View,
-    pool, reference,
+    ChainOperands, Function, MAX_DIMS, Matrix, MatrixMut, Output, Precision, RowOrder, Scalar, Source, Step,
+    View, pool, reference,
 };
 
 /// Held by tests that set the number of threads.
@@ -152,7 +152,8 @@ fn regions_end_whatever_their_members_panic_with() {
         }));
         std::mem::forget(outcome.unwrap_err());
     }
-    // The team is whole again.
+    // The team is whole again, if it is not smaller because others use the cores.
+    pool::set_threads(3).unwrap();
     let seen = Mutex::new(Vec::new());
     pool::run(|team| seen.lock().unwrap().push((team.index(), team.size())));
     let mut seen = seen.into_inner().unwrap();
@@ -188,7 +189,7 @@ fn products_stay_inside_of_their_matrices() {
         f32::gemm(left, right, MatrixMut::new(&mut c, rows, columns), true);
         assert!(c.iter().all(|&c| c == 1.0));
         let bias = counted(columns);
-        f32::gemm_bias(left, right, &bias, MatrixMut::new(&mut c, rows, columns));
+        f32::gemm_bias(Precision::Float32, left, right, &bias, MatrixMut::new(&mut c, rows, columns));
         assert!(c.chunks_exact(columns).all(|row| row == bias));
         f32::gemm(left, right, MatrixMut::new(&mut c, rows, columns), false);
         assert!(c.iter().all(|&c| c == 0.0));
@@ -295,9 +296,11 @@ fn cells_stay_inside_of_their_buffers() {
             CellForward {
                 steps: &steps,
                 x: CellInput::Rows(&x),
+                x_order: RowOrder::Packed,
                 h0: None,
                 c0: None,
                 y: &mut y,
+                y_order: RowOrder::Packed,
                 c_last: None,
                 stash: Some(&mut stash),
                 workspace: &mut workspace,

@@ -69,7 +69,7 @@ impl Model {
         }
         for (index, (objective, target)) in objectives.iter().zip(targets).enumerate() {
             let pair = [self.outputs[index], target];
-            losses.push(LossSpec { output: outputs.len(), weight: objective.weight });
+            losses.push(LossSpec { output: outputs.len(), weight: objective.weight, summed: false });
             outputs.extend(network.node("loss", &pair, &[], 2, objective.loss_attributes())?);
             for kind in &objective.metrics {
                 let name = if objectives.len() == 1 { kind.clone() } else { format!("{index}/{kind}") };

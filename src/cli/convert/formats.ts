@@ -2,9 +2,10 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Option } from 'commander'
 import { SeqloomError, visible } from '../../errors.js'
-import { cannot, openNamed } from '../../files.js'
+import { cannot, isThere, openNamed } from '../../files.js'
 import { refuseLite, refuseSavedModel } from '../../interop/foreign.js'
 import * as interop from '../../interop/index.js'
+import { tensorsIn } from '../../interop/shards.js'
 import { loadFolder, modelFromJSON } from '../../model/index.js'
 import type { Model, Prediction } from '../../model/model.js'
 import { note } from '../output.js'
@@ -96,7 +97,12 @@ export const modelFormats: readonly ModelFormat[] = [
   {
     name: 'PyTorch',
     endings: ['.pt', '.pth', '.safetensors'],
-    recognises: (head) => isZip(head) || begins(head, 0x80) || head[8] === 0x7b,
+    recognises: (head) =>
+      isZip(head) ||
+      begins(head, 0x80) ||
+      head[8] === 0x7b ||
+      // The index of several files.
+      (begins(head, 0x7b) && head.includes('"weight_map"')),
     load: pytorchModel,
     flags: pytorchFlags,
     save: (model, path) => interop.toPyTorch(model, path),
@@ -117,7 +123,8 @@ export async function formatOf(path: string): Promise<ModelFormat> {
   })
   const isFolder = found.isDirectory()
   await refuseSavedModel(path)
-  const head = await headOf(isFolder ? join(path, 'model.json') : path)
+  const [weights] = isFolder && !(await isThere(join(path, 'model.json'))) ? ((await tensorsIn(path)) ?? []) : []
+  const head = await headOf(weights ?? (isFolder ? join(path, 'model.json') : path))
   refuseLite(`'${visible(path)}'`, head)
   const format = modelFormats.find((each) => each.recognises(head, isFolder))
   if (format) return format

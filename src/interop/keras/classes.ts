@@ -108,6 +108,7 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
     lacking: ['tfjs'],
   },
   Permute: { make: layers.permute, options: ['dims'] },
+  PReLU: { make: layers.prelu, options: ['shared_axes'] },
   RepeatVector: { make: layers.repeatVector, options: ['n'] },
   Reshape: { make: layers.reshape, options: ['target_shape'] },
   RMSNormalization: {

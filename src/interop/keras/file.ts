@@ -1,7 +1,7 @@
 import { bytesGiven } from '../../bytes.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isPath, pathOf } from '../../path.js'
-import { refuseLite, refuseSavedModel } from '../foreign.js'
+import { refuseLite, refuseOther, refuseSavedModel } from '../foreign.js'
 import { Source } from '../format.js'
 
 /** Opens a file of Keras or its bytes, which `use` reads; `what` is the function in messages. */
@@ -19,6 +19,7 @@ export async function withFile<T>(
   try {
     const head = await source.read(0, Math.min(headBytes, source.size))
     refuseLite(source.where, head)
+    await refuseOther(source, 'Keras')
     return await use(source, head)
   } finally {
     await source.close()

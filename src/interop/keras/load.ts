@@ -15,7 +15,7 @@ import { namedWeights, numberedWeights } from './stored.js'
 import { withVocabularies } from './vocabularies.js'
 import { assign, type Finder, type SavedWeight } from './weights.js'
 
-/** Options of {@link loadKeras}. */
+/** Options of `loadKeras`. */
 export interface LoadKerasOptions<Out extends Prediction = Tensor> {
   /** A model whose weights are replaced by those of the file, instead of making one. */
   readonly model?: Model<Out>
@@ -122,7 +122,12 @@ export async function made(config: unknown, origin: Origin, finder: (built: Buil
   const built = modelOf(kerasObject(where, config), origin)
   try {
     if (built !== undefined) await assign(built, finder(built), origin, true)
-    problems.check(`${where}: cannot be mapped`, 'ERR_UNSUPPORTED')
+    // Layers and functions of one's own are code of Python.
+    const instead =
+      origin.dialect === 'tfjs'
+        ? ''
+        : '; a model that is made here takes the weights by interop.loadKeras(file, { model })'
+    problems.check(`${where}: cannot be mapped${instead}`, 'ERR_UNSUPPORTED')
   } catch (error) {
     built?.model.dispose()
     throw error

@@ -8,6 +8,7 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
   ...[
+    'alpha',
     'kernel',
     'recurrent',
     'depthwise',

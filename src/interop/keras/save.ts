@@ -7,7 +7,7 @@ import { WrittenGroup, writeHdf5 } from '../hdf5/write.js'
 import { packKerasArchive } from './archive.js'
 import { type DescribedModel, type DescribedWeight, describeModel, readingValues } from './describe.js'
 
-/** Options of {@link toKeras}. */
+/** Options of `toKeras`. */
 export interface ToKerasOptions {
   /** Which Keras an `.h5` file is for; the others are read by Keras 3 alone. Default 3. */
   readonly version?: 2 | 3

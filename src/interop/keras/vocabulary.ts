@@ -8,7 +8,7 @@ import { withFile } from './file.js'
 import { groupNames } from './layers.js'
 import { type KerasObject, kerasObject, listOf } from './saved.js'
 
-/** Options of {@link loadKerasVocabulary}. */
+/** Options of `loadKerasVocabulary`. */
 export interface LoadKerasVocabularyOptions {
   /** The name of the layer; it is needed where a model has several with vocabularies. */
   readonly layer?: string

@@ -34,11 +34,11 @@ export const bytesOf = (where: string, data: readonly Uint8Array[]): Bytes =>
  * The bytes of files in a folder, which a stranger's description names: regular files in the folder or below it. Their
  * sizes are read; nothing stays open. `ERR_FORMAT`, `ERR_IO`.
  */
-export async function bytesOfFiles(where: string, folder: string, paths: readonly string[]): Promise<Bytes> {
+export async function bytesOfFiles(where: string, naming: string, paths: readonly string[]): Promise<Bytes> {
   const pieces: Piece[] = []
   const named = new Set<string>()
   for (const path of paths) {
-    const file = await fileBeside(where, folder, path)
+    const file = await fileBeside(where, naming, path)
     if (named.has(file)) throw new SeqloomError('ERR_FORMAT', `${where} names the file '${visible(path)}' twice`)
     named.add(file)
     pieces.push(await pieceOf(file))

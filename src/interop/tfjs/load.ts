@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { connectionsOf, isInnerModel } from '../../layers/inner.js'
@@ -7,6 +7,7 @@ import { TimeDistributed } from '../../layers/timeDistributed.js'
 import type { Model, Prediction } from '../../model/index.js'
 import { isRecord } from '../../options.js'
 import { isPath, pathOf } from '../../path.js'
+import { refuseOther, refuseSavedModel } from '../foreign.js'
 import { Source, Unmapped } from '../format.js'
 import { parsed } from '../keras/archive.js'
 import { made } from '../keras/load.js'
@@ -92,11 +93,12 @@ async function opened(given: unknown): Promise<Opened> {
   const isFolder = await stat(path)
     .then((found) => found.isDirectory())
     .catch(() => false)
+  if (isFolder) await refuseSavedModel(path)
   const file = isFolder ? join(path, 'model.json') : path
   const { topology, groups } = readDescription(`'${file}'`, await jsonOf(file))
   const weights: TfjsWeight[] = []
   for (const { specs, paths } of groups) {
-    weights.push(...weightsIn(`'${file}'`, specs, await bytesOfFiles(`'${file}'`, dirname(file), paths)))
+    weights.push(...weightsIn(`'${file}'`, specs, await bytesOfFiles(`'${file}'`, file, paths)))
   }
   return { where: `'${file}'`, topology, weights }
 }
@@ -107,6 +109,7 @@ export async function jsonOf(file: string): Promise<unknown> {
   try {
     if (source.size > longestDescription)
       throw source.malformed(`it has ${source.size} bytes, too many for a description`)
+    await refuseOther(source, 'TensorFlow.js')
     return parsed(source.where, Buffer.from(await source.read(0, source.size)).toString('utf8'))
   } finally {
     await source.close()

@@ -30,10 +30,10 @@ const packings: Readonly<Record<string, readonly (keyof typeof stored)[]>> = {
 }
 
 /**
- * The weights of a group, none read yet. `ERR_FORMAT` unless the bytes are as many as they take; `ERR_UNSUPPORTED` for
+ * The weights of a group, or what the optimizer keeps beside them, none read yet. `ERR_FORMAT` unless the bytes are as many as they take; `ERR_UNSUPPORTED` for
  * types that are no numbers.
  */
-export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Bytes): TfjsWeight[] {
+export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Bytes, optimizers = false): TfjsWeight[] {
   let offset = 0
   const weights = specs.flatMap((spec): TfjsWeight[] => {
     const { name, shape, ofOptimizer = false } = spec
@@ -48,7 +48,7 @@ export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Byt
         `${where}: '${visible(name)}' [${shape.join(', ')}] does not fit the ${bytes.size} bytes of its group of weights`,
       )
     }
-    if (ofOptimizer) return []
+    if (ofOptimizer !== optimizers) return []
     return [
       {
         name,

@@ -16,10 +16,16 @@ import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
-import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
+import {
+  predictionSettings,
+  type TrainingSettings,
+  trainClassifierOptions,
+  trainingSettings,
+  usualEpochs,
+} from '../shared/training.js'
 import { defaultEpochs } from '../shared/work.js'
 import { pointerLoss, readerModel } from './model.js'
-import { type AnswererSettings, answererSettings, type TrainAnswererOptions } from './options.js'
+import { type AnswererSettings, answererOptions, answererSettings, type TrainAnswererOptions } from './options.js'
 import { type AnswererParts, saving } from './saved.js'
 import {
   type AnsweredQuestion,
@@ -57,6 +63,9 @@ export interface AnswerEvaluation extends ClassReport {
  * Unseen names are followed through their text.
  */
 export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [answererOptions, trainClassifierOptions] as const
+
   readonly #given: QuestionAnswererOptions
 
   /** `ERR_OPTION` for options that are unknown or out of range. */

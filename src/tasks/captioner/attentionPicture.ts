@@ -1,4 +1,4 @@
-import { escaped, round, svg } from '../../svg.js'
+import { escaped, round, svg } from '../../pictures/svg.js'
 import type { AttentionMap } from './attentionMaps.js'
 import type { SeenShape } from './images.js'
 import type { PatchGrid } from './patches.js'

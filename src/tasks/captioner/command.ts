@@ -9,9 +9,7 @@ import { taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines } from '../../cli/texts.js'
 import { show, unsaved, writeCommand, writing } from '../../cli/written.js'
 import { AbortError, SeqloomError } from '../../errors.js'
-import { trainDecoderOptions } from '../decoding/options.js'
 import { type Caption, Captioner } from './index.js'
-import { captionerOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a captioner. */
@@ -29,7 +27,7 @@ export const command = taskCommand({
     name: 'caption',
     description: 'Trains a captioner on image files and saves the model with the best validation loss.',
     data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
-    options: [captionerOptions, trainDecoderOptions],
+    options: Captioner.optionTables,
     flags: [
       new Option('--size <width>x<height>', 'resize images to this size; default: all have the same size').argParser(
         size,

@@ -14,7 +14,7 @@ import {
   type Written,
   write,
 } from '../decoding/decoder.js'
-import { type DecoderTraining, decoderTraining, writeSettings } from '../decoding/options.js'
+import { type DecoderTraining, decoderTraining, trainDecoderOptions, writeSettings } from '../decoding/options.js'
 import { scores, type WrittenScores } from '../decoding/scores.js'
 import { checkAlike, type Writing } from '../decoding/units.js'
 import type { CaptionerOptions } from '../optionTypes.js'
@@ -31,6 +31,7 @@ import { captionerModel } from './model.js'
 import {
   type CaptionerSettings,
   type CaptionOptions,
+  captionerOptions,
   captionerSettings,
   type TrainCaptionerOptions,
 } from './options.js'
@@ -75,6 +76,9 @@ const together = 64
  * ```
  */
 export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [captionerOptions, trainDecoderOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: CaptionerOptions = {}) {
     super(saving, captionerSettings(options))

@@ -8,9 +8,7 @@ import { type Flags, taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines, most } from '../../cli/texts.js'
 import { streamTable, type TableOptions } from '../../data/table.js'
 import { SeqloomError } from '../../errors.js'
-import { trainClassifierOptions } from '../shared/training.js'
 import { TextClassifier } from './index.js'
-import { classifierOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a text classifier. */
@@ -26,7 +24,7 @@ export const command = taskCommand({
     description:
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
     data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
-    options: [classifierOptions, trainClassifierOptions],
+    options: TextClassifier.optionTables,
     view: accuracyView,
     create: (options) => new TextClassifier(options),
   },

@@ -23,11 +23,17 @@ import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
 import { textTokenizer } from '../shared/textTokenizer.js'
-import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
+import {
+  predictionSettings,
+  type TrainingSettings,
+  trainClassifierOptions,
+  trainingSettings,
+  usualEpochs,
+} from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import { type ExplainOptions, type Explanation, explained } from './explain.js'
-import { type ClassifierSettings, classifierSettings } from './options.js'
+import { type ClassifierSettings, classifierOptions, classifierSettings } from './options.js'
 import { checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, saving } from './saved.js'
 
@@ -50,6 +56,9 @@ export interface Prediction {
  * labels are told from the largest and the mean values of all steps.
  */
 export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [classifierOptions, trainClassifierOptions] as const
+
   readonly #given: TextClassifierOptions
 
   /** `ERR_OPTION` for options that are unknown or out of range. */

@@ -9,7 +9,6 @@ import { namingLines } from '../../data/table.js'
 import { SeqloomError } from '../../errors.js'
 import { readForecastData, readForecastRows } from './columns.js'
 import { type Forecast, Forecaster, type ForecastMeasures } from './index.js'
-import { forecasterOptions, trainForecasterOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** A forecaster of whatever columns a table has. */
@@ -26,7 +25,7 @@ export const command = taskCommand({
     description:
       'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows must be in chronological order.',
     data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
-    options: [forecasterOptions, trainForecasterOptions],
+    options: Forecaster.optionTables,
     flags: [
       new Option('--covariates <columns...>', 'columns that are known ahead, such as promotions').default([]),
       new Option('--past <columns...>', 'columns that are known only afterwards').default([]),

@@ -10,7 +10,13 @@ import { Task } from '../shared/task.js'
 import type { Table } from './features.js'
 import type { ForecastMeasures } from './measures.js'
 import { quantileLoss } from './model.js'
-import { type ForecasterSettings, forecasterSettings, forecasterTraining } from './options.js'
+import {
+  type ForecasterSettings,
+  forecasterOptions,
+  forecasterSettings,
+  forecasterTraining,
+  trainForecasterOptions,
+} from './options.js'
 import { calibrated, featuresOf, groupOf, partsFor, reachOf, trustIn } from './parts.js'
 import { heldOut, workOf } from './plan.js'
 import { type Forecast, Reader } from './reader.js'
@@ -64,6 +70,9 @@ export class Forecaster<
   const Time extends string = never,
   const Group extends string = never,
 > extends Task {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [forecasterOptions, trainForecasterOptions] as const
+
   #settings: ForecasterSettings
   #reader: Reader | undefined
   readonly #running = new Set<Promise<unknown>>()

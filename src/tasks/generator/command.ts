@@ -5,7 +5,7 @@ import { lossView } from '../../cli/progress.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { readText } from '../../data/textFile.js'
 import { TextGenerator } from './index.js'
-import { type GenerateTextOptions, generatorOptions, trainGeneratorOptions } from './options.js'
+import type { GenerateTextOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a text generator. */
@@ -21,7 +21,7 @@ export const command = taskCommand({
     name: 'generate',
     description: 'Trains a text generator on a text file and saves the model with the lowest validation loss.',
     data: 'a text file',
-    options: [generatorOptions, trainGeneratorOptions],
+    options: TextGenerator.optionTables,
     view: lossView('tokens'),
     create: (options) => new TextGenerator(options),
   },

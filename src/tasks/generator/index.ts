@@ -34,8 +34,10 @@ import {
   type GeneratorSettings,
   type GeneratorTraining,
   generateTextSettings,
+  generatorOptions,
   generatorSettings,
   generatorTraining,
+  trainGeneratorOptions,
   usual,
 } from './options.js'
 import { type GeneratorParts, saving } from './saved.js'
@@ -67,6 +69,9 @@ export interface GeneratorEvaluation {
  * carry their states from step to step, and a softmax over the vocabulary.
  */
 export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [generatorOptions, trainGeneratorOptions] as const
+
   readonly #given: TextGeneratorOptions
 
   /** `ERR_OPTION` for options that are unknown or out of range. */

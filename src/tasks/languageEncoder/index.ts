@@ -24,8 +24,10 @@ import { type Example, examples, examplesOf, type Goal, leastTokens } from './ob
 import {
   type LanguageEncoderSettings,
   type LanguageEncoderTraining,
+  languageEncoderOptions,
   languageEncoderSettings,
   languageEncoderTraining,
+  trainLanguageEncoderOptions,
   usualEpochs,
 } from './options.js'
 import { checkWritings, encode, tokenCount, tokensOf, withUnknown } from './reading.js'
@@ -55,6 +57,9 @@ export interface LanguageEncoderEvaluation {
  * ```
  */
 export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEncoderSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [languageEncoderOptions, trainLanguageEncoderOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range, or cannot be combined. */
   constructor(options: LanguageEncoderOptions = {}) {
     const settings = languageEncoderSettings(options)

@@ -1,4 +1,4 @@
-import { escaped, round, svg } from '../../svg.js'
+import { escaped, round, svg } from '../../pictures/svg.js'
 import type { Alignment } from '../translator/index.js'
 
 const [cell, font] = [28, 13]

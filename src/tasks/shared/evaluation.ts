@@ -1,4 +1,4 @@
-import { displayed, showing } from '../../record/display.js'
+import { displayed, showing } from '../../pictures/display.js'
 import { attentionMap } from './attentionMap.js'
 
 /** How well one class is recognized. */

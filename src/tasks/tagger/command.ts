@@ -4,9 +4,7 @@ import { showReport } from '../../cli/results.js'
 import { readColumns } from '../../cli/rows.js'
 import { reportTable } from '../../cli/table.js'
 import { taskCommand } from '../../cli/taskCommand.js'
-import { trainClassifierOptions } from '../shared/training.js'
 import { SequenceTagger, type TaggedTokens, type TokenFeatures } from './index.js'
-import { taggerOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a sequence tagger. */
@@ -50,7 +48,7 @@ export const command = taskCommand({
     description:
       'Trains a sequence tagger on a CSV file or JSON lines and saves the model with the best validation accuracy.',
     data: 'a CSV file with a header line, or one JSON object per line (.jsonl), of lists of tokens and of tags',
-    options: [taggerOptions, trainClassifierOptions],
+    options: SequenceTagger.optionTables,
     view: accuracyView,
     create: (options) => new SequenceTagger(options),
   },

@@ -29,14 +29,20 @@ import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
-import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
+import {
+  predictionSettings,
+  type TrainingSettings,
+  trainClassifierOptions,
+  trainingSettings,
+  usualEpochs,
+} from '../shared/training.js'
 import { Vocabulary } from '../shared/vocabulary.js'
 import { defaultEpochs } from '../shared/work.js'
 import { Characters } from './characters.js'
 import { type EntityReport, entityReport, markEntities, schemeOf } from './entities.js'
 import { checkFeatures, type Feature, featuresOf, type TokenSequence } from './features.js'
 import { taggerModel } from './model.js'
-import { type TaggerSettings, taggerSettings } from './options.js'
+import { type TaggerSettings, taggerOptions, taggerSettings } from './options.js'
 import { chainIn, predictions } from './predictions.js'
 import { encoded, type Reading } from './reading.js'
 import { saving, type TaggerParts } from './saved.js'
@@ -81,6 +87,9 @@ export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
  * softmax over the tags at every step, or with `crf` a conditional random field over all of them.
  */
 export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [taggerOptions, trainClassifierOptions] as const
+
   readonly #given: SequenceTaggerOptions
 
   /** `ERR_OPTION` for options that are unknown or out of range, or cannot be combined. */

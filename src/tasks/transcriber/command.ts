@@ -6,7 +6,7 @@ import { taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines } from '../../cli/texts.js'
 import { SeqloomError } from '../../errors.js'
 import { Transcriber, type Transcription } from './index.js'
-import { trainTranscriberOptions, transcribeOptions, transcriberOptions } from './options.js'
+import { transcribeOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a transcriber. */
@@ -36,7 +36,7 @@ export const command = taskCommand({
     name: 'transcribe',
     description: 'Trains a transcriber on frames with their texts and saves the model with the best validation loss.',
     data: 'one JSON object per line (.jsonl), or a CSV file with JSON arrays in its column of frames',
-    options: [transcriberOptions, trainTranscriberOptions],
+    options: Transcriber.optionTables,
     view: lossView('sequences'),
     create: (options) => new Transcriber(options),
   },

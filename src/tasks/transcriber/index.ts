@@ -27,6 +27,8 @@ import {
   type TranscriberSettings,
   type TranscriberTraining,
   type TranscribeSettings,
+  trainTranscriberOptions,
+  transcriberOptions,
   transcriberSettings,
   transcriberTraining,
   transcribeSettings,
@@ -78,6 +80,9 @@ export interface TranscriptionEvaluation {
  * ```
  */
 export class Transcriber extends ServedTask<TranscriberParts, TranscriberSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [transcriberOptions, trainTranscriberOptions] as const
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranscriberOptions = {}) {
     super(saving, transcriberSettings(options))

@@ -5,10 +5,8 @@ import { readColumns } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines } from '../../cli/texts.js'
 import { show, unsaved, writeCommand, writing } from '../../cli/written.js'
-import { trainDecoderOptions } from '../decoding/options.js'
 import { attentionMap } from '../shared/attentionMap.js'
 import { Translator } from './index.js'
-import { translatorOptions } from './options.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a translator. */
@@ -23,7 +21,7 @@ export const command = taskCommand({
     description:
       'Trains a translator on a CSV or TSV file or JSON lines and saves the model with the best validation loss.',
     data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
-    options: [translatorOptions, trainDecoderOptions],
+    options: Translator.optionTables,
     view: lossView('sequences'),
     create: (options) => new Translator(options),
     unsaved,

@@ -1,7 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
-import { displayed, showing } from '../../record/display.js'
+import { displayed, showing } from '../../pictures/display.js'
 import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
@@ -15,7 +15,13 @@ import {
   type Written,
   write,
 } from '../decoding/decoder.js'
-import { type DecoderTraining, decoderTraining, type WriteSettings, writeSettings } from '../decoding/options.js'
+import {
+  type DecoderTraining,
+  decoderTraining,
+  trainDecoderOptions,
+  type WriteSettings,
+  writeSettings,
+} from '../decoding/options.js'
 import { scores, type TranslationEvaluation } from '../decoding/scores.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
 import type { TranslatorOptions } from '../optionTypes.js'
@@ -33,6 +39,7 @@ import {
   type TrainTranslatorOptions,
   type TranslateOptions,
   type TranslatorSettings,
+  translatorOptions,
   translatorSettings,
 } from './options.js'
 import { bySource, checkTranslationRows, splitRow, type TranslationRow } from './rows.js'
@@ -71,6 +78,9 @@ export interface Translation extends Written {
  * ```
  */
 export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> {
+  /** @internal The options of its constructor and of `train`. */
+  static readonly optionTables = [translatorOptions, trainDecoderOptions] as const
+
   readonly #given: TranslatorOptions
 
   /** `ERR_OPTION` for options that are unknown or out of range. */

@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SeqloomError } from '../../errors.js'
 import { cannot, isThere, replaceFile } from '../../files.js'
@@ -91,7 +91,7 @@ async function loadFile(path: string): Promise<ModelArtifacts> {
   const { groups } = readDescription(where, json)
   const parts: Uint8Array[] = []
   for (const { paths } of groups) {
-    const bytes = await bytesOfFiles(where, dirname(file), paths)
+    const bytes = await bytesOfFiles(where, file, paths)
     parts.push(await bytes.read(0, bytes.size))
   }
   return artifactsOf(json as Readonly<Record<string, unknown>>, parts)

@@ -1,13 +1,12 @@
-import { SeqloomError } from '../../errors.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
+import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { InitializerIdentifier } from './basic.js'
 import { coreName } from './coreName.js'
-import { type ConfigDict, Layer, type LayerArgs, StandardLayer, toList } from './layer.js'
-import { maskedLike, unmasked } from './masks.js'
+import { type ConfigDict, Layer, type LayerArgs, StandardLayer } from './layer.js'
 import { initializerOf } from './options.js'
-import { type PenaltyOptions, rulesOf } from './penalties.js'
-import { written, writtenLayer } from './written.js'
+import { type PenaltyOptions, penalties } from './penalties.js'
+import { written } from './written.js'
 
 /** An activation with settings of its own. */
 abstract class WrittenActivation extends Layer {
@@ -74,51 +73,23 @@ export interface PReLULayerArgs extends LayerArgs, PenaltyOptions<'alpha'> {
   sharedAxes?: number | number[]
 }
 
-/** x, or `alpha` · x below 0, where alpha is learned for each feature. */
+/** x, or `alpha` · x below 0, where alpha is learned. */
 export class PReLU extends StandardLayer<PReLULayerArgs> {
   static override className = 'PReLU'
   override supportsMasking = true
-  #written: AnyLayer | undefined
 
   constructor(args: PReLULayerArgs = {}) {
     super(args)
   }
 
   protected override make(): AnyLayer {
-    throw new SeqloomError('ERR_STATE', `${this.where} is not built`)
-  }
-
-  override cores(): readonly AnyLayer[] {
-    return this.#written ? [this.#written] : []
-  }
-
-  override lower([x]: readonly Value[]): readonly Value[] {
     const { where, args } = this
-    const shared = toList(args.sharedAxes ?? [])
-    const shape = (x as Value).shape.slice(1).map((size, at) => (shared.includes(at + 1) ? 1 : size))
-    if (shape.includes(null)) {
-      throw new SeqloomError(
-        'ERR_SHAPE',
-        `${where}: every dimension that alpha has must be known; share the others by sharedAxes`,
-      )
-    }
-    const alpha = {
-      shape: shape as number[],
-      initializer: initializerOf(where, args.alphaInitializer ?? 'zeros'),
-      ...rulesOf(where, args, 'alpha'),
-    }
-    this.#written ??= writtenLayer(
-      'prelu',
-      [x as Value],
-      ([given], weights) => {
-        const value = given as SymbolicValue
-        return value.relu().add(value.minimum(0).mul(weights.alpha as SymbolicValue))
-      },
-      { alpha },
-      { name: coreName(this.name), trainable: this.trainable },
-    ) as AnyLayer
-    const made = toList(this.#written.apply(unmasked(x as Value))) as Value[]
-    return made.map((value) => maskedLike(value, [x as Value]))
+    return layers.prelu({
+      name: coreName(this.name),
+      alphaInitializer: initializerOf(where, args.alphaInitializer ?? 'zeros'),
+      sharedAxes: args.sharedAxes ?? null,
+      ...penalties(where, args, ['alpha']),
+    } as never) as AnyLayer
   }
 }
 

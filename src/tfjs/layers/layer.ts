@@ -1,5 +1,4 @@
 import { SeqloomError } from '../../errors.js'
-import { snakeCase } from '../../interop/keras/saved.js'
 import type { DefinedLayer } from '../../layers/defineLayer.js'
 import { input as coreInput } from '../../layers/input.js'
 import { type AnyLayer, Layer as CoreLayer, type SymbolicTensor as Value } from '../../layers/layer.js'
@@ -13,7 +12,8 @@ import { Tensor, TracedTensor } from '../tensor.js'
 import type { DataType, DataValues } from '../types.js'
 import { applied, coreShape, type Declared, recordCall } from './custom.js'
 import type { InputSpec } from './inputSpec.js'
-import { numbered } from './names.js'
+import { unmasked } from './masks.js'
+import { numbered, snakeCased } from './names.js'
 import { described, givenOnly, initializerOf } from './options.js'
 import { constraintOf, regularizerOf } from './penalties.js'
 import { type Node, type Shape, SymbolicTensor } from './symbolic.js'
@@ -105,6 +105,8 @@ export class Layer implements VariableOwner {
   #trainable: boolean
   readonly #onTensors = new Map<string, Model>()
   #host: Model | undefined
+  /** What `build` was given. */
+  #builtFor: readonly Shape[] = []
   /** What a layer of one's own has declared and recorded, and the layers that it applies. */
   readonly #declared: Declared[] = []
   readonly #inner: Layer[] = []
@@ -118,7 +120,7 @@ export class Layer implements VariableOwner {
     this.id = nextId++
     const options = args ?? {}
     const className = this.getClassName()
-    this.name = options.name ?? `${snakeCase(className)}_${numbered(className)}`
+    this.name = options.name ?? `${snakeCased(className)}_${numbered(className)}`
     this.dtype = options.dtype ?? options.inputDType ?? 'float32'
     this.#trainable = options.trainable ?? true
     this.initialWeights = options.weights ?? null
@@ -202,13 +204,14 @@ export class Layer implements VariableOwner {
   }
 
   /** Makes the weights; layers of one's own call `addWeight` here. */
-  build(_inputShape: Shape | Shape[]): void {
+  build(inputShape: Shape | Shape[]): void {
+    this.#builtFor = (Array.isArray(inputShape?.[0]) ? inputShape : [inputShape]) as Shape[]
     this.built = true
   }
 
   /** The layer's function; layers of one's own give it. */
   call(inputs: Tensor | Tensor[], kwargs: Kwargs = {}): Tensor | Tensor[] {
-    return this.#applyToTensors(toList(inputs), kwargs)
+    return this.#called(toList(inputs), kwargs ?? {})
   }
 
   /** Uses the layer on symbolic values, or at once on tensors. Using it twice shares its weights. */
@@ -218,10 +221,7 @@ export class Layer implements VariableOwner {
     if (list.length > 0 && list.every((each) => each instanceof SymbolicTensor)) {
       return this.applyToSymbols(list, kwargs ?? {})
     }
-    if (list.some((each) => each instanceof TracedTensor)) return single(applied(this, list, kwargs ?? {}))
-    if (list.length > 0 && list.every((each) => each instanceof Tensor)) {
-      return this.#applyToTensors(list, kwargs ?? {})
-    }
+    if (list.length > 0 && list.every((each) => each instanceof Tensor)) return this.#called(list, kwargs ?? {})
     throw new SeqloomError(
       'ERR_DATA',
       `Arguments to apply() of layer '${this.name}' must be all SymbolicTensors or all Tensors`,
@@ -263,6 +263,11 @@ export class Layer implements VariableOwner {
     this.built = true
   }
 
+  #called(tensors: readonly Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+    const isRecorded = tensors.some((each) => each instanceof TracedTensor)
+    return isRecorded ? single(applied(this, tensors, kwargs)) : this.#applyToTensors(tensors, kwargs)
+  }
+
   #applyToTensors(tensors: readonly Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     if (this.call !== Layer.prototype.call) {
       this.prepare(tensors.map(({ shape }) => [...shape]))
@@ -274,7 +279,8 @@ export class Layer implements VariableOwner {
       this.prepare(tensors.map(({ shape }) => [null, ...shape.slice(1)]))
       const dtype = this.readsTokens() ? 'int32' : 'float32'
       const inputs = tensors.map(({ shape }) => coreInput({ shape: shape.slice(1), dtype }))
-      model = coreModel({ inputs, outputs: [...this.lower(inputs, kwargs)] }) as unknown as Model
+      // Tensors have no masks.
+      model = coreModel({ inputs, outputs: this.lower(inputs, kwargs).map(unmasked) }) as unknown as Model
       this.#onTensors.set(key, model)
       if (this.inboundNodes.length === 0) this.#host ??= model
       if (this.initialWeights) this.setWeights(this.initialWeights)
@@ -308,9 +314,19 @@ export class Layer implements VariableOwner {
     return CoreLayer.host(core) as Engine | undefined
   }
 
+  /** Gives the weights of a layer that was built, but not applied yet, a place. */
+  #hostBuilt(): boolean {
+    const shapes = this.#builtFor.map((shape) => shape.slice(1))
+    if (shapes.length === 0 || shapes.flat().includes(null) || this.call !== Layer.prototype.call) return false
+    const inputs = shapes.map((shape) => coreInput({ shape, dtype: this.readsTokens() ? 'int32' : 'float32' }))
+    this.#host = coreModel({ inputs, outputs: this.lower(inputs, {}).map(unmasked) }) as unknown as Model
+    return true
+  }
+
   /** @internal The names, shapes and places of the weights, and whether training changes them. */
   specs(): readonly WeightSpec[] {
-    if (this.inboundNodes.length === 0 && this.#host === undefined && this.#outer === undefined) return []
+    const isPlaced = this.inboundNodes.length > 0 || this.#host !== undefined || this.#outer !== undefined
+    if (!isPlaced && !this.#hostBuilt()) return []
     return this.cores().flatMap((core) => {
       const engine = this.engineOf(core)
       if (engine === undefined) return []
@@ -440,8 +456,8 @@ export class Layer implements VariableOwner {
     return false
   }
 
-  /** Makes a stateful layer begin with zeros. */
-  resetStates(): void {}
+  /** Makes a stateful layer begin with zeros, or predictions of a recurrent one with given states. */
+  resetStates(_states?: Tensor | Tensor[]): void {}
 
   /** The options that rebuild the layer. */
   getConfig(): ConfigDict {

@@ -6,3 +6,10 @@ export function numbered(prefix: string): string {
   counts.set(prefix, count)
   return `${prefix}${count}`
 }
+
+/** A class's name as TensorFlow.js begins the names of its layers: `conv_lst_m2d` for `ConvLSTM2D`. */
+export const snakeCased = (name: string): string =>
+  name
+    .replace(/(.)([A-Z][a-z0-9]+)/g, '$1_$2')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase()

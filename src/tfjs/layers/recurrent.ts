@@ -1,11 +1,23 @@
 import { describe, SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
-import type { Tensor } from '../tensor.js'
+import { arraysEqual } from '../shapes.js'
+import { type Tensor, Tensor as TensorClass } from '../tensor.js'
+import type { Rows } from '../training/data.js'
 import { type InitializerIdentifier, requireGiven } from './basic.js'
 import { coreName } from './coreName.js'
 import { recordCell } from './custom.js'
-import { type ConfigDict, configured, type Inputs, type Kwargs, Layer, type LayerArgs, toList } from './layer.js'
+import {
+  type ConfigDict,
+  configured,
+  coreTensor,
+  type Inputs,
+  type Kwargs,
+  Layer,
+  type LayerArgs,
+  tensorOf,
+  toList,
+} from './layer.js'
 import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
 import type { Shape } from './symbolic.js'
@@ -143,14 +155,13 @@ export abstract class RNNCell extends Layer {
   /** The sizes of the states. */
   abstract readonly stateSize: number | number[]
 
-  override cores(): readonly AnyLayer[] {
-    return []
-  }
-
-  override lower(): readonly Value[] {
+  /** `ERR_SHAPE` unless a step is given an input and all states. */
+  protected checkStep(values: readonly Value[]): void {
+    const wanted = sizesOf(this).length
+    if (values.length === wanted + 1 && values[0]?.shape.length === 2) return
     throw new SeqloomError(
-      'ERR_UNSUPPORTED',
-      `cell '${this.name}' (${this.getClassName()}): a cell is run by tf.layers.rnn({ cell })`,
+      'ERR_SHAPE',
+      `cell '${this.name}' (${this.getClassName()}): a step takes an input [batch, features] and ${wanted} states, not ${values.length} values of the shapes ${values.map(({ shape }) => `[${shape}]`).join(', ')}; over sequences, tf.layers.rnn({ cell }) runs it`,
     )
   }
 }
@@ -172,12 +183,35 @@ export abstract class StandardCell extends RNNCell {
   abstract readonly kind: Kind
   readonly args: Partial<GatedCellLayerArgs>
   readonly units: number
+  #core: AnyLayer | undefined
 
   constructor(args: GatedCellLayerArgs) {
     super(args)
     requireGiven(`cell '${this.name}'`, 'units', args?.units)
     this.args = givenOnly(args)
     this.units = args.units
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    const [input] = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as [Shape]
+    const states = sizesOf(this).map((size): Shape => [input[0] ?? null, size])
+    super.build([input, ...states])
+  }
+
+  override cores(): readonly AnyLayer[] {
+    if (this.#core === undefined) {
+      this.#core = coreOf(this.kind, `cell '${this.name}'`, this.name, this.args, { returnState: true })
+      this.#core.trainable = this.trainable
+    }
+    return [this.#core]
+  }
+
+  /** One step: the output and the new states. */
+  override lower(values: readonly Value[]): readonly Value[] {
+    this.checkStep(values)
+    const [x, ...states] = values as readonly [Value, ...Value[]]
+    const step = layers.reshape({ targetShape: [1, x.shape[1] as number] }).apply(x) as Value
+    return runCores(this.cores(), [states.length], [step, ...states], true)
   }
 
   override get stateSize(): number | number[] {
@@ -218,20 +252,66 @@ export class StackedRNNCells extends RNNCell {
     return this.cells.toReversed().flatMap(({ stateSize }) => stateSize)
   }
 
+  override build(inputShape: Shape | Shape[]): void {
+    const [rows = null, features = null] = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape
+    let size = features
+    for (const cell of this.cells) {
+      cell.build([rows, size])
+      size = sizesOf(cell)[0] ?? null
+    }
+    super.build([[rows, features], ...this.stateSize.map((each): Shape => [rows, each])])
+  }
+
+  override cores(): readonly AnyLayer[] {
+    return this.cells.flatMap((cell) => cell.cores())
+  }
+
+  /** One step of all cells: the output and the new states, those of the last cell first. */
+  override lower(values: readonly Value[], kwargs: Kwargs): readonly Value[] {
+    this.checkStep(values)
+    const [x, ...states] = values as readonly [Value, ...Value[]]
+    const own = this.cells
+      .toReversed()
+      .map((cell) => states.splice(0, sizesOf(cell).length))
+      .toReversed()
+    let value = x
+    const found = this.cells.map((cell, at) => {
+      const [output, ...next] = cell.lower([value, ...(own[at] as Value[])], kwargs)
+      value = output as Value
+      return next
+    })
+    return [value, ...found.toReversed().flat()]
+  }
+
   override getConfig(): ConfigDict {
     return { ...super.getConfig(), cells: configured(this.cells) }
   }
 }
 
+/** A layer whose predictions go on from the states of the last ones. */
+export interface Stateful extends Layer {
+  readonly returnState: boolean
+  /** The states that predictions go on from, those of the last cell first; none for zeros. */
+  kept: readonly Rows[] | undefined
+  /** How often the states were set. */
+  readonly resets: number
+  /** The sizes of the states of each layer of ours. */
+  stateSizes(): readonly (readonly number[])[]
+  /** Layers of ours like its own, for a twin of this layer. */
+  remade(name: string, how: Recurrence): readonly AnyLayer[]
+}
+
 /** What simple RNN, LSTM, GRU and layers of cells have in common. */
-export abstract class RNNLayer extends Layer {
+export abstract class RNNLayer extends Layer implements Stateful {
   override supportsMasking = true
   readonly args: Partial<BaseRNNLayerArgs>
   readonly returnSequences: boolean
   readonly returnState: boolean
   readonly goBackwards: boolean
-  /** @internal How often the states were set to zero. */
   resets = 0
+  kept: readonly Rows[] | undefined
+  /** @internal Whether the program has set the states to others than zeros. */
+  hasGivenStates = false
   #cores: readonly AnyLayer[] | undefined
   readonly #stateful: boolean
 
@@ -271,8 +351,35 @@ export abstract class RNNLayer extends Layer {
     return this.#stateful
   }
 
-  override resetStates(): void {
+  /** The states that the next predictions of a stateful layer begin with; null where the number of rows is not known. */
+  get states(): (Tensor | null)[] {
+    if (this.kept) return this.kept.map(tensorOf)
+    const rows = this.#stateful ? this.inboundNodes[0]?.inputs[0]?.shape[0] : null
+    const sizes = this.stateSizes().toReversed().flat()
+    return sizes.map((size) =>
+      rows == null ? null : new TensorClass([rows, size], 'float32', new Float32Array(rows * size)),
+    )
+  }
+
+  override resetStates(states?: Tensor | Tensor[]): void {
+    this.kept = states == null ? undefined : this.#checkedStates(toList(states))
+    this.hasGivenStates = this.kept !== undefined
     this.resets++
+  }
+
+  #checkedStates(states: readonly Tensor[]): readonly Rows[] {
+    const sizes = this.stateSizes().toReversed().flat()
+    const [first] = states
+    const fits = states.every(
+      (state, at) => state instanceof TensorClass && arraysEqual(state.shape, [first?.shape[0] ?? 0, sizes[at] ?? 0]),
+    )
+    if (!fits || states.length !== sizes.length) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `Layer ${this.name} expects ${sizes.length} state(s) of the shapes ${sizes.map((size) => `[batch,${size}]`).join(', ')}, but it received ${describe(states)}`,
+      )
+    }
+    return states.map((state) => coreTensor(state.clone()) as Rows)
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as in Layer.

@@ -3,6 +3,7 @@ import * as ops from '../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
+import { unsupported } from '../failure.js'
 import type { Tensor } from '../tensor.js'
 import { Activation, Dense, Dropout, Embedding, Flatten, LayerNormalization, Masking, Reshape } from './basic.js'
 import { coreName } from './coreName.js'
@@ -17,7 +18,7 @@ import {
   toList,
 } from './layer.js'
 import { maskedLike } from './masks.js'
-import { RNNLayer, runCores } from './recurrent.js'
+import { type Recurrence, RNNLayer, runCores, type Stateful } from './recurrent.js'
 import type { Shape } from './symbolic.js'
 import { written } from './written.js'
 
@@ -33,9 +34,11 @@ export interface BidirectionalLayerArgs extends LayerArgs {
 const mergeModes: readonly unknown[] = ['sum', 'mul', 'concat', 'ave', null]
 
 /** Runs a recurrent layer in both directions. */
-export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> {
+export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> implements Stateful {
   static override className = 'Bidirectional'
   override supportsMasking = true
+  kept: Stateful['kept']
+  resets = 0
   readonly layer: RNNLayer
   readonly mergeMode: BidirectionalMergeMode
 
@@ -60,25 +63,44 @@ export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> {
     super.build(inputShape)
   }
 
-  protected override make(): AnyLayer {
-    const [inner, ...others] = this.layer.remade(`forward_${this.layer.name}`, { goBackwards: false })
+  get returnState(): boolean {
+    return this.layer.returnState
+  }
+
+  override get stateful(): boolean {
+    return this.layer.stateful
+  }
+
+  override resetStates(states?: Tensor | Tensor[]): void {
+    if (states != null) throw unsupported(`${this.where}: resetStates(states)`, 'give its layer an initialState')
+    this.kept = undefined
+    this.resets++
+  }
+
+  stateSizes(): readonly (readonly number[])[] {
+    return this.layer.stateSizes().map((sizes) => [...sizes, ...sizes])
+  }
+
+  remade(name: string, how: Recurrence): readonly AnyLayer[] {
+    const [inner, ...others] = this.layer.remade(`forward_${this.layer.name}`, {
+      ...how,
+      goBackwards: false,
+    })
     if (others.length > 0) {
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
         `layer '${this.name}': a stack of cells in both directions is not there; use one bidirectional layer for each cell`,
       )
     }
-    if (this.layer.stateful) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `layer '${this.name}': its layer cannot be stateful`)
-    }
     if (this.layer.goBackwards) {
       throw new SeqloomError('ERR_UNSUPPORTED', `layer '${this.name}': its layer must not have goBackwards`)
     }
-    return layers.bidirectional({
-      name: coreName(this.name),
-      layer: inner as never,
-      mergeMode: this.mergeMode,
-    }) as AnyLayer
+    const options = { name: coreName(name), layer: inner as never, mergeMode: this.mergeMode }
+    return [layers.bidirectional(options) as AnyLayer]
+  }
+
+  protected override make(): AnyLayer {
+    return this.remade(this.name, this.stateful ? { stateful: true } : {})[0] as AnyLayer
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as in Layer.

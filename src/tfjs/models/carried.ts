@@ -1,20 +1,20 @@
 import { input as coreInput } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { model as coreModel, type Model } from '../../model/index.js'
-import { toList } from '../layers/layer.js'
-import { RNNLayer, runCores } from '../layers/recurrent.js'
+import { type Layer, toList } from '../layers/layer.js'
+import { runCores, type Stateful } from '../layers/recurrent.js'
 import type { SymbolicTensor } from '../layers/symbolic.js'
 import { type Rows, sliceRows } from '../training/data.js'
 import type { Graph } from './graph.js'
 
 /** A stateful layer, what runs in its place, and its states, those of the last cell first. */
 interface Carrier {
-  readonly layer: RNNLayer
+  readonly layer: Stateful
   readonly cores: readonly AnyLayer[]
   readonly sizes: readonly number[]
-  resets: number
-  states: Rows[] | undefined
 }
+
+const isStateful = (layer: Layer): layer is Stateful => layer.stateful && 'remade' in layer
 
 /**
  * Predictions of a model with stateful layers, which go on where the last ones ended: the same layers, but for those
@@ -34,8 +34,10 @@ export class CarriedPredictions {
       if (node.inputs.length === 0) continue
       const { layer } = node
       const read = node.inputs.map((each) => values.get(each) as Value)
-      const isCarrier = layer instanceof RNNLayer && layer.stateful && read.length === 1
-      const made = isCarrier ? this.#carry(layer, read[0] as Value, states, ends) : layer.lower(read, {})
+      const made =
+        isStateful(layer) && read.length === 1
+          ? this.#carry(layer, read[0] as Value, states, ends)
+          : layer.lower(read, {})
       node.outputs.forEach((each, at) => {
         values.set(each, made[at] as Value)
       })
@@ -47,7 +49,7 @@ export class CarriedPredictions {
     }) as unknown as Model
   }
 
-  #carry(layer: RNNLayer, x: Value, states: Value[], ends: Value[]): readonly Value[] {
+  #carry(layer: Stateful, x: Value, states: Value[], ends: Value[]): readonly Value[] {
     const cores = layer.remade(`${layer.name}.carried`, { returnState: true })
     const each = layer.stateSizes()
     const counts = each.map(({ length }) => length)
@@ -56,7 +58,7 @@ export class CarriedPredictions {
     const [output, ...last] = runCores(cores, counts, [x, ...given], true)
     states.push(...given)
     ends.push(...last)
-    this.#carriers.push({ layer, cores, sizes, resets: layer.resets, states: undefined })
+    this.#carriers.push({ layer, cores, sizes })
     return layer.returnState ? [output as Value, ...last] : [output as Value]
   }
 
@@ -83,18 +85,16 @@ export class CarriedPredictions {
 
   #step(inputs: readonly Rows[]): Rows[] {
     const rows = inputs[0]?.shape[0] ?? 0
-    const states = this.#carriers.flatMap((carrier) => {
-      const isKept = carrier.resets === carrier.layer.resets && carrier.states?.[0]?.shape[0] === rows
-      carrier.resets = carrier.layer.resets
-      if (!isKept)
-        carrier.states = carrier.sizes.map((size) => ({ data: new Float32Array(rows * size), shape: [rows, size] }))
-      return carrier.states as Rows[]
-    })
+    const states = this.#carriers.flatMap(({ layer: { kept }, sizes }) =>
+      kept?.[0]?.shape[0] === rows
+        ? kept
+        : sizes.map((size) => ({ data: new Float32Array(rows * size), shape: [rows, size] })),
+    )
     const outputs = toList(this.#model.predictSync([...inputs, ...states], { batchSize: Math.max(1, rows) })) as Rows[]
     let next = this.#outputs
-    for (const carrier of this.#carriers) {
-      carrier.states = outputs.slice(next, next + carrier.sizes.length).map(({ data, shape }) => ({ data, shape }))
-      next += carrier.sizes.length
+    for (const { layer, sizes } of this.#carriers) {
+      layer.kept = outputs.slice(next, next + sizes.length).map(({ data, shape }) => ({ data, shape }))
+      next += sizes.length
     }
     return outputs.slice(0, this.#outputs)
   }

@@ -36,7 +36,7 @@ function pythonic(value: unknown, key?: string): unknown {
 }
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-const word = (value: string): string => (/^[a-z]+([A-Z][a-z0-9]*)+$/.test(value) ? snakeCase(value) : value)
+export const word = (value: string): string => (/^[a-z]+([A-Z][a-z0-9]*)+$/.test(value) ? snakeCase(value) : value)
 
 /** Options of tfjs for those of Python. */
 function native(value: unknown, key?: string): unknown {
@@ -51,19 +51,22 @@ function native(value: unknown, key?: string): unknown {
   )
 }
 
-const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(value) ? camelCase(value) : value)
+export const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(value) ? camelCase(value) : value)
 
 /** The description of a model. */
 export function describeModel(model: LayersModel): Description {
-  return { class_name: model.getClassName(), config: configOf(model) }
+  return { class_name: model.getClassName(), config: writtenConfig(model) }
 }
+
+/** What a model is made of, by tfjs's names. */
+export const configOf = (model: LayersModel): ConfigDict => native(writtenConfig(model)) as ConfigDict
 
 function describeLayer(layer: Layer): Description {
   if (layer instanceof LayersModel) return describeModel(layer)
   return { class_name: layer.getClassName(), config: pythonic(layer.getConfig()) as ConfigDict }
 }
 
-function configOf(model: LayersModel): ConfigDict {
+function writtenConfig(model: LayersModel): ConfigDict {
   if (model instanceof Sequential) return { name: model.name, layers: model.layers.map(describeLayer) }
   const { layers, graph } = model
   const nodes = new Set(graph.nodesByDepth.flat())

@@ -11,6 +11,7 @@ import { InputLayer } from '../layers/input.js'
 import { type ConfigDict, Layer, single, tensorOf, toList, type WeightSpec } from '../layers/layer.js'
 import { unmasked } from '../layers/masks.js'
 import { numbered } from '../layers/names.js'
+import { RNNLayer } from '../layers/recurrent.js'
 import type { Shape } from '../layers/symbolic.js'
 import { SymbolicTensor } from '../layers/symbolic.js'
 import type { LayerVariable } from '../layers/variable.js'
@@ -27,6 +28,7 @@ import {
   testDataset,
 } from '../training/dataset.js'
 import { fitTensors, type ModelFitArgs, whileTraining } from '../training/fit.js'
+import { giveToEngine, type Kept, keptByEngine, type Place } from '../training/optimizerState.js'
 import { checkBatchSize, predictRows, testRowsSync, trainRows } from '../training/step.js'
 import { CarriedPredictions } from './carried.js'
 import { type Graph, graphOf } from './graph.js'
@@ -350,8 +352,36 @@ export class LayersModel extends Layer {
     const shapes = this.#outputs.map(({ shape }) => shape)
     this.#compiled = compileModel(this.core, { names, shapes }, args)
     this.#rate = this.#compiled.optimizer.effectiveRate
+    this.#compiled.optimizer.model = this
     this.loss = args.loss
     this.metrics = args.metrics ?? []
+  }
+
+  /** Where the optimizer's engine has the weights that are trained. */
+  #trainedPlaces(): Place[] {
+    const trained = this.#places().filter(({ isTrained }) => isTrained)
+    return trained.map(({ layer, at }) => {
+      const specs = layer.specs()
+      const { core, shape } = specs[at] as WeightSpec
+      const before = specs.slice(0, at).filter((each) => each.core === core).length
+      const index = this.core.engine.indicesOf(core)[before] as number
+      return { name: (layer.weights[at] as LayerVariable).name, shape, index }
+    })
+  }
+
+  /** @internal */
+  optimizerSteps(): number {
+    return this.core.engine.steps()
+  }
+
+  /** @internal */
+  keptByOptimizer(): Kept {
+    return keptByEngine(this.core.engine, this.#trainedPlaces(), this.optimizer.kinds)
+  }
+
+  /** @internal */
+  giveToOptimizer(kept: Parameters<typeof giveToEngine>[3]): void {
+    giveToEngine(this.core.engine, this.#trainedPlaces(), this.optimizer.kinds, kept)
   }
 
   get #training(): Compiled {
@@ -368,6 +398,12 @@ export class LayersModel extends Layer {
       this.#rate = rate
     }
     if (this.stateful && this.#resets !== this.#resetsSeen) {
+      if (this.layers.some((layer) => layer instanceof RNNLayer && layer.hasGivenStates)) {
+        throw unsupported(
+          'resetStates(states) before a training',
+          'make them inputs of the model, and the initialState',
+        )
+      }
       this.core.resetStates()
       this.#resetsSeen = this.#resets
     }
@@ -494,6 +530,7 @@ export class LayersModel extends Layer {
   static saving: {
     save(model: LayersModel, to: IOHandler | string, config?: SaveConfig): Promise<SaveResult>
     describe(model: LayersModel): ConfigDict
+    config(model: LayersModel): ConfigDict
   }
 
   override get stateful(): boolean {
@@ -524,7 +561,7 @@ export class LayersModel extends Layer {
   }
 
   override getConfig(): ConfigDict {
-    return { name: this.name }
+    return LayersModel.saving.config(this)
   }
 
   /** Frees the native memory; layers of other models keep their weights. */

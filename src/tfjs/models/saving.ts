@@ -1,13 +1,14 @@
 import { isRecord } from '../../options.js'
-import { infoOf } from '../io/artifacts.js'
+import { infoOf, joinedBuffer } from '../io/artifacts.js'
 import { handlerOf } from '../io/handlers.js'
 import type { IOHandler, LoadOptions, ModelArtifacts, SaveConfig, SaveResult } from '../io/types.js'
 import { encodeWeights, weightsOf } from '../io/weights.js'
 import type { ConfigDict } from '../layers/layer.js'
 import { version_layers } from '../names.js'
 import type { NamedTensorMap } from '../tensor.js'
-import { type CustomObjects, describeModel, modelFromDescription } from './config.js'
+import { type CustomObjects, configOf, describeModel, modelFromDescription } from './config.js'
 import { LayersModel } from './model.js'
+import { compileAsSaved, trainingConfigOf } from './trainingConfig.js'
 
 /** The description of a model with what tfjs says beside it. */
 export const modelTopology = (model: LayersModel): ConfigDict => ({
@@ -28,21 +29,24 @@ export async function saveModel(
   const { data, specs } = await encodeWeights(
     config?.trainableOnly ? weights.filter(({ name }) => trained.has(name)) : weights,
   )
+  const trainingConfig = config?.includeOptimizer && model.optimizer ? trainingConfigOf(model) : undefined
+  const kept = trainingConfig && (await encodeWeights(await model.optimizer.getWeights(), 'optimizer'))
   const metadata = model.getUserDefinedMetadata()
   const artifacts: ModelArtifacts = {
     modelTopology: modelTopology(model),
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
     convertedBy: null,
-    weightSpecs: specs,
-    weightData: data,
+    weightSpecs: [...specs, ...(kept?.specs ?? [])],
+    weightData: kept ? joinedBuffer([data, kept.data]) : data,
+    ...(trainingConfig && { trainingConfig }),
     ...(metadata && { userDefinedMetadata: metadata }),
   }
   const result = await handler.save?.(artifacts)
   return result ?? { modelArtifactsInfo: infoOf(artifacts) }
 }
 
-LayersModel.saving = { save: saveModel, describe: modelTopology }
+LayersModel.saving = { save: saveModel, describe: modelTopology, config: configOf }
 
 /** Loads a layers model from a URL or by a handler. */
 export async function loadLayersModel(
@@ -64,6 +68,7 @@ async function fromArtifacts(
   const model = modelFromDescription(artifacts.modelTopology, custom)
   if (Object.keys(weights).length > 0) model.loadWeights(renamed(model, weights), strict)
   if (artifacts.userDefinedMetadata) model.setUserDefinedMetadata(artifacts.userDefinedMetadata)
+  if (isRecord(artifacts.trainingConfig)) await compileAsSaved(model, artifacts.trainingConfig, artifacts)
   return model
 }
 

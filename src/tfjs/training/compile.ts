@@ -59,6 +59,8 @@ export function compileModel(core: Model, { names, shapes }: CompiledOutputs, ar
     metrics: coreMetrics,
   }
   core.compile(options as CompileOptions)
+  // An optimizer that the model had before keeps the rate of its last step.
+  core.learningRate = optimizer.effectiveRate
   return { optimizer, metricsNames: deduplicated(metricsNames) }
 }
 

@@ -27,8 +27,16 @@ export function optimizerOf(given: unknown): Optimizer {
   )
 }
 
-/** The optimizer of ours for one of tfjs's. */
+const made = new WeakMap<Optimizer, CoreOptimizer>()
+
+/** The optimizer of ours for one of tfjs's: the same each time, so that a model that is compiled again goes on with it. */
 export function coreOptimizer(given: Optimizer): CoreOptimizer {
+  const optimizer = made.get(given) ?? newOptimizer(given)
+  made.set(given, optimizer)
+  return optimizer
+}
+
+function newOptimizer(given: Optimizer): CoreOptimizer {
   const { kind, names } = kinds[given.getClassName()] ?? { kind: 'sgd', names: {} }
   const { decay, ...others } = given.getConfig()
   if (kind === 'adamax' && decay) {

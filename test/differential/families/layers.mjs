@@ -96,6 +96,18 @@ const normalization =
     })
   }
 
+/** Slopes that are learned, also shared along the time. */
+function prelu(random, peer) {
+  const rank = random.pick([2, 3])
+  // PyTorch has one for each channel.
+  const isShared = rank === 3 && (peer === 'pytorch' || random.chance())
+  const options = {
+    ...(isShared && { sharedAxes: [1] }),
+    ...(peer === 'keras' && weightRules(random, 'alpha')),
+  }
+  return single(random, peer, made('layers.prelu', options), { rank })
+}
+
 const merge = (name, many) => (random, peer) => {
   const { batch, time, features } = sizes(random)
   const rank = random.pick([2, 3])
@@ -320,6 +332,7 @@ const cases = {
   multiply: { make: merge('multiply', true) },
   normalization:
     'it takes means and variances of data, and Keras those of its own; its values are in test/fixtures/normalization',
+  prelu: { make: prelu },
   repeatVector: {
     make: (random, peer) =>
       single(random, peer, made('layers.repeatVector', { n: random.integer(1, 5) }), { rank: 2, trains: false }),

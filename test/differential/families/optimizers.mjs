@@ -28,6 +28,19 @@ const common = (random, scheduled = true) => ({
   ...(random.chance(0.4) && { [random.pick(['clipValue', 'clipNorm', 'globalClipNorm'])]: random.number(0.05, 1) }),
 })
 
+/** What every optimizer of Keras can do beside its steps. */
+const beside = (random) =>
+  random.some(
+    {
+      weightDecay: () => random.pick([0.01, 0.3]),
+      gradientAccumulationSteps: () => random.integer(2, 4),
+      useEma: () => true,
+      emaMomentum: () => random.pick([0.5, 0.9]),
+      emaOverwriteFrequency: () => random.integer(1, 5),
+    },
+    0.3,
+  )
+
 /**
  * Cases of an optimizer. `forced` are options for one peer, `scheduled` whether schedules are tried with Keras, and
  * `without` reasons.
@@ -35,7 +48,12 @@ const common = (random, scheduled = true) => ({
 const optimizer = (name, options = () => ({}), { forced = {}, scheduled = true, without = {} } = {}) => ({
   make: (random, peer) => {
     const keras = peer === 'keras'
-    const chosen = { ...common(random, keras && scheduled), ...random.some(options(random)), ...forced[peer] }
+    const chosen = {
+      ...common(random, keras && scheduled),
+      ...(keras && beside(random)),
+      ...random.some(options(random)),
+      ...forced[peer],
+    }
     if (!keras)
       for (const clip of ['clipValue', 'clipNorm', ...(peer === 'tfjs' ? ['globalClipNorm'] : [])]) delete chosen[clip]
     // A gradient near to ε tells where ε stands.
@@ -105,7 +123,8 @@ export default {
         l2ShrinkageRegularizationStrength: () => random.number(0, 0.1),
         beta: () => random.number(0, 1),
       }),
-      { without: own },
+      // Where a schedule ends at a rate of 0, Keras's divides by it.
+      { scheduled: false, without: own },
     ),
     lamb: optimizer('lamb', beta, { without: own }),
     muon: optimizer(

@@ -105,6 +105,9 @@ def run_layer(layer, xs, states, weights, lengths):
         gamma = left.pop(0) if options.get("scale", True) else None
         beta = left.pop(0) if options.get("center", True) else None
         return [F.layer_norm(xs[0], xs[0].shape[-1:], gamma, beta, options.get("epsilon", 1e-3))]
+    if name == "prelu":
+        # Channels are the second dimension there.
+        return [F.prelu(xs[0].movedim(-1, 1), weights[0].flatten()).movedim(1, -1)]
     raise ValueError(f"no {name} in PyTorch's cases")
 
 

@@ -3,7 +3,7 @@
 
 use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
 use super::metric::{class_of, largest};
-use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Site, made};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::setting::{names, settings};
@@ -208,12 +208,7 @@ pub(super) fn ranks_within<T: Scalar>(row: &[T], class: usize, top: usize) -> bo
     row[class].to_f64().is_finite() && row.iter().filter(|&&x| x > row[class]).count() < top
 }
 
-impl Operation for Counts {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        // It adds up all steps.
-        None
-    }
-}
+impl Operation for Counts {}
 
 impl<T: Scalar> Op<T> for Counts {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -2,10 +2,7 @@
 
 use super::context::mask_of;
 use super::unaligned::{check_blank, check_targets, target_of, weight_of};
-use super::{
-    Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, expect_float,
-    made,
-};
+use super::{Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, expect_float, made};
 use crate::error::{Error, Result};
 use crate::setting::settings;
 use crate::shape::{Meta, Shape};
@@ -111,11 +108,7 @@ impl Ctc {
     }
 }
 
-impl Operation for Ctc {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        None
-    }
-}
+impl Operation for Ctc {}
 
 impl<T: Scalar> Op<T> for Ctc {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

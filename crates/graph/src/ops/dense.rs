@@ -12,7 +12,7 @@ use crate::setting::settings;
 use crate::shape::{Meta, fits};
 use crate::values::Channels;
 use seqloom_kernels::simd::{Plain, vectorised};
-use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+use seqloom_kernels::{Matrix, MatrixMut, Precision, Scalar};
 
 settings! {
     struct Attributes {
@@ -28,6 +28,7 @@ pub(crate) struct Dense {
     units: usize,
     transposed: bool,
     has_bias: bool,
+    precision: Precision,
 }
 
 pub(super) const OPERATIONS: &[Entry] = &[Entry {
@@ -48,7 +49,7 @@ impl Dense {
         if has_bias {
             site.expect_weight(1, "bias", &[units])?;
         }
-        Ok(Self { inputs, units, transposed, has_bias })
+        Ok(Self { inputs, units, transposed, has_bias, precision: Precision::default() })
     }
 
     /// The kernel, `[inputs, units]`.
@@ -93,6 +94,10 @@ impl Operation for Dense {
 }
 
 impl<T: Scalar> Op<T> for Dense {
+    fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         self.shape(inputs, outputs)
     }
@@ -110,9 +115,9 @@ impl<T: Scalar> Op<T> for Dense {
         let (x, kernel) = (Matrix::new(x, rows, self.inputs), self.kernel(kernel));
         let y = MatrixMut::new(y, rows, self.units);
         if self.has_bias {
-            T::gemm_bias(x, kernel, bias, y);
+            T::gemm_bias(self.precision, x, kernel, bias, y);
         } else {
-            T::gemm(x, kernel, y, false);
+            T::gemm_in(self.precision, x, kernel, y, false);
         }
         Ok(())
     }
@@ -128,7 +133,8 @@ impl<T: Scalar> Op<T> for Dense {
         let rows = dy.len() / self.units;
         let dy_matrix = Matrix::new(dy, rows, self.units);
         if !dx.is_empty() {
-            T::gemm(
+            T::gemm_in(
+                self.precision,
                 dy_matrix,
                 self.kernel(kernel).transposed(),
                 MatrixMut::new(dx, rows, self.inputs),
@@ -137,11 +143,9 @@ impl<T: Scalar> Op<T> for Dense {
         }
         if !d_kernel.is_empty() {
             let x = Matrix::new(x, rows, self.inputs);
-            if self.transposed {
-                T::gemm(dy_matrix.transposed(), x, MatrixMut::new(d_kernel, self.units, self.inputs), true);
-            } else {
-                T::gemm(x.transposed(), dy_matrix, MatrixMut::new(d_kernel, self.inputs, self.units), true);
-            }
+            let (left, right) = if self.transposed { (dy_matrix, x) } else { (x, dy_matrix) };
+            let d_kernel = MatrixMut::new(d_kernel, left.columns, right.columns);
+            T::gemm_in(self.precision, left.transposed(), right, d_kernel, true);
         }
         if !d_bias.is_empty() {
             add_rows(dy, d_bias);

@@ -146,6 +146,7 @@ impl<T: Scalar> Op<T> for Dropout {
         let frame = &mut context.frame;
         let shape = frame.inputs[0].shape;
         let (stream, moment) = (frame.stream(self.per_step, self.seed), frame.moment);
+        let first_row = frame.run.first_row;
         let scale_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
         let ([x], [y, scale]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;
@@ -156,7 +157,7 @@ impl<T: Scalar> Op<T> for Dropout {
         }
         let (repeats, width) = self.factors(&shape)?;
         for (row, scale) in while_wanted(scale.chunks_exact_mut(width)).enumerate() {
-            let first = (moment.row(row) as u64) << ROW_BITS;
+            let first = ((first_row + moment.row(row)) as u64) << ROW_BITS;
             for (block, scale) in scale.chunks_mut(4).enumerate() {
                 let bits = stream.block(first / 4 + block as u64);
                 let element = first + 4 * block as u64;

@@ -2,7 +2,7 @@
 
 use super::activation::expect_float;
 use super::context::mask_of;
-use super::{Backward, Entry, Forward, Op, Operation, Place, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, Op, Operation, Place, made};
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape, fits};
@@ -25,11 +25,7 @@ fn valid(mask: Option<&SequenceMask>, positions: usize, time: usize) -> impl Ite
     (0..positions).filter(move |&at| mask.is_none_or(|mask| mask.is_valid(at / time, at % time)))
 }
 
-impl Operation for MeanOverSteps {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        None
-    }
-}
+impl Operation for MeanOverSteps {}
 
 impl<T: Scalar> Op<T> for MeanOverSteps {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::counts::ranks_within;
 use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
-use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Site, made};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
@@ -148,12 +148,7 @@ fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
     }
 }
 
-impl Operation for Metric {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        // It is the mean of all steps.
-        None
-    }
-}
+impl Operation for Metric {}
 
 impl<T: Scalar> Op<T> for Metric {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

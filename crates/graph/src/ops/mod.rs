@@ -62,15 +62,17 @@ pub(crate) use int8::{Int8Product, suits_int8};
 pub(crate) use operation::{
     Absorbed, ActivationKind, Described, Operation, Recurrence, Role, State, instantiate,
 };
-pub(crate) use recurrent::{Order, OutputOrder, StepOrder, gather, scatter_add};
+pub(crate) use recurrent::{
+    Order, OutputOrder, Prepared, Recurrent, StepOrder, Surroundings, gather, scatter_add,
+};
 pub(crate) use site::Site;
 pub(crate) use stream::{Streamed, TimeAxes, recurrent as recurrent_axes};
 
 use crate::error::Result;
 use crate::form::{Form, Known};
-use crate::shape::Meta;
+use crate::shape::{Meta, Shape};
 use crate::tensor::StateGradient;
-use seqloom_kernels::{Precision, Scalar};
+use seqloom_kernels::{CellSpec, Precision, Scalar};
 
 /// All operations but those that hold a graph of their own.
 pub(crate) const OPERATIONS: &[&[Entry]] = &[
@@ -168,6 +170,16 @@ pub(crate) trait Op<T: Scalar>: Send {
     /// Adds to the gradients of the inputs and weights that want one.
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()>;
 
+    /// For a cell of which two, over inputs of this shape, are worth running side by side: which cell it is.
+    fn side_by_side(&self, _shape: &Shape) -> Option<CellSpec> {
+        None
+    }
+
+    /// Itself, if [`Op::side_by_side`] may give a cell.
+    fn as_cell(&mut self) -> Option<&mut Recurrent<T>> {
+        None
+    }
+
     /// Where masks of the outputs come from.
     fn mask_rule(&self) -> MaskRule {
         MaskRule::First
@@ -226,6 +238,11 @@ pub(crate) trait Op<T: Scalar>: Send {
     /// Bytes that it keeps between runs, such as packed weights.
     fn memory(&self) -> usize {
         0
+    }
+
+    /// The same once it has run, in training or not.
+    fn packed_memory(&self, _training: bool) -> usize {
+        self.memory()
     }
 
     /// What is known of output `output` from what is known of its inputs, in a pass that does not train.

@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub(crate) trait Operation: Debug + Send + Sync {
     /// Where its outputs have the time axis when what it reads comes one step at a time; `None` if it needs the
     /// whole sequence.
-    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes>;
+    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
+        None
+    }
 
     /// What it carries from step to step, if it is a recurrence.
     fn recurrence(&self) -> Option<Recurrence> {

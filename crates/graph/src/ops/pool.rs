@@ -2,7 +2,7 @@
 
 use super::context::mask_of;
 use super::last_step::without_time;
-use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, made};
 use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
@@ -20,11 +20,7 @@ pub(super) const OPERATIONS: &[Entry] = &[
     Entry { in_body: false, ..Entry::of("poolMax", |_| made(Pool { maximum: true })) },
 ];
 
-impl Operation for Pool {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        None
-    }
-}
+impl Operation for Pool {}
 
 impl<T: Scalar> Op<T> for Pool {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! `repeatVector`: the same features at every one of `n` time steps.
 
 use super::activation::expect_float;
-use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, made};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
@@ -37,12 +37,7 @@ impl RepeatVector {
     }
 }
 
-impl Operation for RepeatVector {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        // It makes steps of its own.
-        None
-    }
-}
+impl Operation for RepeatVector {}
 
 impl<T: Scalar> Op<T> for RepeatVector {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

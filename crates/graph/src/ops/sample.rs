@@ -61,7 +61,7 @@ impl<T: Scalar> Op<T> for Sample {
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
-        let (stream, moment) = (frame.stream(true, None), frame.moment);
+        let (stream, moment, first_row) = (frame.stream(true, None), frame.moment, frame.run.first_row);
         let classes = frame.inputs[0].shape.last();
         let ([x], [y, scaled]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, frame.workspace])?;
@@ -74,7 +74,7 @@ impl<T: Scalar> Op<T> for Sample {
                 *weight = ((x - largest) * scale).exp();
                 total += *weight;
             }
-            let mut left = T::from_f32(stream.uniform(moment.row(row) as u64)) * total;
+            let mut left = T::from_f32(stream.uniform((first_row + moment.row(row)) as u64)) * total;
             // Rounding may leave a rest after the last class that is possible.
             let mut class = weights.iter().rposition(|&weight| weight > T::ZERO).unwrap_or(0);
             for (index, &weight) in weights.iter().enumerate() {

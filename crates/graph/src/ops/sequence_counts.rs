@@ -3,7 +3,7 @@
 
 use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
 use super::metric::{class_of, largest};
-use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Site, made};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::setting::settings;
@@ -147,12 +147,7 @@ impl SequenceCounts {
     }
 }
 
-impl Operation for SequenceCounts {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        // It looks at whole sequences.
-        None
-    }
-}
+impl Operation for SequenceCounts {}
 
 impl<T: Scalar> Op<T> for SequenceCounts {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -274,16 +274,14 @@ impl Optimizer {
         if lengths(&kept.states) != lengths(&self.states) {
             return Err(Error::format("The state is that of another optimizer"));
         }
-        (self.states, self.begun, self.batch) = (kept.states, kept.begun, kept.batch);
-        self.touched.iter_mut().for_each(Touched::forget);
-        self.means.forget();
-        self.bound = Bound::unknown();
+        (self.states, self.begun) = (kept.states, kept.begun);
+        self.renewed(kept.batch);
         Ok(())
     }
 
-    /// The learning rate of the next step.
+    /// The learning rate of the next step. Schedules follow batches, as Keras's do: their course stays what it is when more batches make up a step.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.rate(self.steps())
+        self.learning_rate.rate(self.batch)
     }
 
     /// Changes the learning rate from the next step on.
@@ -312,14 +310,13 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Gives a rate for each of the next steps; the last one stays. For a schedule of the kind `function` alone, which is a function that is not
+    /// Gives a rate for each of the next batches; the last one stays. For a schedule of the kind `function` alone, which is a function that is not
     /// known here.
     ///
     /// # Errors
     /// `ERR_STATE` where the learning rate is something else.
     pub fn set_rates(&mut self, rates: Vec<f64>) -> Result<()> {
-        let first = self.steps();
-        self.learning_rate.set_rates(first, rates)
+        self.learning_rate.set_rates(self.batch, rates)
     }
 
     /// The number of batches applied so far; without accumulation of gradients, that of steps.
@@ -328,7 +325,7 @@ impl Optimizer {
     }
 
     /// How many steps there have been.
-    pub fn steps(&self) -> u64 {
+    fn steps(&self) -> u64 {
         self.batch / self.batches
     }
 
@@ -582,6 +579,36 @@ impl Optimizer {
         Ok(self.tensors().map(|(name, _, arena, place)| (name, &self.states[arena][place])))
     }
 
+    /// The elements of all states.
+    pub(crate) fn arenas(&self) -> impl Iterator<Item = &[f32]> {
+        self.states.iter().map(|arena| &**arena)
+    }
+
+    /// All states, to be replaced by those of another optimizer of the same kind after `step` batches.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub(crate) fn follow(&mut self, step: u64) -> Result<impl Iterator<Item = &mut [f32]>> {
+        self.begin()?;
+        self.renewed(step);
+        Ok(exclusive(&mut self.states)?.iter_mut().map(|arena| &mut **arena))
+    }
+
+    /// Takes another optimizer's learning rate, unless it follows a schedule.
+    pub(crate) fn follow_rate(&mut self, rate: f64) {
+        if matches!(self.learning_rate, Schedule::Constant(_)) {
+            self.learning_rate = Schedule::Constant(rate);
+        }
+    }
+
+    /// Forgets what was known of states that others replace, those after `step` batches.
+    fn renewed(&mut self, step: u64) {
+        self.touched.iter_mut().for_each(Touched::forget);
+        self.means.forget();
+        self.bound = Bound::unknown();
+        self.batch = step;
+    }
+
     /// Puts back what [`Self::state`] and [`Self::step_count`] gave, in any order; all or nothing.
     ///
     /// # Errors
@@ -625,10 +652,7 @@ impl Optimizer {
         for (data, arena, place) in places {
             states[arena][place].copy_from_slice(&data);
         }
-        self.touched.iter_mut().for_each(Touched::forget);
-        self.means.forget();
-        self.bound = Bound::unknown();
-        self.batch = step;
+        self.renewed(step);
         Ok(())
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Layout {
     pub(crate) values: Vec<ValuePlaces>,
     /// By position in the program.
     pub(crate) nodes: Vec<NodePlaces>,
+    /// The same: whether the node's forward pass may run beside that of the next one.
+    pub(crate) beside: Vec<bool>,
     /// Number of graph inputs, the first values.
     pub(crate) inputs: usize,
     requests: Vec<Request>,
@@ -83,11 +85,13 @@ impl Layout {
         self.values.resize(metas.len(), ValuePlaces::default());
         self.nodes.clear();
         self.nodes.resize(program.nodes.len(), NodePlaces::default());
+        self.pair(checked, program, metas);
         for (value, meta) in metas.iter().enumerate().filter(|&(value, _)| !checked.absent[value]) {
             let input = value < self.inputs;
             if input && meta.dtype == crate::values::Dtype::Float32 {
                 self.values[value].value = Place::Input { index: value, len: meta.shape.elements()? };
             } else if let (false, Some(life)) = (input, program.lives[value]) {
+                let life = self.paired(life);
                 self.requests.push(Request { len: meta.shape.elements()?, life, owner: Owner::Value(value) });
             }
             if let Some(life) = program.gradient_lives[value] {
@@ -119,11 +123,36 @@ impl Layout {
             ];
             for (wanted, len, life, owner) in requests {
                 if wanted && len > 0 {
+                    let life = self.paired(life);
                     self.requests.push(Request { len, life, owner });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Finds the nodes that may run side by side: equal cells that do not need each other, such as the directions of a
+    /// bidirectional layer.
+    fn pair<T: Scalar>(&mut self, checked: &Checked<T>, program: &Program, metas: &[Meta]) {
+        self.beside.clear();
+        self.beside.resize(program.nodes.len(), false);
+        for position in 1..program.nodes.len() {
+            let [a, b] = [position - 1, position].map(|position| &checked.nodes[program.nodes[position]]);
+            let shape = |inputs: &[usize]| inputs.first().map(|&value| metas[value].shape);
+            let (Some(shape), Some(other)) = (shape(&a.inputs), shape(&b.inputs)) else { continue };
+            let suits = shape == other && a.op.side_by_side(&shape).is_some();
+            let equal = suits && a.op.side_by_side(&shape) == b.op.side_by_side(&shape);
+            let free = position < 2 || !self.beside[position - 2];
+            self.beside[position - 1] =
+                equal && free && b.inputs.iter().all(|input| !a.outputs.contains(input));
+        }
+    }
+
+    /// The life of what one of two nodes that may run side by side reads or writes: the time of both is the same.
+    fn paired(&self, Life { first, last }: Life) -> Life {
+        let begins_with = first.checked_sub(1).filter(|&before| self.beside.get(before) == Some(&true));
+        let ends_with = self.beside.get(last) == Some(&true);
+        Life { first: begins_with.unwrap_or(first), last: last + usize::from(ends_with) }
     }
 
     /// Largest first, each at the lowest offset that is free throughout its lifetime (Pisarchyk and Lee, "Efficient

@@ -92,7 +92,7 @@ impl<T: Scalar> Executor<T> {
     }
 
     /// Computes the shapes of all values from those of the inputs.
-    fn resolve(&mut self) -> Result<()> {
+    pub(super) fn resolve(&mut self) -> Result<()> {
         let Scratch { input_metas, output_metas, .. } = &mut self.scratch;
         infer(&mut self.checked.nodes, &mut self.metas, (input_metas, output_metas))
     }

@@ -101,7 +101,7 @@ impl<T: Scalar> Executor<T> {
     }
 
     /// The index of the program for a kind of run, planned anew if there is none.
-    fn find_plan(&mut self, run: &Run<'_>) -> Result<usize> {
+    pub(super) fn find_plan(&mut self, run: &Run<'_>) -> Result<usize> {
         let count = self.checked.graph.outputs.len();
         if let Some(&missing) =
             run.outputs.and_then(|outputs| outputs.iter().find(|&&output| output >= count))

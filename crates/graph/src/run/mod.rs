@@ -3,8 +3,10 @@
 mod bind;
 mod execute;
 mod pass;
+mod size;
 
 pub(crate) use bind::first_not_finite;
+pub use size::RunBytes;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};

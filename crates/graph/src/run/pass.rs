@@ -8,12 +8,15 @@ use crate::gradients::Gradients;
 use crate::ir::Checked;
 use crate::mask::SequenceMask;
 use crate::mode::Run;
-use crate::ops::{Backward, Buffers, Forward, Frame, Moment, Op, Place, ValueRef, Weights, check_cancelled};
+use crate::ops::{
+    Backward, Buffers, Forward, Frame, Moment, Op, Place, Prepared, Surroundings, ValueRef, Weights,
+    check_cancelled,
+};
 use crate::parallel::each_rows;
 use crate::params::Parameters;
 use crate::plan::{Layout, Program};
 use crate::shape::Meta;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Scalar, pool};
 
 /// A planned graph and the memory it runs in.
 pub(super) struct Pass<'a, T: Scalar> {
@@ -34,34 +37,103 @@ pub(super) struct Pass<'a, T: Scalar> {
 impl<T: Scalar> Pass<'_, T> {
     /// Computes the program's outputs.
     pub(super) fn forward(&mut self, run: &Run<'_>) -> Result<()> {
-        for (position, &index) in self.program.nodes.iter().enumerate() {
+        let mut position = 0;
+        while position < self.program.nodes.len() {
             check_cancelled(run)?;
-            let node = &mut self.checked.nodes[index];
-            for own in &node.own_masks {
-                let shape = self.metas[own.value].shape;
-                combine(self.masks, own.index, &own.sources, shape.batch(), shape.time())?;
-            }
-            self.scratch.collect(&node.inputs, &node.outputs, self.metas, &self.checked.masks, self.layout);
-            let mut context = Forward {
-                frame: Frame {
-                    inputs: &self.scratch.inputs,
-                    outputs: &self.scratch.outputs,
-                    buffers: Buffers::new(self.block, self.floats),
-                    weights: Weights { params: self.params, indices: &node.weights },
-                    integers: self.integers,
-                    stash: self.layout.nodes[position].stash,
-                    workspace: self.layout.nodes[position].forward,
-                    run,
-                    node: index,
-                    moment: Moment::default(),
-                },
-                masks: self.masks,
-            };
-            if let Err(error) = node.op.forward(&mut context) {
-                return Err(node.explain(error));
+            if self.layout.beside[position] && self.is_worth_two(position) {
+                self.forward_two(position, run)?;
+                position += 2;
+            } else {
+                self.forward_one(position, run, |op, context| op.forward(context))?;
+                position += 1;
             }
         }
         check_cancelled(run)
+    }
+
+    /// Lets `body` run the node at `position`.
+    fn forward_one<V>(
+        &mut self,
+        position: usize,
+        run: &Run<'_>,
+        body: impl FnOnce(&mut dyn Op<T>, &mut Forward<'_, T>) -> Result<V>,
+    ) -> Result<V> {
+        let index = self.program.nodes[position];
+        let node = &mut self.checked.nodes[index];
+        for own in &node.own_masks {
+            let shape = self.metas[own.value].shape;
+            combine(self.masks, own.index, &own.sources, shape.batch(), shape.time())?;
+        }
+        self.scratch.collect(&node.inputs, &node.outputs, self.metas, &self.checked.masks, self.layout);
+        let mut context = Forward {
+            frame: Frame {
+                inputs: &self.scratch.inputs,
+                outputs: &self.scratch.outputs,
+                buffers: Buffers::new(self.block, self.floats),
+                weights: Weights { params: self.params, indices: &node.weights },
+                integers: self.integers,
+                stash: self.layout.nodes[position].stash,
+                workspace: self.layout.nodes[position].forward,
+                run,
+                node: index,
+                moment: Moment::default(),
+            },
+            masks: self.masks,
+        };
+        body(node.op.as_mut(), &mut context).map_err(|error| node.explain(error))
+    }
+
+    /// Whether two equal cells, of which the one at `position` is the first, take less time side by side on a thread each
+    /// than one after the other on all threads. Without barriers between them, two threads always do more.
+    fn is_worth_two(&self, position: usize) -> bool {
+        let node = &self.checked.nodes[self.program.nodes[position]];
+        let shape = node.inputs.first().map(|&value| self.metas[value].shape);
+        let cell = shape.and_then(|shape| Some((shape, node.op.side_by_side(&shape)?)));
+        let threads = pool::threads().unwrap_or(1);
+        cell.is_some_and(|(shape, cell)| {
+            threads == 2 || (threads > 2 && cell.worth_threads(shape.batch()) < 2)
+        })
+    }
+
+    /// Runs the cells at `position` and at the next one side by side.
+    fn forward_two(&mut self, position: usize, run: &Run<'_>) -> Result<()> {
+        let fault = || Error::native("Operations that are no cells were to run side by side");
+        let mut prepare = |position| {
+            self.forward_one(position, run, |op, context| op.as_cell().ok_or_else(fault)?.prepare(context))
+        };
+        let (first, second) = (prepare(position)?, prepare(position + 1)?);
+        let places = [self.program.nodes[position], self.program.nodes[position + 1]];
+        let nodes = self.checked.nodes.get_disjoint_mut(places).map_err(|_| fault())?;
+        let [one, other] = nodes.map(|node| node.op.as_cell());
+        let (one, other) = (&*one.ok_or_else(fault)?, &*other.ok_or_else(fault)?);
+        const READS: usize = 2 * Prepared::READS;
+        const WRITES: usize = 2 * Prepared::WRITES;
+        let mut reads = [Place::None; READS];
+        let mut writes = [Place::None; WRITES];
+        for (prepared, reads) in [&first, &second].into_iter().zip(reads.chunks_exact_mut(Prepared::READS)) {
+            reads.copy_from_slice(&prepared.reads);
+        }
+        for (prepared, writes) in [&first, &second].into_iter().zip(writes.chunks_exact_mut(Prepared::WRITES))
+        {
+            writes.copy_from_slice(&prepared.writes);
+        }
+        let mut buffers = Buffers::new(self.block, self.floats);
+        let (reads, writes) = buffers.carve(reads, writes)?;
+        let (mut reads, mut writes) = (reads.into_iter(), writes.into_iter());
+        let mut next = || {
+            (
+                std::array::from_fn(|_| reads.next().unwrap_or_default()),
+                std::array::from_fn(|_| writes.next().unwrap_or_default()),
+            )
+        };
+        let (one_io, other_io) = (next(), next());
+        let around = Surroundings { params: self.params, masks: self.masks, cancel: run.cancel };
+        let (mut done, mut other_done) = (Ok(()), Ok(()));
+        pool::join(
+            || done = one.compute(&first, around, one_io.0, one_io.1),
+            || other_done = other.compute(&second, around, other_io.0, other_io.1),
+        );
+        done.and(other_done)
     }
 
     /// Sets the gradients of the outputs: the given ones, zero for all others.

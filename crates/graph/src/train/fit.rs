@@ -7,6 +7,7 @@ use super::norms::LayerNorms;
 use super::options::FitOptions;
 use super::order;
 use super::progress::Progress;
+use super::ranks::{Moment, Part, Ranks};
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::memory;
@@ -81,10 +82,11 @@ impl Trainer {
     /// the model.
     ///
     /// Continuing from the progress, weights and optimizer of an interrupted training gives the same bits as the
-    /// training would have given.
+    /// training would have given. If the options say `distributed`, all ranks of the group that the model has
+    /// [joined](Self::join) train together: batches, scores and decisions are those of all of them.
     ///
     /// # Errors
-    /// `ERR_STATE` before compiling; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options;
+    /// `ERR_STATE` before compiling, and if another rank fails; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options;
     /// `ERR_NUMERIC` for a loss or gradient that is not finite, naming epoch, batch and step; `ERR_MEMORY`; `ABORTED`
     /// once `cancel` is set. The unfinished step is discarded: weights and optimizer are those of the previous step.
     pub fn fit<'a>(
@@ -135,16 +137,33 @@ impl Trainer {
         }
         self.progress = start;
         self.progress.swapped = false;
-        self.epochs(&plan, on_event)?;
+        let group = self.group.clone().filter(|group| options.distributed && group.size() > 1);
+        if group.is_some() && !self.compiled_mut()?.carry.is_empty() {
+            return Err(Error::unsupported(
+                "Stateful layers carry the states of rows from batch to batch, which several ranks cannot do together; train such a model in one process",
+            ));
+        }
+        self.epochs(&plan, group.map(Ranks::new).as_mut(), on_event)?;
         self.finish()
     }
 
-    fn epochs(&mut self, plan: &FitPlan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
+    fn epochs(
+        &mut self,
+        plan: &FitPlan<'_>,
+        mut ranks: Option<&mut Ranks>,
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<()> {
         let mut order = Order::of(plan);
         let mut saved = Instant::now();
         for epoch in self.progress.epoch..plan.options.epochs {
-            let stopped = on_event(self, Event::EpochBegin { epoch }) == Control::Stop;
+            let mut stopped = on_event(self, Event::EpochBegin { epoch }) == Control::Stop;
             check_cancelled(plan.cancel)?;
+            if let Some(ranks) = ranks.as_deref_mut() {
+                let compiled =
+                    self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+                let optimizer = &mut compiled.optimizer;
+                stopped = ranks.follow_first(epoch, stopped, &mut self.parameters, optimizer, plan.cancel)?;
+            }
             if stopped {
                 break;
             }
@@ -152,18 +171,23 @@ impl Trainer {
                 self.compiled_mut()?.carry.reset();
             }
             let started = Instant::now();
-            let (mut logs, stopped) = self.epoch(plan, epoch, &mut order, &mut saved, on_event)?;
+            let (mut logs, mut stopped) =
+                self.epoch(plan, epoch, &mut order, &mut saved, ranks.as_deref_mut(), on_event)?;
             let place = self.progress.place;
             check_cancelled(plan.cancel)?;
             if (epoch + 1).is_multiple_of(plan.options.validation_freq) {
-                logs.extend(self.validate(plan, epoch, on_event)?);
+                logs.extend(self.validate(plan, epoch, ranks.as_deref_mut(), on_event)?);
             }
             self.progress = Progress::epoch(epoch + 1);
             self.progress.place = place;
             let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
             let ended = self.swapped(plan.options.swap_on_epoch, |trainer| Ok(on_event(trainer, end)))?;
             check_cancelled(plan.cancel)?;
-            if ended == Control::Stop || stopped {
+            stopped |= ended == Control::Stop;
+            if let Some(ranks) = ranks.as_deref_mut() {
+                stopped = ranks.agree(Moment::EpochEnd, epoch, stopped, plan.cancel)?;
+            }
+            if stopped {
                 break;
             }
         }
@@ -184,7 +208,13 @@ impl Trainer {
     }
 
     /// The logs of the validation after an epoch, if there is one.
-    fn validate(&mut self, plan: &FitPlan<'_>, epoch: usize, on_event: &mut OnEvent<'_>) -> Result<Logs> {
+    fn validate(
+        &mut self,
+        plan: &FitPlan<'_>,
+        epoch: usize,
+        ranks: Option<&mut Ranks>,
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<Logs> {
         let size = plan.options.validation_rows();
         let walk = match plan.validation.clone() {
             None => return Ok(Logs::new()),
@@ -197,7 +227,8 @@ impl Trainer {
         };
         let told = plan.options.await_tests.then_some((epoch, on_event));
         self.swapped(plan.options.swap_average, |trainer| {
-            let tally = trainer.evaluate_over(walk, size, plan.cancel, told)?;
+            let tally =
+                trainer.evaluate_over(walk, size, plan.cancel, told, ranks.map(|ranks| (epoch, ranks)))?;
             Ok(trainer.compiled_mut()?.scores.logs(&tally, "val_"))
         })
         .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))
@@ -210,6 +241,7 @@ impl Trainer {
         epoch: usize,
         order: &mut Order<'_>,
         saved: &mut Instant,
+        mut ranks: Option<&mut Ranks>,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(Logs, bool)> {
         let batches = plan.batches();
@@ -225,14 +257,24 @@ impl Trainer {
                 on_event(self, moment("trainBatchBegin", Logs::new()));
                 check_cancelled(plan.cancel)?;
             }
-            self.with_batch(|trainer, batch| {
-                unless_cancelled(plan.cancel, || data.gather(rows.iter().copied(), batch))?;
-                trainer.train_step(&batch.inputs(data), plan.cancel, &mut tally)
-            })
-            .map_err(|error| {
-                let of = batches.map_or_else(String::new, |batches| format!(" of {batches}"));
-                locate(error, &format!("In epoch {}, batch {}{of}", epoch + 1, index + 1))
-            })?;
+            let part = ranks.as_deref_mut().map(|ranks| {
+                let share = ranks.share(rows.len());
+                Part { share, ranks, epoch, batch: index, stop: stopped, cancel: plan.cancel }
+            });
+            let own = part.as_ref().map_or(rows, |part| &rows[part.share.rows.clone()]);
+            let done = self
+                .with_batch(|trainer, batch| {
+                    unless_cancelled(plan.cancel, || data.gather(own.iter().copied(), batch))?;
+                    trainer.train_step(&batch.inputs(data), plan.cancel, &mut tally, part)
+                })
+                .map_err(|error| {
+                    let of = batches.map_or_else(String::new, |batches| format!(" of {batches}"));
+                    locate(error, &format!("In epoch {}, batch {}{of}", epoch + 1, index + 1))
+                })?;
+            if !done {
+                stopped = true;
+                break;
+            }
             self.progress.advance(&tally);
             let size = rows.len();
             self.progress.place = place;
@@ -254,7 +296,8 @@ impl Trainer {
             };
             stopped |= on_event(self, event) == Control::Stop;
             index += 1;
-            if stopped {
+            // Other ranks work on the next batch already: they are told in its course.
+            if stopped && ranks.is_none() {
                 break;
             }
             let step = self.optimizer()?.step_count();
@@ -264,9 +307,9 @@ impl Trainer {
                     .checkpoint_seconds
                     .is_some_and(|seconds| saved.elapsed().as_secs_f64() >= seconds)
             {
-                stopped = on_event(self, Event::Checkpoint { epoch }) == Control::Stop;
+                stopped |= on_event(self, Event::Checkpoint { epoch }) == Control::Stop;
                 *saved = Instant::now();
-                if stopped {
+                if stopped && ranks.is_none() {
                     break;
                 }
             }

@@ -63,7 +63,7 @@ impl Trainer {
                     let mut tally = Tally::default();
                     compiled.scores.add(executor, &mut tally)?;
                     let outputs = outputs(executor, model_outputs)?;
-                    let cotangents = compiled.scores.cotangents();
+                    let cotangents = compiled.scores.cotangents(None);
                     executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
                     Ok(GradientReport {
                         loss: compiled.scores.values(&tally).first().copied(),

@@ -50,6 +50,8 @@ pub struct FitOptions {
     pub checkpoint_steps: Option<u64>,
     /// Seconds between two checkpoints; default none.
     pub checkpoint_seconds: Option<f64>,
+    /// Whether all ranks of the model's group train together; default false.
+    pub distributed: bool,
 }
 
 impl Default for FitOptions {
@@ -75,6 +77,7 @@ impl Default for FitOptions {
             start: None,
             checkpoint_steps: None,
             checkpoint_seconds: None,
+            distributed: false,
         }
     }
 }

@@ -67,6 +67,9 @@ pub struct LossSpec {
     /// The factor in the sum of losses; default 1.
     #[serde(default = "one")]
     pub weight: f64,
+    /// Whether the output is a sum over the batch, not a mean; its count is that of the batch's rows then.
+    #[serde(default)]
+    pub summed: bool,
 }
 
 /// One metric.

@@ -5,6 +5,7 @@ use super::dataset::Dataset;
 use super::event::{Control, Event};
 use super::feed::Cursor;
 use super::fit::{OnEvent, Source, Walk, check_cancelled};
+use super::ranks::{Moment, Part, Ranks};
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
@@ -24,7 +25,9 @@ impl Trainer {
     /// gradient that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer then stay as they were.
     pub fn train_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
         self.expect_trainable()?;
-        self.whole_batch(tensors, cancel, |trainer, inputs, tally| trainer.train_step(inputs, cancel, tally))
+        self.whole_batch(tensors, cancel, |trainer, inputs, tally| {
+            trainer.train_step(inputs, cancel, tally, None).map(|_| ())
+        })
     }
 
     /// The loss, then each metric, over these rows, without training.
@@ -33,8 +36,9 @@ impl Trainer {
     /// As [`Self::train_on_batch`].
     pub fn test_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
         self.with_zero_states(|trainer| {
-            trainer
-                .whole_batch(tensors, cancel, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
+            trainer.whole_batch(tensors, cancel, |trainer, inputs, tally| {
+                trainer.score(inputs, cancel, tally, None)
+            })
         })
     }
 
@@ -92,20 +96,24 @@ impl Trainer {
             Source::Rows(tensors) => {
                 let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
                 let rows = 0..data.first_rows(batch_size, steps);
-                self.evaluate_over(Walk::Rows(&data, rows), batch_size, cancel, told)?
+                self.evaluate_over(Walk::Rows(&data, rows), batch_size, cancel, told, None)?
             }
-            Source::Feed(feed) => self.evaluate_over(Walk::Feed(feed, steps), batch_size, cancel, told)?,
+            Source::Feed(feed) => {
+                self.evaluate_over(Walk::Feed(feed, steps), batch_size, cancel, told, None)?
+            }
         };
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
 
     /// Tells of what happens in an epoch: of the beginning, of every batch with its rows and the scores so far, of the end.
+    /// With `ranks`, each of them does its share of every batch of that epoch.
     pub(super) fn evaluate_over(
         &mut self,
         mut walk: Walk<'_>,
         batch_size: usize,
         cancel: &AtomicBool,
         mut told: Option<(usize, &mut OnEvent<'_>)>,
+        mut ranks: Option<(usize, &mut Ranks)>,
     ) -> Result<Tally> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
@@ -127,9 +135,14 @@ impl Trainer {
         self.with_zero_states(|trainer| {
             let mut one = |trainer: &mut Self, data: &Dataset<'_>, rows: Range<usize>, index| {
                 tell(trainer, "testBatchBegin", index, rows.len(), None)?;
+                let part = ranks.as_mut().map(|(epoch, ranks)| {
+                    let share = ranks.share(rows.len());
+                    Part { share, ranks, epoch: *epoch, batch: index, stop: false, cancel }
+                });
+                let own = part.as_ref().map_or(rows.clone(), |part| part.share.within(&rows));
                 trainer.with_batch(|trainer, batch| {
-                    unless_cancelled(cancel, || data.gather(rows.clone(), batch))?;
-                    trainer.score(&batch.inputs(data), cancel, &mut tally)
+                    unless_cancelled(cancel, || data.gather(own, batch))?;
+                    trainer.score(&batch.inputs(data), cancel, &mut tally, part)
                 })?;
                 tell(trainer, "testBatchEnd", index, rows.len(), Some(&tally))
             };
@@ -179,13 +192,14 @@ impl Trainer {
         result
     }
 
-    /// Forward, losses, backward, clipping, update. Nothing has changed when it fails.
+    /// Forward, losses, backward, clipping, update. Nothing has changed when it fails, or gives false because one of the ranks asks for the end.
     pub(super) fn train_step(
         &mut self,
         inputs: &[BatchInput<'_, f32>],
         cancel: &AtomicBool,
         tally: &mut Tally,
-    ) -> Result<()> {
+        mut part: Option<Part<'_>>,
+    ) -> Result<bool> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
         let step = compiled.optimizer.step_count();
@@ -195,6 +209,7 @@ impl Trainer {
             record: Record::Weights,
             seed,
             step,
+            first_row: part.as_ref().map_or(0, |part| part.share.rows.start),
             outputs: Some(&compiled.scores.outputs),
             cancel: Some(cancel),
         };
@@ -203,19 +218,38 @@ impl Trainer {
             _ => error,
         };
         let mut with_this = tally.clone();
-        unless_cancelled(cancel, || {
+        let goes_on = unless_cancelled(cancel, || {
             compiled.carry.bind(executor, inputs)?;
             executor.forward(&self.parameters, &run)?;
             compiled.carry.note(executor)?;
-            if !compiled.scores.add(executor, &mut with_this)? {
+            let mut own = Tally::default();
+            let mut finite = compiled.scores.add(executor, &mut own)?;
+            let mut cotangents = None;
+            if let Some(part) = &mut part {
+                let known = part.scores(Moment::Train, &compiled.scores, &mut own, finite)?;
+                if known.stop {
+                    return Ok(false);
+                }
+                (finite, cotangents) = (known.finite, Some(known.cotangents));
+            }
+            with_this.add(&own);
+            if !finite {
                 let message = format!("The loss is not finite at step {}", step.saturating_add(1));
                 return Err(Error::numeric(message));
             }
-            compiled.updates.note(executor, &self.parameters).map_err(at_step)?;
+            compiled.updates.note(executor, &self.parameters)?;
             compiled.gradients.clear();
-            let cotangents = compiled.scores.cotangents();
-            executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))
+            let cotangents = compiled.scores.cotangents(cotangents.as_deref());
+            executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
+            if let Some(part) = &mut part {
+                part.sum(&mut compiled.gradients, &mut compiled.updates)?;
+            }
+            compiled.updates.check(&self.parameters).map_err(at_step)?;
+            Ok(true)
         })?;
+        if !goes_on {
+            return Ok(false);
+        }
         // Once begun, the update runs to its end.
         let parameters = Parameters::exclusive(&mut self.parameters)?;
         compiled.optimizer.apply(parameters, &mut compiled.gradients).map_err(at_step)?;
@@ -223,7 +257,7 @@ impl Trainer {
         compiled.constraints.apply(&mut compiled.executor, &mut self.parameters, &compiled.optimizer)?;
         compiled.carry.advance();
         *tally = with_this;
-        Ok(())
+        Ok(true)
     }
 
     /// Forward and losses.
@@ -232,6 +266,7 @@ impl Trainer {
         inputs: &[BatchInput<'_, f32>],
         cancel: &AtomicBool,
         tally: &mut Tally,
+        part: Option<Part<'_>>,
     ) -> Result<()> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
@@ -243,7 +278,13 @@ impl Trainer {
             compiled.carry.note(&compiled.executor)
         })?;
         compiled.carry.advance();
-        if compiled.scores.add(&compiled.executor, tally)? {
+        let mut own = Tally::default();
+        let mut finite = compiled.scores.add(&compiled.executor, &mut own)?;
+        if let Some(mut part) = part {
+            finite = part.scores(Moment::Test, &compiled.scores, &mut own, finite)?.finite;
+        }
+        tally.add(&own);
+        if finite {
             return Ok(());
         }
         Err(Error::numeric("The loss is not finite in evaluation"))

@@ -6,11 +6,21 @@ use super::summary::Summary;
 use crate::error::Result;
 use crate::run::Executor;
 
+/// One loss.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Term {
+    /// Its factor in the sum of losses.
+    pub(super) weight: f32,
+    /// The output that is its mean; its count is the next one.
+    output: usize,
+    /// Whether it is a sum over the batch instead.
+    pub(super) summed: bool,
+}
+
 /// Which outputs of the training graph are losses and metrics.
 #[derive(Debug)]
 pub(super) struct Scores {
-    /// The factor of each loss and the output that is its mean; its count is the next output.
-    losses: Vec<(f32, usize)>,
+    pub(super) losses: Vec<Term>,
     metrics: Vec<MetricSpec>,
     /// All outputs that scores are read from.
     pub(super) outputs: Vec<usize>,
@@ -23,20 +33,46 @@ pub(super) struct Tally {
     pub(super) sums: Vec<Vec<f64>>,
 }
 
+impl Tally {
+    /// Adds the sums of other batches.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.sums.resize(other.sums.len().max(self.sums.len()), Vec::new());
+        for (sums, more) in self.sums.iter_mut().zip(&other.sums) {
+            sums.resize(more.len().max(sums.len()), 0.0);
+            sums.iter_mut().zip(more).for_each(|(sum, value)| *sum += value);
+        }
+    }
+}
+
 impl Scores {
-    /// Where gradients begin: at the mean of every loss, with its weight.
-    pub(super) fn cotangents(&self) -> Vec<(usize, &[f32])> {
-        self.losses.iter().map(|(weight, output)| (*output, std::slice::from_ref(weight))).collect()
+    /// Where gradients begin: at the mean of every loss, with its weight or what is `given` instead.
+    pub(super) fn cotangents<'a>(&'a self, given: Option<&'a [f32]>) -> Vec<(usize, &'a [f32])> {
+        let own = |(at, loss): (usize, &'a Term)| {
+            let weight = given.and_then(|given| given.get(at)).unwrap_or(&loss.weight);
+            (loss.output, std::slice::from_ref(weight))
+        };
+        self.losses.iter().enumerate().map(own).collect()
     }
 
     pub(super) fn new(losses: &[LossSpec], metrics: &[MetricSpec]) -> Self {
-        let losses: Vec<(f32, usize)> = losses.iter().map(|loss| (loss.weight as f32, loss.output)).collect();
-        let read = losses.iter().map(|loss| (loss.1, 2));
+        let term =
+            |loss: &LossSpec| Term { weight: loss.weight as f32, output: loss.output, summed: loss.summed };
+        let losses: Vec<Term> = losses.iter().map(term).collect();
+        let read = losses.iter().map(|loss| (loss.output, 2));
         let read = read.chain(metrics.iter().map(|metric| (metric.output, metric.summary.outputs())));
         let mut outputs: Vec<usize> = read.flat_map(|(output, outputs)| output..output + outputs).collect();
         outputs.sort_unstable();
         outputs.dedup();
         Self { losses, metrics: metrics.to_vec(), outputs }
+    }
+
+    /// Whether a loss, or the metric that is one's value, is a sum over the batch.
+    pub(super) fn is_summed(&self, index: usize) -> bool {
+        let of = |output| self.losses.iter().any(|loss| loss.summed && loss.output == output);
+        match index.checked_sub(self.losses.len()) {
+            None => self.losses[index].summed,
+            Some(metric) => self.metrics.get(metric).is_some_and(|metric| of(metric.output)),
+        }
     }
 
     /// The number of losses and metrics.
@@ -49,7 +85,7 @@ impl Scores {
         let scalar =
             |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
         tally.sums.resize(self.len(), Vec::new());
-        let losses = self.losses.iter().map(|loss| (loss.1, 2));
+        let losses = self.losses.iter().map(|loss| (loss.output, 2));
         let scores =
             losses.chain(self.metrics.iter().map(|metric| (metric.output, metric.summary.outputs())));
         let mut finite = true;
@@ -78,7 +114,7 @@ impl Scores {
         let sums = |index: usize| tally.sums.get(index).map_or(&[][..], Vec::as_slice);
         let losses = self.losses.iter().enumerate();
         let loss =
-            losses.map(|(index, (weight, _))| f64::from(*weight) * Summary::Mean.value(sums(index))).sum();
+            losses.map(|(index, loss)| f64::from(loss.weight) * Summary::Mean.value(sums(index))).sum();
         let metrics = self.metrics.iter().enumerate();
         let metrics = metrics.map(|(index, metric)| metric.summary.value(sums(self.losses.len() + index)));
         std::iter::once(loss).chain(metrics).collect()

@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::carry::Carry;
 use super::constrain::Constraints;
+use super::group::Group;
 use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
@@ -13,11 +14,12 @@ use crate::gradients::Gradients;
 use crate::init;
 use crate::ir::Graph;
 use crate::memory;
+use crate::mode::{Record, Run};
 use crate::optim::{KeptStates, Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::{Parameters, Slot};
 use crate::registry;
-use crate::run::Executor;
+use crate::run::{Executor, RunBytes};
 use crate::values::{InputSpec, WeightSpec};
 use crate::wire::GraphSpec;
 use std::ops::Deref;
@@ -38,6 +40,8 @@ pub struct Trainer {
     pub(super) compiled: Option<Compiled>,
     pub(super) batch: Batch,
     pub(super) progress: Progress,
+    /// Those that it trains with, where that is asked for.
+    pub(super) group: Option<Arc<dyn Group>>,
 }
 
 /// A model's weights and the state of its training, as [`Trainer::snapshot`] found them.
@@ -104,6 +108,7 @@ impl Trainer {
             compiled: None,
             batch: Batch::default(),
             progress: Progress::default(),
+            group: None,
         })
     }
 
@@ -191,6 +196,11 @@ impl Trainer {
         self.compiled =
             Some(Compiled { executor, carry, gradients, optimizer, scores, updates, constraints });
         Ok(())
+    }
+
+    /// Says with whom the model trains where [`super::FitOptions::distributed`] asks for it.
+    pub fn join(&mut self, group: Option<Arc<dyn Group>>) {
+        self.group = group;
     }
 
     /// The seed of the weights and of dropout.
@@ -391,6 +401,23 @@ impl Trainer {
 
     pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {
         self.compiled.as_mut().ok_or_else(not_compiled)
+    }
+
+    /// What a step with so many rows, and `time` steps where the model leaves their number open, takes: bytes of the
+    /// weights, their gradients, the optimizer's states, and of the run. Before [`Self::compile`], of a prediction.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY` and `ERR_SHAPE` for sizes that cannot be.
+    pub fn bytes_for(&mut self, rows: usize, time: Option<usize>) -> Result<([usize; 3], RunBytes)> {
+        let weights = self.parameters.bytes();
+        let Some(compiled) = &mut self.compiled else {
+            return Ok(([weights, 0, 0], self.predictor.bytes_for(rows, time, &Run::default())?));
+        };
+        let outputs = Some(&compiled.scores.outputs[..]);
+        let run = Run { training: true, record: Record::Weights, outputs, ..Run::default() };
+        let bytes = compiled.executor.bytes_for(rows, time, &run)?;
+        let gradients = size_of_val(compiled.gradients.arena()).saturating_add(bytes.rows);
+        Ok(([weights, gradients, compiled.optimizer.memory()], bytes))
     }
 
     /// Bytes held by the model.

@@ -26,22 +26,36 @@ impl Updates {
     /// Records what the forward pass has made.
     ///
     /// # Errors
-    /// `ERR_NUMERIC` naming a weight that would not be finite; `ERR_FORMAT` for one of another shape.
+    /// `ERR_FORMAT` for what has not the shape of its weight.
     pub(super) fn note(&mut self, executor: &Executor<f32>, parameters: &Parameters<f32>) -> Result<()> {
         for (update, value) in self.all.iter().zip(&mut self.values) {
             let new = executor.value(update.output)?.data;
-            let Some(slot) = parameters.slots().get(update.weight).filter(|slot| slot.len == new.len())
-            else {
+            if parameters.slots().get(update.weight).is_none_or(|slot| slot.len != new.len()) {
                 return Err(Error::format("What a weight becomes has not its shape"));
-            };
-            if let Some(wrong) = new.iter().find(|value| !value.is_finite()) {
-                return Err(Error::numeric(format!(
-                    "the weight '{}' would become {wrong}: the values that it is computed of are too large; scale the data",
-                    slot.name
-                )));
             }
             memory::refill(value, new.len(), 0.0, "The new values of weights")?;
             value.copy_from_slice(new);
+        }
+        Ok(())
+    }
+
+    /// The recorded values of each weight.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
+        self.values.iter_mut()
+    }
+
+    /// Checks what was recorded.
+    ///
+    /// # Errors
+    /// `ERR_NUMERIC` naming a weight that would not be finite.
+    pub(super) fn check(&self, parameters: &Parameters<f32>) -> Result<()> {
+        for (update, value) in self.all.iter().zip(&self.values) {
+            let name = parameters.slots().get(update.weight).map_or("", |slot| &slot.name);
+            if let Some(wrong) = value.iter().find(|value| !value.is_finite()) {
+                return Err(Error::numeric(format!(
+                    "the weight '{name}' would become {wrong}: the values that it is computed of are too large; scale the data"
+                )));
+            }
         }
         Ok(())
     }

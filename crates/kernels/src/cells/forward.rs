@@ -1,23 +1,24 @@
 //! The forward pass.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use super::activations::Activations;
-use super::few_rows::{FewRows, TOGETHER};
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
+use super::input_projection::InputProjection;
 use super::int8::{int8_workspace, quantize_input};
 use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
 use super::pass::{self, Pass, Step, Stop};
+use super::recurrent_product::RecurrentProduct;
 use super::row_groups::RowGroups;
-use super::share::{BUFFER_ROWS, Share, buffer_len, pieces};
+use super::share::{BUFFER_ROWS, Share};
 use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
-use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, multiply};
-use crate::int8::rows_of_piece;
+use crate::int8::{quantized_words, rows_of_piece};
 use crate::pool::{Team, Turn};
 use crate::simd::{Promised, Simd};
-use crate::{CellForward, CellKind, CellSpec, int8};
+use crate::{CellForward, CellKind, CellSpec, RowOrder};
 
 /// Runs a whole sequence.
 pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward<'_, f32>) {
@@ -34,6 +35,7 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         packed.int8.is_none() || (io.stash.is_none() && vocabulary == 0),
         "int8 weights serve inference on rows"
     );
+    assert!(io.x_order == RowOrder::Packed || int8_input.is_some(), "float32 kernels read packed rows");
     io.check(&packed.spec, tokens + quantized, |rows, batch| {
         cell_sizes(packed.level, &packed.spec, rows, batch)
     });
@@ -42,8 +44,8 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
     }
     let (projected, workspace) = io.workspace.split_at_mut(tokens);
     let (quantized, workspace) = workspace.split_at_mut(quantized);
-    let quantized =
-        packed.int8.as_ref().map(|int8| quantize_input(int8.unit, spec, io.x.matrix(), quantized));
+    let quantized = int8_input
+        .map(|(unit, _)| quantize_input(unit, spec, (io.x.matrix(), io.x_order), io.steps, quantized));
     let (states, rest) =
         workspace.split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
     let (c, chunk) = rest.split_at_mut(layout.blocks * batch * layout.width);
@@ -57,14 +59,22 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         groups: RowGroups::new(&layout, batch, io.steps.len() - 1, capacity),
         layout,
         packed,
+        input: InputProjection {
+            layout,
+            packed,
+            x: io.x.matrix(),
+            tokens: Tokens::new(&layout, packed, io.x, projected),
+            quantized,
+            planes: planes.as_mut_ptr(),
+            plane,
+        },
         steps: io.steps,
+        before: packed.steps.fetch_add(io.steps.len() - 1, Ordering::Relaxed),
         batch,
-        x: io.x.matrix(),
-        tokens: Tokens::new(&layout, packed, io.x, projected),
-        quantized,
         h0: io.h0,
         c0: io.c0.filter(|_| spec.kind() == CellKind::Lstm),
         y: io.y.as_mut_ptr(),
+        y_order: io.y_order,
         c_last: io.c_last.map(<[f32]>::as_mut_ptr),
         states: states.as_mut_ptr(),
         c: c.as_mut_ptr(),
@@ -80,16 +90,15 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
 struct Forward<'a> {
     layout: PanelLayout,
     packed: &'a PackedCell,
+    input: InputProjection<'a>,
     steps: &'a [usize],
+    /// Steps of earlier calls with these weights.
+    before: usize,
     batch: usize,
-    /// The rows of the input, or the table.
-    x: &'a [f32],
-    tokens: Option<Tokens<'a>>,
-    /// The rows of the input as the int8 weights take them.
-    quantized: Option<int8::Quantized>,
     h0: Option<&'a [f32]>,
     c0: Option<&'a [f32]>,
     y: *mut f32,
+    y_order: RowOrder,
     c_last: Option<*mut f32>,
     /// Two padded states [batch, state_row] that alternate, and a third for r·h'.
     states: *mut f32,
@@ -134,7 +143,7 @@ impl Pass for Forward<'_> {
     fn more_buffer(&self) -> usize {
         let depth = self.layout.spec.hidden();
         let rows = rows_of_piece(depth, BUFFER_ROWS);
-        self.packed.int8.as_ref().and_then(|_| int8::quantized_words(rows, depth)).unwrap_or(0)
+        self.packed.int8.as_ref().and_then(|_| quantized_words(rows, depth)).unwrap_or(0)
     }
 
     #[inline(always)]
@@ -167,7 +176,7 @@ impl Pass for Forward<'_> {
                     let rows = rows(t);
                     let into = plane_row(t) + rows.start;
                     let rows = self.steps[t] + rows.start..self.steps[t] + rows.end;
-                    self.project(s, block..block + 1, rows, into);
+                    self.input.run(s, block, rows, into);
                 }
             }
             for t in steps.filter(|&t| !rows(t).is_empty()) {
@@ -201,8 +210,11 @@ impl Pass for Forward<'_> {
             let end = chunk_end(&self.layout, self.steps, t);
             let first = self.steps[t];
             let planes = if self.keep { first } else { 0 };
-            // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
-            unsafe { self.project(s, share.blocks.clone(), first..self.steps[end], planes) };
+            for i in 0..share.blocks.len() {
+                let block = if self.descends(t) { share.blocks.end - 1 - i } else { share.blocks.start + i };
+                // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
+                unsafe { self.input.run(s, block, first..self.steps[end], planes) };
+            }
             share.meet();
             if self.stop.is_set() {
                 return;
@@ -231,9 +243,11 @@ impl Pass for Forward<'_> {
     ) {
         let rows = share.rows(self.steps[t + 1] - self.steps[t]);
         let (_, gates) = self.layout.recurrent_slots();
-        let descending = t % 2 == 1;
+        let descending = self.descends(t);
         let int8 = self.packed.int8.as_ref();
         let product = RecurrentProduct {
+            layout: self.layout,
+            pairs: self.packed.pairs,
             left: self.state(t),
             panels: &self.packed.recurrent,
             int8: int8.and_then(|int8| Some((int8.unit, int8.recurrent.as_ref()?))),
@@ -251,7 +265,7 @@ impl Pass for Forward<'_> {
                     });
                 };
                 // SAFETY: by the caller's promise; the rows are the share's.
-                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
+                unsafe { $product.run(s, share, rows.clone(), buffer, expect, gates) }
             }};
         }
         match self.layout.spec.kind() {
@@ -264,7 +278,8 @@ impl Pass for Forward<'_> {
                 let left = self.reset();
                 let panels = &self.packed.candidate;
                 let int8 = int8.and_then(|int8| Some((int8.unit, int8.candidate.as_ref()?)));
-                let product = RecurrentProduct { left, panels, int8, gates: 1, descending: !descending };
+                let descending = !descending;
+                let product = RecurrentProduct { left, panels, int8, gates: 1, descending, ..product };
                 with!(product, GruBeforeBlend);
             }
         }
@@ -272,6 +287,16 @@ impl Pass for Forward<'_> {
 }
 
 impl Forward<'_> {
+    /// Whether step `t` sweeps over the weights from the last block to the first.
+    fn descends(&self, t: usize) -> bool {
+        self.before.wrapping_add(t) % 2 == 1
+    }
+
+    /// The row of y at which step `t` begins, and how many rows on that of the next sequence is.
+    fn output_rows(&self, t: usize) -> (usize, usize) {
+        self.y_order.step(self.steps, t)
+    }
+
     /// The padded state before step t (and after step t − 1).
     fn state(&self, t: usize) -> *mut f32 {
         // SAFETY: there are two states.
@@ -323,221 +348,11 @@ impl Forward<'_> {
         }
     }
 
-    /// Input projection of packed rows for some blocks, into the planes from row `into` on.
-    ///
-    /// # Safety
-    /// The rows are the input's, the planes have room for them, and nobody else uses these blocks' there.
-    #[inline(always)]
-    unsafe fn project<S: Simd>(&self, s: S, blocks: Range<usize>, rows: Range<usize>, into: usize) {
-        let PanelLayout { spec, width, blocks: all } = self.layout;
-        if let Some(tokens) = &self.tokens {
-            for block in blocks {
-                // SAFETY: by the caller's promise.
-                unsafe {
-                    let planes = self.planes.add(block * self.plane + into * width);
-                    tokens.copy(s, &self.layout, block, rows.clone(), planes, all * self.plane);
-                }
-            }
-            return;
-        }
-        let int8 = self.packed.int8.as_ref().and_then(|int8| Some((int8.unit, int8.input.as_ref()?)));
-        if let (Some((unit, panels)), Some(x)) = (int8, self.quantized) {
-            for block in blocks {
-                let product = int8::Product {
-                    left: x.from(rows.start),
-                    right: panels,
-                    out: Out {
-                        // SAFETY: the block and the row are inside the planes.
-                        pointer: unsafe { self.planes.add(block * self.plane + into * width) },
-                        panel: all * self.plane,
-                        row: width,
-                        columns: usize::MAX,
-                    },
-                    rows: rows.len(),
-                    panels: block * spec.gates()..(block + 1) * spec.gates(),
-                    accumulate: false,
-                    descending: false,
-                };
-                // SAFETY: by the caller's promise.
-                unsafe { int8::dispatch(unit, product) };
-            }
-            return;
-        }
-        let panel = spec.input() * width;
-        for block in blocks {
-            // SAFETY: by the caller's promise; the panels are the block's.
-            unsafe {
-                multiply(
-                    s,
-                    self.packed.pairs,
-                    Block {
-                        left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
-                        right: Right {
-                            pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
-                            panel,
-                            row: width,
-                        },
-                        out: Out {
-                            pointer: self.planes.add(block * self.plane + into * width),
-                            panel: all * self.plane,
-                            row: width,
-                            columns: usize::MAX,
-                        },
-                        rows: 0..rows.len(),
-                        panels: 0..spec.gates(),
-                        depth: spec.input(),
-                        accumulate: false,
-                    },
-                );
-            }
-        }
-    }
-
     /// The state that holds r·h'; the first one if there is none.
     fn reset(&self) -> *mut f32 {
         let third = if self.layout.resets_before() { 2 * self.batch * self.layout.state_row() } else { 0 };
         // SAFETY: a reset-before cell has three states.
         unsafe { self.states.add(third) }
-    }
-
-    /// Computes a recurrent product block by block into the buffer, and calls `gates` with each block's rows, its
-    /// product and the elements from gate to gate.
-    ///
-    /// # Safety
-    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and states, and
-    /// the buffer has [`super::share::buffer_len`].
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
-    unsafe fn products<S: Simd>(
-        &self,
-        s: S,
-        share: &Share<'_>,
-        rows: Range<usize>,
-        product: RecurrentProduct<'_>,
-        buffer: &mut [f32],
-        expect: impl Fn(usize),
-        gates: impl Fn(Range<usize>, usize, *const f32, usize),
-    ) {
-        if let Some((unit, panels)) = product.int8 {
-            // SAFETY: by the caller's promise.
-            unsafe { self.int8_products(share, rows, (unit, panels), &product, buffer, expect, gates) };
-            return;
-        }
-        let PanelLayout { spec, width, .. } = self.layout;
-        let state_row = self.layout.state_row();
-        // SAFETY: a share's rows are inside the state.
-        let left = |row: usize| Left::plain(unsafe { product.left.add(row * state_row) }, state_row, 1);
-        if (1..=FEW_ROWS).contains(&rows.len()) && self.packed.pairs.is_none() {
-            let few = FewRows {
-                left: left(rows.start),
-                panels: product.panels,
-                gates: product.gates,
-                depth: spec.hidden(),
-                width,
-                rows: rows.len(),
-                present: rows.len(),
-                descending: product.descending,
-            };
-            // SAFETY: the rows are inside the state, the panels are the cell's, and the buffer is long enough.
-            unsafe {
-                few.run(s, share.blocks.clone(), buffer, expect, |block, product| {
-                    gates(rows.clone(), block, product, rows.len() * width);
-                });
-            }
-            return;
-        }
-        let panel = spec.hidden() * width;
-        for block in share.blocks.clone() {
-            for rows in pieces(rows.clone(), BUFFER_ROWS) {
-                let gate = rows.len() * width;
-                // SAFETY: the rows are inside the state, the panels are the block's, and the buffer holds four gates
-                // of the most rows.
-                unsafe {
-                    multiply(
-                        s,
-                        self.packed.pairs,
-                        Block {
-                            left: left(rows.start),
-                            right: Right {
-                                pointer: product.panels.as_ptr().add(block * product.gates * panel),
-                                panel,
-                                row: width,
-                            },
-                            out: Out {
-                                pointer: buffer.as_mut_ptr(),
-                                panel: gate,
-                                row: width,
-                                columns: usize::MAX,
-                            },
-                            rows: 0..rows.len(),
-                            panels: 0..product.gates,
-                            depth: spec.hidden(),
-                            accumulate: false,
-                        },
-                    );
-                }
-                gates(rows, block, buffer.as_ptr(), gate);
-            }
-        }
-    }
-
-    /// The same with int8 weights. Every member quantizes the rows of the state by itself, which takes little time beside
-    /// the product.
-    ///
-    /// # Safety
-    /// As [`Self::products`].
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "as the other products")]
-    unsafe fn int8_products(
-        &self,
-        share: &Share<'_>,
-        rows: Range<usize>,
-        (unit, panels): (int8::Unit, &int8::Panels),
-        product: &RecurrentProduct<'_>,
-        buffer: &mut [f32],
-        expect: impl Fn(usize),
-        gates: impl Fn(Range<usize>, usize, *const f32, usize),
-    ) {
-        let PanelLayout { spec, width, .. } = self.layout;
-        let (row, depth) = (self.layout.state_row(), spec.hidden());
-        let (sums, state) = buffer.split_at_mut(buffer_len(width));
-        let most = rows_of_piece(depth, BUFFER_ROWS);
-        for rows in pieces(rows, most) {
-            let into = int8::Quantized::within(state.as_mut_ptr(), most, depth);
-            // SAFETY: a share's rows are inside the state, and the buffer has room for as many rows.
-            unsafe {
-                let from = product.left.add(rows.start * row);
-                int8::dispatch(unit, int8::QuantizeRows { from, row, rows: rows.len(), depth, into });
-            }
-            let gate = rows.len() * width;
-            let together = if rows.len() <= FEW_ROWS { TOGETHER } else { 1 };
-            let groups = share.blocks.len().div_ceil(together);
-            for i in 0..groups {
-                let first =
-                    share.blocks.start + together * if product.descending { groups - 1 - i } else { i };
-                let group = first..share.blocks.end.min(first + together);
-                if together > 1 {
-                    group.clone().for_each(&expect);
-                }
-                let whole = int8::Product {
-                    left: into,
-                    right: panels,
-                    out: Out { pointer: sums.as_mut_ptr(), panel: gate, row: width, columns: usize::MAX },
-                    rows: rows.len(),
-                    panels: group.start * product.gates..group.end * product.gates,
-                    accumulate: false,
-                    descending: product.descending,
-                };
-                // SAFETY: the panels are the blocks', and the buffer holds four gates of a block of the most rows, or
-                // of four blocks of few rows.
-                unsafe { int8::dispatch(unit, whole) };
-                for block in group.clone() {
-                    // SAFETY: the block's product is in the buffer.
-                    let product = unsafe { sums.as_ptr().add((block - group.start) * product.gates * gate) };
-                    gates(rows.clone(), block, product, gate);
-                }
-            }
-        }
     }
 
     /// Prefetches the cache lines that the gates of few rows of a block will read and write: they were last used a step
@@ -546,12 +361,13 @@ impl Forward<'_> {
     fn prefetch<S: Simd>(&self, s: S, t: usize, plane_row: usize, rows: Range<usize>, block: usize) {
         let PanelLayout { spec, width, blocks } = self.layout;
         let slots = if self.keep { self.layout.slots() } else { spec.gates() };
+        let (first, apart) = self.output_rows(t);
         for row in rows {
             for slot in 0..slots {
                 let plane = (slot * blocks + block) * self.plane;
                 s.prefetch(self.planes.wrapping_add(plane + (plane_row + row) * width));
             }
-            s.prefetch(self.y.wrapping_add((self.steps[t] + row) * spec.hidden() + block * width));
+            s.prefetch(self.y.wrapping_add((first + row * apart) * spec.hidden() + block * width));
         }
     }
 
@@ -569,6 +385,7 @@ impl Forward<'_> {
     ) -> Gates {
         let PanelLayout { spec, width, blocks } = self.layout;
         let state = rows.start * self.layout.state_row() + block * width;
+        let (first, apart) = self.output_rows(t);
         // SAFETY: all offsets are of existing rows and blocks.
         unsafe {
             Gates {
@@ -584,21 +401,11 @@ impl Forward<'_> {
                 reset: self.reset().add(state),
                 state_row: self.layout.state_row(),
                 c: self.c.add((block * self.batch + rows.start) * width),
-                y: self.y.add((self.steps[t] + rows.start) * spec.hidden() + block * width),
-                y_row: spec.hidden(),
+                y: self.y.add((first + rows.start * apart) * spec.hidden() + block * width),
+                y_row: apart * spec.hidden(),
                 units: self.layout.units(block),
                 keep: self.keep,
             }
         }
     }
-}
-
-/// A recurrent product: the state, and the panels of `gates` gates per block.
-struct RecurrentProduct<'a> {
-    left: *const f32,
-    panels: &'a [f32],
-    /// The panels instead, if they are int8.
-    int8: Option<(int8::Unit, &'a int8::Panels)>,
-    gates: usize,
-    descending: bool,
 }

@@ -4,7 +4,7 @@ use super::layout::PanelLayout;
 use super::pack::{PackedCell, pack_bias, pack_input, pack_recurrent};
 use crate::int8::{Panels, QuantizeRows, Quantized, Unit, best, dispatch, quantized_words};
 use crate::simd::Detected;
-use crate::{CellMatrix, CellSpec, Int8CellWeights, OutOfMemory, pool};
+use crate::{CellMatrix, CellSpec, Int8CellWeights, OutOfMemory, RowOrder, pool};
 
 /// The int8 panels of a cell, in the order of those of floats; none for matrices that are floats.
 #[derive(Debug)]
@@ -78,19 +78,41 @@ struct Target(Quantized);
 // SAFETY: see `quantize_input`.
 unsafe impl Sync for Target {}
 
-/// Quantizes the rows of an input into a buffer of [`int8_workspace`].
-pub(super) fn quantize_input(unit: Unit, spec: &CellSpec, x: &[f32], buffer: &mut [f32]) -> Quantized {
+/// Quantizes the rows of an input, in packed order, into a buffer of [`int8_workspace`].
+pub(super) fn quantize_input(
+    unit: Unit,
+    spec: &CellSpec,
+    (x, order): (&[f32], RowOrder),
+    steps: &[usize],
+    buffer: &mut [f32],
+) -> Quantized {
     let depth = spec.input();
     let rows = x.len() / depth;
+    order.check(steps);
     assert!(quantized_words(rows, depth).is_some_and(|words| words <= buffer.len()));
     let target = Target(Quantized::within(buffer.as_mut_ptr(), rows, depth));
     pool::run_if(x.len() >= 1 << 16, |team| {
         let target = &target;
-        let rows = team.split(rows, 1);
-        let from = x[rows.start * depth..rows.end * depth].as_ptr();
-        let into = target.0.from(rows.start);
-        // SAFETY: the rows are inside the input and the buffer, and belong to this member.
-        unsafe { dispatch(unit, QuantizeRows { from, row: depth, rows: rows.len(), depth, into }) };
+        // What lies side by side: all packed rows, or the rows of each step.
+        let (runs, length) = match order {
+            RowOrder::Packed => (1, rows),
+            RowOrder::Sequences { .. } => (steps.len() - 1, rows / (steps.len() - 1).max(1)),
+        };
+        let own = team.split(rows, 1);
+        for run in 0..runs {
+            let packed = own.start.max(run * length)..own.end.min((run + 1) * length);
+            if packed.is_empty() {
+                continue;
+            }
+            let (first, apart) = order.step(steps, run);
+            let from = first + (packed.start - run * length) * apart;
+            let into = target.0.from(packed.start);
+            let from = x[from * depth..].as_ptr();
+            let quantize = QuantizeRows { from, row: apart * depth, rows: packed.len(), depth, into };
+            // SAFETY: the rows are inside the input, whose order was checked, and inside the buffer, and belong to this
+            // member.
+            unsafe { dispatch(unit, quantize) };
+        }
     });
     target.0
 }

@@ -5,7 +5,7 @@ use crate::reference::{activate, gemm_int8};
 use crate::tests::{levels, noise, serial};
 use crate::{
     Activation, CellForward, CellInput, CellKind, CellMatrix, CellSpec, Int8CellWeights, Matrix, MatrixMut,
-    pool, quantize,
+    RowOrder, pool, quantize,
 };
 
 const KINDS: [CellKind; 4] = [
@@ -77,16 +77,28 @@ impl Problem {
 
     /// h of every row, and the last c.
     fn run(&self, packed: &PackedCell) -> (Vec<f32>, Vec<f32>) {
+        self.run_in(packed, &self.x, RowOrder::Packed, RowOrder::Packed)
+    }
+
+    fn run_in(
+        &self,
+        packed: &PackedCell,
+        x: &[f32],
+        x_order: RowOrder,
+        y_order: RowOrder,
+    ) -> (Vec<f32>, Vec<f32>) {
         let (rows, batch) = (*self.steps.last().unwrap(), self.steps[1]);
         let sizes = cell_sizes(packed.level, &self.spec, rows, batch).unwrap();
         let words = sizes.forward_workspace + int8_workspace(&self.spec, rows).unwrap();
         let (mut y, mut c_last) = (vec![f32::NAN; rows * self.spec.hidden()], vec![0.0; self.c0.len()]);
         let io = CellForward {
             steps: &self.steps,
-            x: CellInput::Rows(&self.x),
+            x: CellInput::Rows(x),
+            x_order,
             h0: Some(&self.h0),
             c0: Some(&self.c0),
             y: &mut y,
+            y_order,
             c_last: Some(&mut c_last),
             stash: None,
             workspace: &mut vec![f32::NAN; words],
@@ -237,6 +249,72 @@ fn do_not_depend_on_threads_nor_on_other_rows() {
                         *y,
                         "{kind:?} of {hidden}"
                     );
+                }
+            }
+        }
+    }
+}
+
+/// Rows of `width` in a different order: those of a packed batch as sequences.
+fn arranged(packed: &[f32], width: usize, [time, batch]: [usize; 2], backwards: bool) -> Vec<f32> {
+    let step = |at: usize| if backwards { time - 1 - at } else { at };
+    let row = |sequence: usize, at: usize| (step(at) * batch + sequence) * width;
+    (0..batch * time).flat_map(|i| packed[row(i / time, i % time)..][..width].to_vec()).collect()
+}
+
+#[test]
+fn sequences_are_read_and_written_where_they_lie() {
+    let _serial = serial();
+    for kind in KINDS {
+        for (input, hidden, time, batch) in [(9, 40, 7, 1), (33, 20, 1, 5), (70, 33, 4, 37), (300, 9, 9, 64)]
+        {
+            let problem = Problem::new(kind, input, hidden, &vec![batch; time]);
+            for packed in each_packed(&problem) {
+                for threads in [1, 2, 3] {
+                    pool::set_threads(threads).unwrap();
+                    let (y, c) = problem.run(&packed);
+                    for (from, to) in [(false, false), (false, true), (true, false), (true, true)] {
+                        let x = arranged(&problem.x, input, [time, batch], from);
+                        let order = |backwards| RowOrder::Sequences { backwards };
+                        let got = problem.run_in(&packed, &x, order(from), order(to));
+                        let expected = arranged(&y, hidden, [time, batch], to);
+                        assert_eq!(
+                            got,
+                            (expected, c.clone()),
+                            "{kind:?} {batch} x {time}, {threads} threads"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_matrix_may_stay_a_float() {
+    let _serial = serial();
+    pool::set_threads(2).unwrap();
+    for kind in KINDS {
+        let problem = Problem::new(kind, 3, 40, &[20, 20, 7, 1]);
+        let weights = problem.weights();
+        let floats = |(values, scales): &(Vec<i8>, Vec<f32>)| -> Vec<f32> {
+            let scale = |i: usize| scales[i % scales.len()];
+            values.iter().enumerate().map(|(i, &value)| f32::from(value) * scale(i)).collect()
+        };
+        let (kernel, recurrent) = (floats(&problem.kernel), floats(&problem.recurrent));
+        let (expected, _) = problem.expected();
+        for level in levels() {
+            for unit in available(level) {
+                for weights in [
+                    Int8CellWeights { kernel: CellMatrix::Float(&kernel), ..weights },
+                    Int8CellWeights { recurrent: CellMatrix::Float(&recurrent), ..weights },
+                ] {
+                    let mut packed = None;
+                    pack_for(unit, level, &problem.spec, weights, &mut packed).unwrap();
+                    let (got, _) = problem.run(&packed.unwrap());
+                    // What is not rounded differs by that much.
+                    let most = got.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                    assert!(most < 0.05, "{kind:?}: {most}");
                 }
             }
         }

@@ -84,12 +84,6 @@ impl PanelLayout {
     pub(super) fn chunk_capacity(&self, rows: usize, batch: usize) -> usize {
         rows.min(self.chunk_rows().max(batch))
     }
-
-    /// Whether a step is worth more than one thread.
-    pub(super) fn is_parallel(&self, batch: usize) -> bool {
-        let hidden = self.spec.hidden();
-        batch.saturating_mul(self.spec.gates() * hidden).saturating_mul(hidden + self.spec.input()) >= 1 << 15
-    }
 }
 
 /// The end of the chunk of time that starts at step `t`.

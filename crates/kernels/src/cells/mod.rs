@@ -18,10 +18,12 @@ mod few_rows;
 mod forward;
 mod forward_gates;
 mod gradients;
+mod input_projection;
 mod int8;
 mod layout;
 mod pack;
 mod pass;
+mod recurrent_product;
 mod row_groups;
 mod share;
 

@@ -5,6 +5,7 @@ use super::layout::PanelLayout;
 use crate::gemm::pair_rows;
 use crate::simd::{Detected, Pairs};
 use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, Precision, pool};
+use std::sync::atomic::AtomicUsize;
 
 /// A cell's weights in the panels that the kernels of one instruction set read.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct PackedCell {
     pub(super) backward: Option<Transposed>,
     /// The matrices instead, if they are int8.
     pub(super) int8: Option<Int8Cell>,
+    /// Steps so far, over all calls: every other one sweeps over the weights in the other direction.
+    pub(super) steps: AtomicUsize,
 }
 
 impl PackedCell {
@@ -39,6 +42,7 @@ impl PackedCell {
             bias: AlignedVec::new(),
             backward: None,
             int8: None,
+            steps: AtomicUsize::new(0),
         }
     }
 }

@@ -94,7 +94,11 @@ pub(super) trait Pass: Sync {
 
 /// Goes through all steps, or until the work is cancelled.
 pub(super) fn run<P: Pass>(pass: &P, spec: &CellSpec, level: Detected) {
-    pool::run_if(pass.layout().is_parallel(pass.batch()), |team| {
+    let most = match pass.groups() {
+        Some(groups) => groups.count(),
+        None => spec.worth_threads(pass.batch()).min(pass.layout().blocks),
+    };
+    pool::run_up_to(most, |team| {
         if is_standard(spec) {
             dispatch(level, Member { pass, team, activations: Standard });
         } else {

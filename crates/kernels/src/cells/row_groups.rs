@@ -37,6 +37,11 @@ impl RowGroups {
         Some(Self { chains: Chains::new(count, steps.div_ceil(chunk)), batch, count, chunk })
     }
 
+    /// How many groups there are.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
     /// The rows of a turn's group.
     pub(super) fn rows(&self, turn: Turn) -> Range<usize> {
         split(self.batch, 1, turn.chain, self.count)

@@ -6,8 +6,8 @@ use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell, toke
 use crate::simd::{Detected, Pairs};
 use crate::tests::{levels, noise, serial};
 use crate::{
-    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Precision, Scalar,
-    pool,
+    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Precision, RowOrder,
+    Scalar, pool,
 };
 
 const KINDS: [CellKind; 4] = [
@@ -135,9 +135,11 @@ impl Problem {
                 CellForward {
                     steps,
                     x,
+                    x_order: RowOrder::Packed,
                     h0,
                     c0,
                     y: &mut results.y,
+                    y_order: RowOrder::Packed,
                     c_last: Some(&mut results.c_last),
                     stash: training.then_some(&mut stash[..]),
                     workspace: &mut workspace,
@@ -420,9 +422,11 @@ fn a_row_does_not_depend_on_the_others() {
                         CellForward {
                             steps: &even(time, batch),
                             x: CellInput::Rows(&x),
+                            x_order: RowOrder::Packed,
                             h0: None,
                             c0: None,
                             y: &mut y,
+                            y_order: RowOrder::Packed,
                             c_last: None,
                             stash: None,
                             workspace: &mut vec![0.0; sizes.forward_workspace],
@@ -436,6 +440,60 @@ fn a_row_does_not_depend_on_the_others() {
                 let alone = run(1, 0);
                 for (batch, place) in [(2, 1), (3, 0), (5, 4), (16, 7), (31, 30), (65, 64)] {
                     assert_eq!(run(batch, place), alone, "{kind:?}, row {place} of {batch} at {level}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn output_may_go_to_sequences() {
+    let _serial = serial();
+    for level in levels() {
+        for kind in KINDS {
+            for (hidden, time, batch) in [(40, 7, 1), (20, 1, 5), (33, 4, 37), (9, 9, 64)] {
+                let spec = spec(kind, 6, hidden);
+                let weights = [1, 2, 3].map(|i| noise(i, 100_000));
+                let weights = CellWeights {
+                    kernel: &weights[0][..spec.kernel_len()],
+                    recurrent: &weights[1][..spec.recurrent_len()],
+                    bias: Some(&weights[2][..spec.bias_len()]),
+                };
+                let mut packed = None;
+                pack_cell(level, &spec, weights, false, Precision::Float32, &mut packed).unwrap();
+                let packed = packed.unwrap();
+                let (x, rows) = (noise(9, time * batch * 6), time * batch);
+                let sizes = cell_sizes(level, &spec, rows, batch).unwrap();
+                let run = |y_order| {
+                    let mut y = vec![f32::NAN; rows * hidden];
+                    let io = CellForward {
+                        steps: &even(time, batch),
+                        x: CellInput::Rows(&x),
+                        x_order: RowOrder::Packed,
+                        h0: None,
+                        c0: None,
+                        y: &mut y,
+                        y_order,
+                        c_last: None,
+                        stash: None,
+                        workspace: &mut vec![f32::NAN; sizes.forward_workspace],
+                        cancel: None,
+                    };
+                    cell_forward(&spec, &packed, io);
+                    y
+                };
+                for threads in [1, 2, 3] {
+                    pool::set_threads(threads).unwrap();
+                    let packed = run(RowOrder::Packed);
+                    for backwards in [false, true] {
+                        let sequences = run(RowOrder::Sequences { backwards });
+                        for (i, row) in sequences.chunks_exact(hidden).enumerate() {
+                            let (sequence, at) = (i / time, i % time);
+                            let step = if backwards { time - 1 - at } else { at };
+                            let expected = &packed[(step * batch + sequence) * hidden..][..hidden];
+                            assert_eq!(row, expected, "{kind:?} {batch} x {time} at {level}");
+                        }
+                    }
                 }
             }
         }

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use super::block::{Block, Left, Out, Right};
 use super::pack::{pack_columns, with_buffer};
+use super::pairs::{multiply_rows, multiply_strips};
 use super::strips::Strips;
 use super::{DEPTH, ROWS};
 use crate::matrix::check_shapes;
-use crate::simd::{Detected, Kernel, Promised, Simd, dispatch, lanes};
-use crate::{Matrix, MatrixMut, pool};
+use crate::simd::{Detected, Kernel, Pairs, Promised, Simd, dispatch, lanes};
+use crate::{Matrix, MatrixMut, Precision, pool};
 
 /// Multiplications below which a product is not worth waking a thread for.
 const PARALLEL: usize = 1 << 17;
@@ -17,31 +18,31 @@ const COLUMNS: usize = 256;
 /// With at most this many rows, the right matrix is read once or twice, so packing it first does not pay.
 const FEW_ROWS: usize = 12;
 
-/// c = a·b, or c += a·b if `accumulate`.
+/// c = a·b, or c += a·b if `accumulate`, with factors of a precision.
 pub(crate) fn gemm(
-    level: Detected,
+    (level, precision): (Detected, Precision),
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     c: MatrixMut<'_, f32>,
     accumulate: bool,
 ) {
-    multiply(level, a, b, None, c, accumulate);
+    multiply((level, precision), a, b, None, c, accumulate);
 }
 
 /// c = a·b + bias, the bias being added to every row.
 pub(crate) fn gemm_bias(
-    level: Detected,
+    (level, precision): (Detected, Precision),
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     bias: &[f32],
     c: MatrixMut<'_, f32>,
 ) {
     assert_eq!(bias.len(), c.columns, "length of the bias");
-    multiply(level, a, b, Some(bias), c, true);
+    multiply((level, precision), a, b, Some(bias), c, true);
 }
 
 fn multiply(
-    level: Detected,
+    (level, precision): (Detected, Precision),
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     bias: Option<&[f32]>,
@@ -58,6 +59,7 @@ fn multiply(
     let product = Product {
         a,
         b,
+        pairs: Pairs::new(level).filter(|_| precision == Precision::Bfloat16),
         bias,
         out: Out {
             pointer: c.data.as_mut_ptr(),
@@ -82,6 +84,8 @@ fn multiply(
 struct Product<'a> {
     a: Matrix<'a, f32>,
     b: Matrix<'a, f32>,
+    /// Where the factors are rounded to bfloat16.
+    pairs: Option<Pairs>,
     /// What the output holds first, in every row.
     bias: Option<&'a [f32]>,
     out: Out,
@@ -207,23 +211,29 @@ impl Share<'_> {
             // sure of; other members have other rows or other panels.
             unsafe {
                 let source = a.data.as_ptr().add(first * a.row_stride + k.start * a.column_stride);
-                let left = if a.column_stride == 1 {
-                    Left::plain(source, a.row_stride, 1)
-                } else {
-                    let mut strips = Strips::new(buffer, rows, k.len(), S::MAX_ROWS);
-                    strips.copy(0..rows, 0..k.len(), source, (a.row_stride, a.column_stride));
-                    Left::strips(buffer.as_ptr(), k.len())
-                };
-                let out = Out { pointer: out.pointer.add(first * out.row), ..out };
-                s.enter(Promised::new(Block {
-                    left,
+                let block = Block {
+                    left: Left::plain(source, a.row_stride, 1),
                     right,
-                    out,
+                    out: Out { pointer: out.pointer.add(first * out.row), ..out },
                     rows: 0..rows,
                     panels: panels.clone(),
                     depth: k.len(),
                     accumulate,
-                }));
+                };
+                if a.column_stride == 1 {
+                    match self.product.pairs {
+                        None => s.enter(Promised::new(block)),
+                        Some(pairs) => multiply_rows(pairs, block),
+                    }
+                    continue;
+                }
+                let mut strips = Strips::new(buffer, rows, k.len(), S::MAX_ROWS);
+                strips.copy(0..rows, 0..k.len(), source, (a.row_stride, a.column_stride));
+                let block = Block { left: Left::strips(strips.as_ptr(), k.len()), ..block };
+                match self.product.pairs {
+                    None => s.enter(Promised::new(block)),
+                    Some(pairs) => multiply_strips(pairs, &mut strips, block),
+                }
             }
         }
     }

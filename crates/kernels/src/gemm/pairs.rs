@@ -50,6 +50,36 @@ pub(crate) unsafe fn multiply_strips(pairs: Pairs, strips: &mut Strips<'_>, bloc
     pairs.enter(unsafe { Promised::new(StripBlock(block)) });
 }
 
+/// The same for a left operand whose rows' columns lie side by side; at most [`ROWS`] rows.
+///
+/// # Safety
+/// The block's promise.
+pub(super) unsafe fn multiply_rows(pairs: Pairs, block: Block) {
+    // SAFETY: by the caller's promise.
+    pairs.enter(unsafe { Promised::new(RowBlock(block)) });
+}
+
+/// What [`multiply_rows`] runs.
+struct RowBlock(Block);
+
+impl RawKernel for RowBlock {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        const WORDS: usize = DEPTH / 2;
+        let Self(block) = self;
+        assert!(block.rows.len() <= ROWS && block.depth <= DEPTH);
+        let mut words = [const { MaybeUninit::<f32>::uninit() }; ROWS * WORDS];
+        let words = words.as_mut_ptr().cast::<f32>();
+        // SAFETY: by the block's promise; the words have room for its rows.
+        unsafe {
+            for row in block.rows.clone() {
+                round_row(s, &block.left, row, 0, block.depth, words.add(row * WORDS));
+            }
+            StripBlock(Block { left: Left::plain(words, WORDS, 1), ..block }).run(s);
+        }
+    }
+}
+
 /// What [`multiply_strips`] runs.
 struct StripBlock(Block);
 
@@ -83,6 +113,7 @@ impl RawKernel for StripBlock {
                 }
                 let mut out = block.out;
                 out.pointer = out.pointer.add(panel * out.panel);
+                out.columns = out.columns.saturating_sub(panel * width);
                 let slab = Block {
                     left: block.left,
                     right: Right { pointer: words, panel: 0, row: width },

@@ -179,7 +179,8 @@ mod tests {
                     for accumulate in [false, true] {
                         let mut results = [noise(3, rows * columns), noise(3, rows * columns)];
                         let [expected, got] = &mut results;
-                        gemm(level, a, b, MatrixMut::new(expected, rows, columns), accumulate);
+                        let general = (level, Precision::Float32);
+                        gemm(general, a, b, MatrixMut::new(expected, rows, columns), accumulate);
                         gemm_packed(
                             a,
                             packed.as_ref().unwrap(),

@@ -1,8 +1,9 @@
 //! The product against the reference, and its independence of threads and of other rows.
 
 use super::{gemm, gemm_bias};
+use crate::simd::Pairs;
 use crate::tests::{levels, noise, serial};
-use crate::{Matrix, MatrixMut, pool, reference};
+use crate::{Matrix, MatrixMut, Precision, pool, reference};
 
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -21,7 +22,7 @@ fn run(level: crate::simd::Detected, case: Case, accumulate: bool) -> Vec<f32> {
     let b = noise(2, case.depth * case.columns);
     let mut c = noise(3, case.rows * case.columns);
     gemm(
-        level,
+        (level, Precision::Float32),
         matrix(&a, case.rows, case.depth, case.transposed.0),
         matrix(&b, case.depth, case.columns, case.transposed.1),
         MatrixMut::new(&mut c, case.rows, case.columns),
@@ -96,7 +97,7 @@ fn does_not_depend_on_threads_or_rows() {
                 results[1] = noise(3, rows * 90);
                 let (a, b) = (noise(1, 101 * 300), noise(2, 300 * 90));
                 gemm(
-                    level,
+                    (level, Precision::Float32),
                     Matrix::new(&a[..rows * 300], rows, 300),
                     matrix(&b, 300, 90, transposed.1),
                     MatrixMut::new(&mut results[1], rows, 90),
@@ -116,10 +117,57 @@ fn a_bias_is_what_the_output_starts_with() {
             let (a, b, bias) = (noise(1, rows * depth), noise(2, depth * columns), noise(3, columns));
             let (a, b) = (Matrix::new(&a, rows, depth), Matrix::new(&b, depth, columns));
             let mut expected = bias.repeat(rows);
-            gemm(level, a, b, MatrixMut::new(&mut expected, rows, columns), true);
+            let general = (level, Precision::Float32);
+            gemm(general, a, b, MatrixMut::new(&mut expected, rows, columns), true);
             let mut got = vec![f32::NAN; rows * columns];
-            gemm_bias(level, a, b, &bias, MatrixMut::new(&mut got, rows, columns));
+            gemm_bias(general, a, b, &bias, MatrixMut::new(&mut got, rows, columns));
             assert_eq!(got, expected, "{rows} x {depth} x {columns} at {level}");
+        }
+    }
+}
+
+#[test]
+fn bfloat16_matches_its_reference_whatever_the_strides() {
+    let _serial = serial();
+    for level in levels().into_iter().filter(|&level| Pairs::new(level).is_some()) {
+        for (rows, depth, columns) in [(1, 1, 1), (5, 17, 33), (100, 700, 70), (13, 512, 16), (300, 7, 100)] {
+            for transposed in [(false, false), (true, false), (false, true), (true, true)] {
+                let [mut a, b, c] =
+                    [rows * depth, depth * columns, rows * columns].map(|length| noise(1, length));
+                a[0] = 1e-40;
+                let bias = noise(4, columns);
+                let run = |threads| {
+                    pool::set_threads(threads).unwrap();
+                    let (mut added, mut from_bias) = (c.clone(), c.clone());
+                    let a = matrix(&a, rows, depth, transposed.0);
+                    let b = matrix(&b, depth, columns, transposed.1);
+                    let level = (level, Precision::Bfloat16);
+                    gemm(level, a, b, MatrixMut::new(&mut added, rows, columns), true);
+                    gemm_bias(level, a, b, &bias, MatrixMut::new(&mut from_bias, rows, columns));
+                    [added, from_bias]
+                };
+                let got = run(3);
+                assert_eq!(got, run(1));
+                let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+                let first = [wide(&c), (0..rows).flat_map(|_| wide(&bias)).collect()];
+                let (a, b) = (wide(&a), wide(&b));
+                let flipped = |data, rows, columns, transposed| match transposed {
+                    true => Matrix::new(data, columns, rows).transposed(),
+                    false => Matrix::new(data, rows, columns),
+                };
+                let (a, b): (Matrix<'_, f64>, Matrix<'_, f64>) =
+                    (flipped(&a, rows, depth, transposed.0), flipped(&b, depth, columns, transposed.1));
+                let packed = reference::pack_matrix(b, Precision::Bfloat16);
+                // Only the order and the roundings of the sums differ.
+                let bound = 1e-6 * (depth as f64).sqrt() + 1e-6;
+                for (got, mut exact) in got.iter().zip(first) {
+                    reference::gemm_packed(a, &packed, MatrixMut::new(&mut exact, rows, columns), true);
+                    for (got, exact) in got.iter().zip(&exact) {
+                        let error = (f64::from(*got) - exact).abs();
+                        assert!(error <= bound, "{rows} {depth} {columns} {transposed:?}: {got} {exact}");
+                    }
+                }
+            }
         }
     }
 }

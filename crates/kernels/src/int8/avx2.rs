@@ -3,95 +3,32 @@
 use std::arch::x86_64::*;
 
 use super::dot::{Dot, DotKernel};
-use crate::simd::Avx2;
+use super::x86::{frame, token, with_features};
+use crate::simd::{Avx2, Simd};
 
-/// Wraps a call of intrinsics that only need the features.
-macro_rules! with_features {
-    ($body:expr) => {
-        // SAFETY: the token proves that the machine has the features; no memory is touched.
-        unsafe { $body }
-    };
-}
-
-/// Proof that the machine has AVX2 and FMA.
-#[derive(Clone, Copy)]
-pub(super) struct Avx2Dot(Avx2);
-
-/// Proof that the machine has AVX2, FMA and AVX-VNNI.
-#[derive(Clone, Copy)]
-pub(super) struct AvxVnniDot(Avx2);
-
-impl Avx2Dot {
-    /// # Safety
-    /// The machine has AVX2 and FMA.
-    pub(super) unsafe fn new() -> Self {
-        // SAFETY: by the caller's promise.
-        Self(unsafe { Avx2::new() })
-    }
-}
-
-impl AvxVnniDot {
-    /// # Safety
-    /// The machine has AVX2, FMA and AVX-VNNI.
-    pub(super) unsafe fn new() -> Self {
-        // SAFETY: by the caller's promise.
-        Self(unsafe { Avx2::new() })
-    }
-}
+token!(Avx2Dot(Avx2), "AVX2 and FMA");
+token!(AvxVnniDot(Avx2), "AVX2, FMA and AVX-VNNI");
 
 /// What both have in common.
 macro_rules! eight_lanes {
-    ($features:literal, $name:ident) => {
-        type Float = Avx2;
-        type Sums = __m256i;
+    ($name:ident, $features:literal) => {
+        frame! {
+            $name(Avx2), $features, __m256i,
+            _mm256_setzero_si256, _mm256_loadu_si256, _mm256_sub_epi32, _mm256_cvtepi32_ps
+        }
+
         type Weights = __m256i;
-
-        fn float(self) -> Avx2 {
-            self.0
-        }
-
-        #[inline(always)]
-        fn enter<K: DotKernel>(self, kernel: K) {
-            #[target_feature(enable = $features)]
-            fn with_features<K: DotKernel>(kernel: K, dot: $name) {
-                // SAFETY: promised by whoever dispatches the kernel.
-                unsafe { kernel.run(dot) }
-            }
-            // SAFETY: the token proves that the machine has the features.
-            unsafe { with_features(kernel, self) }
-        }
-
-        #[inline(always)]
-        fn zero(self) -> __m256i {
-            with_features!(_mm256_setzero_si256())
-        }
-
-        #[inline(always)]
-        unsafe fn load(self, pointer: *const i32) -> __m256i {
-            // SAFETY: by the caller's promise and the token.
-            unsafe { _mm256_loadu_si256(pointer.cast()) }
-        }
 
         #[inline(always)]
         unsafe fn weights(self, pointer: *const i8) -> __m256i {
             // SAFETY: by the caller's promise and the token.
             unsafe { _mm256_loadu_si256(pointer.cast()) }
         }
-
-        #[inline(always)]
-        fn subtract(self, a: __m256i, b: __m256i) -> __m256i {
-            with_features!(_mm256_sub_epi32(a, b))
-        }
-
-        #[inline(always)]
-        fn to_float(self, sums: __m256i) -> __m256 {
-            with_features!(_mm256_cvtepi32_ps(sums))
-        }
     };
 }
 
 impl Dot for Avx2Dot {
-    eight_lanes!("avx2,fma", Avx2Dot);
+    eight_lanes!(Avx2Dot, "avx2,fma");
     /// The numbers, and their magnitudes.
     type Group = [__m256i; 2];
     const OFFSET: u8 = 0;
@@ -118,7 +55,7 @@ impl Dot for Avx2Dot {
 }
 
 impl Dot for AvxVnniDot {
-    eight_lanes!("avx2,fma,avxvnni", AvxVnniDot);
+    eight_lanes!(AvxVnniDot, "avx2,fma,avxvnni");
     type Group = __m256i;
     const OFFSET: u8 = 128;
     const MAX_ROWS: usize = 5;

@@ -21,6 +21,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod unit;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use matrix::Int8Packed;
 pub(crate) use matrix::{gemm, pack, rows_of_piece};

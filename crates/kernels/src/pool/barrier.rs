@@ -1,7 +1,7 @@
 //! A reusable barrier: spin, then offer the core to others, then park.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,9 +36,9 @@ impl Parking {
         Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
-    /// Returns once `ready()` holds; calls `late` if that takes long. The thread that makes it true, with `SeqCst`
-    /// stores, must then call [`Parking::notify`].
-    pub(super) fn wait_until(&self, ready: impl Fn() -> bool, late: impl FnOnce()) {
+    /// Returns once `ready()` holds, with the time that it took, or none if that was short; calls `late` if it takes long.
+    /// The thread that makes it true, with `SeqCst` stores, must then call [`Parking::notify`].
+    pub(super) fn wait_until(&self, ready: impl Fn() -> bool, late: impl FnOnce()) -> Duration {
         let mut spins = 0u32;
         let mut start = None;
         let mut late = Some(late);
@@ -46,9 +46,11 @@ impl Parking {
             std::hint::spin_loop();
             spins += 1;
             if spins.is_multiple_of(32) {
-                let waited = start.get_or_insert_with(Instant::now).elapsed();
+                let start = start.get_or_insert_with(Instant::now);
+                let waited = start.elapsed();
                 if waited > SPIN + OFFER {
-                    return self.park_until(&ready);
+                    self.park_until(&ready);
+                    return start.elapsed();
                 }
                 if waited > SPIN {
                     if let Some(late) = late.take() {
@@ -57,6 +59,10 @@ impl Parking {
                     std::thread::yield_now();
                 }
             }
+        }
+        match (start, late) {
+            (Some(start), None) => start.elapsed(),
+            _ => Duration::ZERO,
         }
     }
 
@@ -92,6 +98,8 @@ pub(super) struct Barrier {
     generation: Padded<AtomicUsize>,
     poisoned: AtomicBool,
     parking: Parking,
+    /// Nanoseconds of waits that were long.
+    late: AtomicU64,
 }
 
 impl Barrier {
@@ -102,6 +110,7 @@ impl Barrier {
             generation: Padded::default(),
             poisoned: AtomicBool::new(false),
             parking: Parking::new(),
+            late: AtomicU64::new(0),
         }
     }
 
@@ -121,11 +130,19 @@ impl Barrier {
             let open = || {
                 self.generation.0.load(Ordering::SeqCst) != generation || self.poisoned.load(Ordering::SeqCst)
             };
-            self.parking.wait_until(open, || placement::part(index, 0..self.size));
+            let waited = self.parking.wait_until(open, || placement::part(index, 0..self.size));
+            if !waited.is_zero() {
+                self.late.fetch_add(waited.as_nanos() as u64, Ordering::Relaxed);
+            }
         }
         if self.poisoned.load(Ordering::Relaxed) {
             resume_unwind(Box::new(Poisoned));
         }
+    }
+
+    /// Nanoseconds that members have waited for long, all together.
+    pub(super) fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
     }
 
     /// Makes every present and later wait unwind.

@@ -8,7 +8,9 @@ mod barrier;
 mod blocks;
 mod cancel;
 mod chains;
+mod crowding;
 mod denormals;
+mod join;
 mod placement;
 mod region;
 mod threads;
@@ -19,8 +21,9 @@ use barrier::Barrier;
 pub use blocks::each_block;
 pub use cancel::{cancelled, watch};
 pub(crate) use chains::{Chains, Turn};
+pub use join::join;
 pub use region::run;
-pub(crate) use region::run_if;
+pub(crate) use region::{run_if, run_up_to};
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};
 
 /// A member's view of the team that runs a region.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::barrier::{Barrier, Padded, Parking, Poisoned};
 use super::cancel::Watched;
+use super::crowding::{self, Ledger};
 use super::denormals::FlushDenormals;
 use super::{Team, placement, threads};
 
@@ -20,14 +21,15 @@ struct Region<'a> {
     body: &'a (dyn Fn(&Team<'_>) + Sync),
     barrier: Barrier,
     watched: Watched,
+    ledger: Ledger,
     panic: Mutex<Option<Payload>>,
 }
 
 impl Region<'_> {
     fn member(&self, index: usize) {
         let team = Team { index, size: self.barrier.size(), barrier: Some(&self.barrier) };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.watched.on_member(|| (self.body)(&team))))
-        {
+        let body = || self.ledger.count(|| self.watched.on_member(|| (self.body)(&team)));
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
             if !payload.is::<Poisoned>() {
                 let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
                 match *first {
@@ -66,7 +68,8 @@ struct Workers {
 
 /// Runs `body` on every member of a team at once, the caller included, and returns when all have finished.
 ///
-/// The team has [`super::threads()`] members (fewer if the system refuses threads). If another region is running, on
+/// The team has [`super::threads()`] members (fewer if the system refuses threads, or while other programs use the cores).
+/// If another region is running, on
 /// this thread or another, or one thread is chosen, the team is the caller alone and no barrier ever waits.
 /// Denormals are flushed during the call on every member; the caller's setting is restored afterwards.
 ///
@@ -78,9 +81,14 @@ pub fn run(body: impl Fn(&Team<'_>) + Sync) {
 
 /// [`run`] if `parallel`, else with the caller alone.
 pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
+    run_up_to(if parallel { usize::MAX } else { 1 }, body);
+}
+
+/// [`run`] with at most so many members, and at least the caller.
+pub(crate) fn run_up_to(most: usize, body: impl Fn(&Team<'_>) + Sync) {
     let _flush = FlushDenormals::new();
-    let size = threads::team_size();
-    if parallel && size > 1 {
+    let size = if most > 1 { crowding::team_size(threads::team_size()).min(most) } else { 1 };
+    if size > 1 {
         let guard = match WORKERS.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -107,6 +115,7 @@ fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<
         body,
         barrier: Barrier::new(workers.len() + 1),
         watched: Watched::here(),
+        ledger: Ledger::new(),
         panic: Mutex::new(None),
     };
     placement::arrives(0);
@@ -118,6 +127,7 @@ fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<
     // Cannot unwind, so the region outlives every worker's use of it.
     region.member(0);
     CALLER.wait_until(|| PENDING.0.load(Ordering::SeqCst) == 0, || ());
+    region.ledger.close(workers.len() + 1, region.barrier.late());
     region.panic.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -173,6 +183,8 @@ mod tests {
                 run(|inner| assert_eq!(inner.size(), 1));
             });
             for culprit in 0..threads {
+                // A team that waited before might be smaller.
+                set_threads(threads).unwrap();
                 let outcome = catch_unwind(AssertUnwindSafe(|| {
                     run(|team| {
                         team.barrier();

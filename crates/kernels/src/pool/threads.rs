@@ -1,5 +1,6 @@
 //! How many threads a region uses.
 
+use super::crowding;
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +57,7 @@ pub fn set_threads(n: usize) -> Result<(), ThreadsError> {
         return Err(ThreadsError::Count(n));
     }
     CHOSEN.store(n, Ordering::Relaxed);
+    crowding::forget();
     Ok(())
 }
 

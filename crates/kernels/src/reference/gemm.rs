@@ -1,7 +1,7 @@
 //! Matrix product.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar, ShapeBuilder, aview1};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar, ShapeBuilder};
 
 use super::bfloat16::rounded;
 use crate::matrix::check_shapes;
@@ -20,22 +20,6 @@ pub fn gemm<T: Real + LinalgScalar>(
     check_shapes(&a, &b, &c);
     let kept = if accumulate { T::ONE } else { T::ZERO };
     general_mat_mul(T::ONE, &array(&a), &array(&b), kept, &mut array_mut(&mut c));
-}
-
-/// c = a·b + bias.
-///
-/// # Panics
-/// If the shapes do not match or a view exceeds its slice.
-pub fn gemm_bias<T: Real + LinalgScalar>(
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    bias: &[T],
-    mut c: MatrixMut<'_, T>,
-) {
-    check_shapes(&a, &b, &c);
-    assert_eq!(bias.len(), c.columns, "length of the bias");
-    array_mut(&mut c).assign(&aview1(bias));
-    gemm(a, b, c, true);
 }
 
 /// A matrix of its own.

@@ -2,7 +2,8 @@
 
 use crate::tests::noise;
 use crate::{
-    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Precision, Scalar,
+    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Precision, RowOrder,
+    Scalar,
 };
 
 /// Kernel, recurrent kernel, bias, x, h0, c0: what the loss is a function of.
@@ -35,9 +36,11 @@ impl Check {
             CellForward {
                 steps: &self.steps,
                 x: CellInput::Rows(x),
+                x_order: RowOrder::Packed,
                 h0: Some(h0),
                 c0: Some(c0),
                 y: &mut y,
+                y_order: RowOrder::Packed,
                 c_last: Some(&mut c_last),
                 stash: Some(stash),
                 workspace: &mut vec![0.0; sizes.forward_workspace],

@@ -33,7 +33,7 @@ pub use bfloat16::rounded;
 pub use cell::{PackedCell, pack_cell};
 pub use chain::{function, run_chain, run_sweep};
 #[cfg(feature = "double")]
-pub use gemm::{PackedMatrix, gemm, gemm_bias, gemm_packed, pack_matrix};
+pub use gemm::{PackedMatrix, gemm, gemm_packed, pack_matrix};
 pub use int8::{dequantized, gemm_int8};
 #[cfg(feature = "double")]
 pub use sequence::{cell_backward, cell_forward, cell_sizes};

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayViewMut2, Axis, s};
 use super::cell::{PackedCell, View, view};
 use super::{gru, lstm, rnn};
 use crate::cell::check_steps;
-use crate::{CellBackward, CellForward, CellInput, CellKind, CellSizes, CellSpec};
+use crate::{CellBackward, CellForward, CellInput, CellKind, CellSizes, CellSpec, RowOrder};
 
 /// Values that one unit of one row keeps for the backward pass, see the cells' files.
 const fn kept_width(kind: CellKind) -> usize {
@@ -39,12 +39,19 @@ pub fn cell_forward(spec: &CellSpec, cell: &PackedCell, io: CellForward<'_, f64>
     let (mut h, mut c) = (state(io.h0, batch, n), state(io.c0.filter(|_| is_lstm), batch, n));
     let mut y = view_mut(io.y, rows, n);
     let mut stash = io.stash.map(|stash| view_mut(stash, rows, kept_width(spec.kind()) * n));
-    for step in io.steps.windows(2) {
+    for (t, step) in io.steps.windows(2).enumerate() {
         if is_cancelled(io.cancel) {
             return;
         }
         let rows = step[0]..step[1];
-        let x = matrix.select(Axis(0), &sources(&io.x, rows.clone()));
+        let lies = |order: RowOrder| {
+            let (first, apart) = order.step(io.steps, t);
+            (0..rows.len()).map(move |row| first + row * apart)
+        };
+        let x = match &io.x {
+            CellInput::Rows(_) => matrix.select(Axis(0), &lies(io.x_order).collect::<Vec<_>>()),
+            tokens => matrix.select(Axis(0), &sources(tokens, rows.clone())),
+        };
         let (mut h, mut c) = (h.slice_mut(s![..rows.len(), ..]), c.slice_mut(s![..rows.len(), ..]));
         let [new_h, kept] = match spec.kind() {
             CellKind::Rnn => rnn::forward(cell, &x.view(), &h.view()),
@@ -56,7 +63,9 @@ pub fn cell_forward(spec: &CellSpec, cell: &PackedCell, io: CellForward<'_, f64>
         if is_lstm {
             c.assign(&lstm::new_c(&kept.view()));
         }
-        y.slice_mut(s![rows.clone(), ..]).assign(&new_h);
+        for (row, new_h) in lies(io.y_order).zip(new_h.rows()) {
+            y.row_mut(row).assign(&new_h);
+        }
         if let Some(stash) = &mut stash {
             stash.slice_mut(s![rows, ..]).assign(&kept);
         }

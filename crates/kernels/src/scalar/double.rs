@@ -57,12 +57,31 @@ impl Scalar for f64 {
         reference::cell_backward(spec, packed, io);
     }
 
-    fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
-        reference::gemm(a, b, c, accumulate);
+    fn gemm_in(
+        precision: Precision,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        c: MatrixMut<'_, Self>,
+        accumulate: bool,
+    ) {
+        match precision {
+            Precision::Float32 => reference::gemm(a, b, c, accumulate),
+            Precision::Bfloat16 => {
+                reference::gemm_packed(a, &reference::pack_matrix(b, precision), c, accumulate);
+            }
+        }
     }
 
-    fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>) {
-        reference::gemm_bias(a, b, bias, c);
+    fn gemm_bias(
+        precision: Precision,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        bias: &[Self],
+        mut c: MatrixMut<'_, Self>,
+    ) {
+        assert_eq!(bias.len(), c.columns, "length of the bias");
+        c.rows_mut().for_each(|row| row.copy_from_slice(bias));
+        Self::gemm_in(precision, a, b, c, true);
     }
 
     fn pack_matrix(

@@ -67,10 +67,27 @@ pub trait Scalar: Real {
     fn cell_backward(spec: &CellSpec, packed: &Self::PackedCell, io: CellBackward<'_, Self>);
 
     /// c = a·b, or c += a·b if `accumulate`. `a` and `b` may have any strides.
-    fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool);
+    fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
+        Self::gemm_in(Precision::Float32, a, b, c, accumulate);
+    }
 
-    /// c = a·b + bias, the bias being added to every row.
-    fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>);
+    /// The same with the factors in a precision, where [`crate::simd::bfloat16`] allows it.
+    fn gemm_in(
+        precision: Precision,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        c: MatrixMut<'_, Self>,
+        accumulate: bool,
+    );
+
+    /// c = a·b + bias, the bias being added to every row; the factors as in [`Scalar::gemm_in`].
+    fn gemm_bias(
+        precision: Precision,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        bias: &[Self],
+        c: MatrixMut<'_, Self>,
+    );
 
     /// Packs a right matrix, reusing the buffer of an earlier pack. The precision is that of its products, where
     /// [`crate::simd::bfloat16`] allows it.

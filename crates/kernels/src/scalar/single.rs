@@ -50,12 +50,24 @@ impl Scalar for f32 {
         cells::cell_backward(spec, packed, io);
     }
 
-    fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
-        gemm::gemm(simd::active(), a, b, c, accumulate);
+    fn gemm_in(
+        precision: Precision,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        c: MatrixMut<'_, Self>,
+        accumulate: bool,
+    ) {
+        gemm::gemm((simd::active(), precision), a, b, c, accumulate);
     }
 
-    fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>) {
-        gemm::gemm_bias(simd::active(), a, b, bias, c);
+    fn gemm_bias(
+        precision: Precision,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+        bias: &[Self],
+        c: MatrixMut<'_, Self>,
+    ) {
+        gemm::gemm_bias((simd::active(), precision), a, b, bias, c);
     }
 
     fn pack_matrix(

@@ -12,7 +12,7 @@ import { noteObstacles, onnxModel, type Written } from './model.js'
 import type { Streamed } from './parts.js'
 import { modelBytes, writeModel } from './write.js'
 
-/** Options of {@link toOnnx}. */
+/** Options of `toOnnx`. */
 export interface ToOnnxOptions {
   /** The version of ONNX's operators, from 13 to 21; default 17. */
   readonly opset?: number

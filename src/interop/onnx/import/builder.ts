@@ -18,6 +18,8 @@ export interface Entry {
 export class Parts {
   readonly entries: Entry[] = []
   readonly inputs: Computed[] = []
+  /** How many steps of loops were written out. */
+  written = 0
   readonly #names = new Set<string>()
 
   constructor(

@@ -7,6 +7,7 @@ import { model } from '../../../model/functional.js'
 import type { Model, Prediction } from '../../../model/index.js'
 import { countOf, renew } from '../../../model/newWeights.js'
 import { isPath, pathOf } from '../../../path.js'
+import { refuseOther, refuseSavedModel } from '../../foreign.js'
 import { type FileOrBytes, Source, Unmapped } from '../../format.js'
 import { decodeModel } from '../proto/decode.js'
 import type { DimensionProto, GraphProto, ModelProto, ValueInfoProto } from '../proto/messages.js'
@@ -45,9 +46,11 @@ export async function loadOnnx<Out extends Prediction = Prediction>(
     )
   }
   checkLoadOptions(options)
+  if (!isBytes) await refuseSavedModel(pathOf('interop.loadOnnx: the file', file))
   const source = await Source.open('interop.loadOnnx: the file', file)
   const store = new Store(source, isBytes ? undefined : pathOf('interop.loadOnnx: the file', file))
   try {
+    await refuseOther(source, 'ONNX')
     return (await loaded(store, await decodeModel(source), options)) as unknown as Model<Out>
   } finally {
     await store.close()
@@ -192,6 +195,9 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
   }
 }
 
+/** The largest size of a dimension, which is that of arrays. */
+const largestSize = 2 ** 31 - 1
+
 const inputsOf = ({ proto, constants }: Graph): readonly ValueInfoProto[] =>
   proto.input.filter(({ name = '' }) => !constants.has(name))
 
@@ -269,6 +275,10 @@ function build(
       problems.add(`the input '${name}': it must be a tensor of one to eight dimensions`)
       continue
     }
+    if (shape.dim.some(({ dimValue = 0 }) => dimValue > largestSize)) {
+      problems.add(`the input '${name}' has a dimension of more than ${largestSize}`)
+      continue
+    }
     const type = typeName(info.type?.tensorType?.elemType, `the input '${name}'`)
     const batchAxis = batchOf(info)
     const logical = shape.dim.map((dim, axis): readonly Atom[] => {
@@ -278,13 +288,14 @@ function build(
     const axes = logical.filter((_, axis) => axis !== batchAxis)
     const dims = axes.map(sizeOf)
     const given = visible(name).replaceAll('/', '_')
+    const isTokens = isFloat(type) && isRounded(graph, name)
     const tensor = input({
       shape: dims.map((dim) => (typeof dim === 'number' ? dim : null)),
-      dtype: isFloat(type) ? 'float32' : 'int32',
+      dtype: isFloat(type) && !isTokens ? 'float32' : 'int32',
       ...(given === '' ? {} : { name: given }),
     })
     tensors.push(tensor)
-    const value = lowering.builder.computed(tensor, axes, logical, !isFloat(type))
+    const value = { ...lowering.builder.computed(tensor, axes, logical, !isFloat(type)), whole: isTokens }
     // The batch of each input may turn out to be another of its axes.
     parts.inputs.push(value)
     scope.values.set(name, value)
@@ -304,6 +315,13 @@ function build(
   } as never)
   return { model: made as unknown as Model<Prediction>, entries: parts.entries }
 }
+
+/** Whether an input is read as whole numbers, as Keras reads tokens, whose type there is a float by default. */
+const isRounded = ({ nodes }: Graph, name: string): boolean =>
+  nodes.some((node) => node.op === 'Cast' && node.inputs[0] === name && wholeTypes.has(node.int('to', 1)))
+
+/** Types of whole numbers, signed ones and others. */
+const wholeTypes: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 12, 13])
 
 /** The outputs with the batch in front. Rows that the graph puts into one axis with others come apart again. */
 function outputsOf(graph: Graph, lowering: Lowering, problems: Unmapped): SymbolicTensor[] {

@@ -135,10 +135,11 @@ export class Lowering {
     }
   }
 
-  /** The outputs of a graph that stands in place of a node. */
-  inlined(graph: Graph): Value[] {
+  /** The outputs of a graph that stands in place of a node; its inputs are given by name. */
+  inlined(graph: Graph, given: ReadonlyMap<string, Value> = new Map()): Value[] {
     if (this.#scopes.length > deepest) throw malformed(`graphs ${this.#scopes.length} deep within each other`)
     const scope = new Scope(graph, this.scope)
+    for (const [name, value] of given) scope.values.set(name, value)
     this.#scopes.push(scope)
     try {
       this.run()

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { allocated } from '../../../data/allocated.js'
 import { SeqloomError, visible } from '../../../errors.js'
 import { cannot } from '../../../files.js'
@@ -79,7 +78,7 @@ export class Store {
     const refused = (why: string) =>
       new SeqloomError('ERR_FORMAT', `${this.source.where}: the file '${visible(location)}' with its tensors ${why}`)
     if (this.path === undefined) throw refused('is needed: give the path of the model instead of its bytes')
-    const real = await fileBeside(this.source.where, dirname(this.path), location)
+    const real = await fileBeside(this.source.where, this.path, location)
     // A pipe may have no writer, and a device may never end.
     const found = await stat(real).catch((cause) => {
       throw cannot('read', real, cause)

@@ -85,6 +85,8 @@ export interface Below {
   readonly kind: 'below'
   readonly left: Dim
   readonly right: Dim
+  /** What must hold besides: a number of each row, not zero. */
+  readonly also?: Computed
 }
 
 /** An order into which the rows of the batch are put, such as by their lengths. They stay where they are here. */

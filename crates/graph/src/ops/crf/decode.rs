@@ -1,6 +1,6 @@
 //! `crf`: the most probable paths of tags, and how probable tags are.
 
-use super::super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes, made};
+use super::super::{Backward, Forward, Op, Operation, Site, made};
 use super::best::Best;
 use super::chain::Chain;
 use super::lattice::Lattice;
@@ -47,12 +47,7 @@ impl Crf {
     }
 }
 
-impl Operation for Crf {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        // The first tag depends on the last step.
-        None
-    }
-}
+impl Operation for Crf {}
 
 impl<T: Scalar> Op<T> for Crf {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

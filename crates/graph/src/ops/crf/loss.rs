@@ -1,7 +1,7 @@
 //! `crfLoss`: −log of the probability of the true tags, averaged over the rows.
 
 use super::super::loss::{Positions, Targets, check_target};
-use super::super::{Backward, Forward, Frame, Op, Operation, Place, Site, Streamed, TimeAxes, made};
+use super::super::{Backward, Forward, Frame, Op, Operation, Place, Site, made};
 use super::chain::Chain;
 use super::lattice::Lattice;
 use super::{Emissions, Entry, Parts, ROWS, check_emissions, expect_float, tags_of};
@@ -126,11 +126,7 @@ fn add<'a, T: Scalar>(sum: &mut [T], values: impl IntoIterator<Item = &'a f64>) 
     }
 }
 
-impl Operation for CrfLoss {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        None
-    }
-}
+impl Operation for CrfLoss {}
 
 impl<T: Scalar> Op<T> for CrfLoss {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

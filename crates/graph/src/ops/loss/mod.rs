@@ -7,8 +7,7 @@ mod target;
 pub(super) use target::{Positions, Targets, check_target, check_weights, integer_targets};
 
 use super::{
-    Absorbed, ActivationKind, Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes,
-    Streamed, TimeAxes, made,
+    Absorbed, ActivationKind, Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, made,
 };
 use crate::error::{Error, Result};
 use crate::memory;
@@ -198,12 +197,7 @@ impl Loss {
     }
 }
 
-impl Operation for Loss {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        // It is the mean of all steps.
-        None
-    }
-}
+impl Operation for Loss {}
 
 impl<T: Scalar> Op<T> for Loss {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -20,6 +20,7 @@ use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape, fits};
 use crate::tensor::StateGradient;
 use crate::values::Channels;
+pub(crate) use forward::{Prepared, Surroundings};
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 pub(crate) use order::{StepOrder, gather, scatter_add};
 use seqloom_kernels::{
@@ -72,7 +73,7 @@ pub(crate) struct Description {
 /// A fused cell. Inputs: x [batch, time, features], then optionally the initial h (and c) [batch, units]. Weights:
 /// kernel, recurrent kernel, optionally bias. Outputs: every h [batch, time, units], the last h (and c)
 /// [batch, units].
-pub(super) struct Recurrent<T: Scalar> {
+pub(crate) struct Recurrent<T: Scalar> {
     cell: CellSpec,
     has_bias: bool,
     reversed: bool,
@@ -358,6 +359,16 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         self.run_backward(context)
     }
 
+    fn side_by_side(&self, shape: &Shape) -> Option<CellSpec> {
+        let weight = if self.int8[1] { size_of::<i8>() } else { size_of::<T>() };
+        let fits = self.cell.recurrent_len().saturating_mul(weight) <= NEAR_CACHE;
+        (fits && shape.batch() < MOST_SIDE_BY_SIDE).then_some(self.cell)
+    }
+
+    fn as_cell(&mut self) -> Option<&mut Self> {
+        Some(self)
+    }
+
     fn absorb(&mut self, source: Absorbed) -> bool {
         if let Absorbed::Lookup(lookup) = source {
             self.lookup = Some(lookup);
@@ -374,10 +385,14 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
     }
 
     fn memory(&self) -> usize {
+        self.packed_for.map_or(0, |(_, backward)| Op::<T>::packed_memory(self, backward))
+    }
+
+    fn packed_memory(&self, training: bool) -> usize {
         let [input, recurrent] = self.int8.map(|int8| if int8 { 1 } else { size_of::<T>() });
         let weights = self.cell.kernel_len() * input + self.cell.recurrent_len() * recurrent;
         // The backward pass has its own form of them.
-        self.packed_for.map_or(0, |(_, backward)| if backward { 2 * weights } else { weights })
+        if training { 2 * weights } else { weights }
     }
 
     fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
@@ -393,6 +408,11 @@ impl<T: Scalar> std::fmt::Debug for Recurrent<T> {
             .finish_non_exhaustive()
     }
 }
+
+/// Bytes of recurrent weights that stay in the near cache of one core while a step reads all of them.
+const NEAR_CACHE: usize = 1 << 19;
+/// From so many sequences on, the threads share a cell without meeting at every step.
+const MOST_SIDE_BY_SIDE: usize = 32;
 
 /// The indices of the weights in their node.
 const WEIGHTS: [usize; 3] = [0, 1, 2];

@@ -64,7 +64,7 @@ impl<'a> StepOrder<'a> {
     }
 
     /// Whether outputs are written from the last valid step of a row to the first.
-    fn writes_backwards(&self) -> bool {
+    pub(super) fn writes_backwards(&self) -> bool {
         self.reversed && !self.output_reversed
     }
 

@@ -4,7 +4,9 @@ use super::layout::fault;
 use crate::error::Result;
 use crate::memory;
 use crate::params::SLOT_ALIGNMENT;
-use seqloom_kernels::{AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, Scalar};
+use seqloom_kernels::{
+    AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, RowOrder, Scalar,
+};
 use std::sync::atomic::AtomicBool;
 
 /// What a backward pass over packed rows begins with.
@@ -64,9 +66,11 @@ pub(super) fn state_gradients<T: Scalar>(
             CellForward {
                 steps: &[0, rows],
                 x: CellInput::Rows(&known.x[of(step, cell.input())]),
+                x_order: RowOrder::Packed,
                 h0: (!h0.is_empty()).then_some(h0),
                 c0: (!c0.is_empty()).then_some(c0),
                 y: &mut h[..rows * hidden],
+                y_order: RowOrder::Packed,
                 c_last: lstm.then(|| &mut own[..rows * hidden]),
                 stash: Some(&mut stashes[step * stash_len..][..stash_len]),
                 workspace: &mut workspace,

@@ -5,7 +5,7 @@ use super::super::{Place, Site, ValueRef, add_rows, expect_float};
 use crate::error::{Error, Result};
 use crate::parallel::each_rows;
 use crate::shape::{Meta, fits};
-use seqloom_kernels::{Activation, Matrix, MatrixMut, Scalar};
+use seqloom_kernels::{Activation, Matrix, MatrixMut, Precision, Scalar};
 
 /// Elements that a slice may have, about a megabyte; and the fewest places of one, however large they are.
 const ELEMENTS: usize = 1 << 18;
@@ -113,7 +113,7 @@ impl Joint {
         let kernel = Matrix::new(read.kernel, self.width, self.symbols);
         let logits = MatrixMut::new(logits, rows, self.symbols);
         if self.has_bias {
-            T::gemm_bias(hidden, kernel, read.bias, logits);
+            T::gemm_bias(Precision::Float32, hidden, kernel, read.bias, logits);
         } else {
             T::gemm(hidden, kernel, logits, false);
         }

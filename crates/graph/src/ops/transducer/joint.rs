@@ -2,8 +2,7 @@
 
 use super::super::context::mask_of;
 use super::super::{
-    Backward, Entry, Forward, Frame, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes,
-    check_cancelled, made,
+    Backward, Entry, Forward, Frame, Op, Operands, Operation, Site, Sizes, check_cancelled, made,
 };
 use super::grid::{Cell, Gradients, Joint, Read, in_slices, places_of_gradients};
 use crate::error::{Error, Result};
@@ -95,11 +94,7 @@ impl TransducerJoint {
     }
 }
 
-impl Operation for TransducerJoint {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        None
-    }
-}
+impl Operation for TransducerJoint {}
 
 impl<T: Scalar> Op<T> for TransducerJoint {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -3,8 +3,7 @@
 use super::super::context::mask_of;
 use super::super::unaligned::{check_blank, check_targets, weight_of};
 use super::super::{
-    Backward, Entry, Forward, Frame, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes,
-    check_cancelled, made,
+    Backward, Entry, Forward, Frame, Op, Operands, Operation, Place, Site, Sizes, check_cancelled, made,
 };
 use super::grid::{Cell, Gradients, Joint, Read, in_slices, places_of_gradients};
 use super::plan::{Given, Part, Plan};
@@ -123,11 +122,7 @@ impl<T: Scalar> Reading<'_, T> {
     }
 }
 
-impl Operation for TransducerLoss {
-    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
-        None
-    }
-}
+impl Operation for TransducerLoss {}
 
 impl<T: Scalar> Op<T> for TransducerLoss {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {

@@ -23,9 +23,12 @@ import {
   unsupported,
   type Value,
 } from '../values.js'
+import { conditional, ofRow } from './conditions.js'
+import { chosenBy, times } from './elementwise.js'
 import { rowsOf } from './products.js'
 import { unsqueezed } from './shapes.js'
 import { cut } from './slices.js'
+import { hasLoops, isFew, stepsOf, unrolledLoop, unrolledScan } from './unrolled.js'
 
 /** A value of which each step reads one part. */
 interface Sequence {
@@ -76,6 +79,7 @@ function stateOf(call: Call, name: string, given: Value): State {
 class Step {
   readonly lowering: Lowering
   readonly scope: Scope
+  readonly #declared = new Map<string, Computed>()
 
   constructor(call: Call, body: string) {
     const { lowering } = call
@@ -94,7 +98,14 @@ class Step {
   /** Declares an input of the cell, and gives it a name in the body. */
   declare(name: string, physical: Axes, logical: Axes, integer = false): Computed {
     const ref = this.lowering.builder.segment.declare(name, physical.slice(1).map(sizeOf))
-    return { kind: 'computed', ref, physical, logical, integer }
+    const value: Computed = { kind: 'computed', ref, physical, logical, integer }
+    this.#declared.set(name, value)
+    return value
+  }
+
+  /** A state as the step begins with it. */
+  declared({ name }: State): Computed {
+    return this.#declared.get(name) as Computed
   }
 
   bind(index: number, value: Value): void {
@@ -212,18 +223,29 @@ function stepsFirst(
 
 function scan(call: Call): readonly (Value | undefined)[] {
   const { node, builder, lowering } = call
-  if (builder.isStep) throw unsupported('a loop within a loop')
   if (call.opset < 9) throw unsupported('the form of operator sets before 9')
   const reads = node.int('num_scan_inputs', 1)
   const carried = call.inputs.length - reads
   if (carried < 0 || reads < 1) throw malformed(`${reads} sequences among ${call.inputs.length} inputs`)
   const directions = node.ints('scan_input_directions') ?? []
   const axes = node.ints('scan_input_axes') ?? []
+  const [outAxes, outDirections] = [node.ints('scan_output_axes') ?? [], node.ints('scan_output_directions') ?? []]
+  const given = call.inputs.slice(carried).map((each, at) => {
+    const value = dataOf(each as Value)
+    return { value, axis: call.axis(axes[at] ?? 0, rankOf(value)), isReversed: directions[at] === 1 }
+  })
+  const known = stepsOf(given)
+  if (builder.isStep || (hasLoops(node.graph('body')) && isFew(known))) {
+    if (!isFew(known)) throw inLoop()
+    return unrolledScan(call, known, given, (at, rank) => ({
+      axis: call.axis(outAxes[at] ?? 0, rank),
+      isReversed: outDirections[at] === 1,
+    }))
+  }
   // What is turned round is a layer, so that only values that are read later outlast it: states come behind.
-  const sequences = call.inputs.slice(carried).map((given, at): Sequence => {
-    const value = rowsOf(call, dataOf(given as Value))
-    const axis = call.axis(axes[at] ?? 0, rankOf(value))
-    return { value: directions[at] === 1 ? lowering.flipped(value, axis) : value, axis }
+  const sequences = given.map(({ value, axis, isReversed }): Sequence => {
+    const rows = rowsOf(call, value)
+    return { value: isReversed ? lowering.flipped(rows, axis) : rows, axis }
   })
   const states = call.inputs.slice(0, carried).map((value, at) => stateOf(call, `s${at}`, value as Value))
   const first = sequences.map((each) => stepsFirst(call, each))
@@ -245,7 +267,6 @@ function scan(call: Call): readonly (Value | undefined)[] {
   if (outputs === undefined) return []
   const made = recurrence(call, step, states, outputs.slice(0, carried), outputs.slice(carried), inputs, undefined)
   const steps = (first[0] as { steps: readonly Atom[] }).steps
-  const [outAxes, outDirections] = [node.ints('scan_output_axes') ?? [], node.ints('scan_output_directions') ?? []]
   return [
     ...made.last.map(({ tensor, state }) => builder.computed(tensor, state.physical.slice(1), state.logical)),
     ...made.outputs.map(({ tensor, value }, at) => {
@@ -261,18 +282,27 @@ function scan(call: Call): readonly (Value | undefined)[] {
   ]
 }
 
+const inLoop = () =>
+  unsupported('a loop within a loop, of which neither has a number of steps that is known and at most 64')
+
 /** The largest number of steps that is meant as such, not as "without end". */
 const endless = 2 ** 31 - 1
 
 function loop(call: Call): readonly (Value | undefined)[] {
   const { builder, lowering } = call
-  if (builder.isStep) throw unsupported('a loop within a loop')
   const condition = call.given(1)
-  const begins = condition === undefined ? 1 : condition.kind === 'below' ? 1 : sizesIn(condition)?.[0]
-  if (begins !== 1) throw unsupported('its condition must hold at first')
+  const begins = condition === undefined || condition.kind === 'below' ? 1 : sizesIn(condition)?.[0]
+  if (begins !== 1 && condition?.kind !== 'computed') throw unsupported('its condition must hold at first')
+  // A condition on a counter is asked again at the end of each step.
+  const first = condition?.kind === 'below' ? condition.also : condition?.kind === 'computed' ? condition : undefined
   const limit = call.given(0) === undefined ? undefined : sizesIn(call.value(0))?.[0]
   if (call.given(0) !== undefined && limit === undefined)
     throw unsupported('the number of steps must follow from constants and shapes')
+  const steps = typeof limit === 'number' && limit >= endless ? undefined : limit
+  if (builder.isStep || (hasLoops(call.node.graph('body')) && isFew(steps))) {
+    if (steps !== undefined && !isFew(steps)) throw inLoop()
+    return unrolledLoop(call, steps, first ?? known([1], []))
+  }
   const initial = call.inputs.slice(2) as Value[]
   const kept = handedOn(call.node.graph('body'))
   // Numbers that each step counts up, or down; those that turn out to be something else are states.
@@ -284,7 +314,7 @@ function loop(call: Call): readonly (Value | undefined)[] {
     }),
   )
   for (;;) {
-    const again = tried(call, lowering, initial, limit, counting, kept)
+    const again = tried(call, lowering, initial, limit, first, counting, kept)
     if (again !== 'again') return again
   }
 }
@@ -316,6 +346,7 @@ function tried(
   lowering: Lowering,
   initial: readonly Value[],
   limit: Dim | undefined,
+  begins: Computed | undefined,
   counting: Map<number, number>,
   kept: ReadonlySet<number>,
 ): readonly (Value | undefined)[] | 'again' {
@@ -327,7 +358,7 @@ function tried(
   const carried = initial.flatMap((value, at) =>
     counting.has(at) || kept.has(at) || lists.has(at) ? [] : [{ at, state: stateOf(call, `s${at}`, value) }],
   )
-  builder.close(carried.map(({ state }) => state.initial))
+  builder.close([...carried.map(({ state }) => state.initial), ...(begins ? [begins.ref] : [])])
   const step = new Step(call, 'body')
   const index = lowering.parts.sizes.fresh()
   step.bind(0, { kind: 'sizes', scalar: true, items: [index] })
@@ -367,13 +398,22 @@ function tried(
   const outputs = step.run()
   if (outputs === undefined) return []
   const [goesOn, ...others] = outputs as [Value, ...Value[]]
+  // What of it depends on values: whoever has ended keeps its states in the steps that are left.
+  const ends = goesOn.kind === 'below' ? goesOn.also : goesOn.kind === 'computed' ? goesOn : undefined
   for (const [at, change] of counting) {
     const next = sizesIn(others[at] as Value)?.[0]
     if (next !== undefined && subtract(next, counted(initial[at] as Value, change, index)) === change) continue
     counting.delete(at)
     return 'again'
   }
-  const count = countOf(goesOn, index, limit)
+  const count = countOf(goesOn.kind === 'computed' ? known([1], []) : goesOn, index, limit)
+  const isOpen = begins !== undefined || ends !== undefined
+  if (isOpen && (others.length > initial.length || lists.size > 0)) {
+    throw unsupported('how many outputs it gives depends on values')
+  }
+  if (isOpen && [...counting.keys()].some((at) => call.isUsed(at))) {
+    throw unsupported('how many steps it has taken depends on values, and is read after it')
+  }
   const added = [...lists].map(([at, list]) => addedTo(list, others[at] as Value))
   const results = [...others.slice(initial.length), ...added]
   let steps: readonly Atom[] = typeof count === 'number' ? axisOf(count) : lowering.axisNamed(count)
@@ -394,20 +434,22 @@ function tried(
     step.declare('x0', [builder.batch, rest], [rest])
     inputs.push({ name: 'x0', ref: arranged(builder, like, [builder.batch, steps, rest]) })
   }
+  const states = carried.map(({ state, at }) => ({ state, next: others[at] as Value }))
+  const all = isOpen ? held(call, step, states, begins, ends) : states
   const made = recurrence(
     call,
     step,
-    carried.map(({ state }) => state),
-    carried.map(({ at }) => others[at] as Value),
+    all.map(({ state }) => state),
+    all.map(({ next }) => next),
     results,
     inputs,
     count,
   )
-  const all = made.outputs.map(({ tensor, value }) =>
+  const outcomes = made.outputs.map(({ tensor, value }) =>
     builder.computed(tensor, [steps, ...value.physical.slice(1)], [steps, ...value.logical], value.integer),
   )
-  const parts = all
-    .splice(all.length - added.length)
+  const parts = outcomes
+    .splice(outcomes.length - added.length)
     .map((value): Value => ({ kind: 'parts', value, axis: 0, keeps: false }))
   const last = initial.map((value, at): Value => {
     if (kept.has(at)) return value
@@ -420,7 +462,30 @@ function tried(
       items: [counted(value, counting.get(at), count)],
     }
   })
-  return [...last, ...all]
+  return [...last, ...outcomes]
+}
+
+interface NextState {
+  readonly state: State
+  readonly next: Value
+}
+
+/** States that stay as they are from the step on at whose end a condition no longer holds; and whether it holds. */
+function held(
+  call: Call,
+  step: Step,
+  states: readonly NextState[],
+  begins: Computed | undefined,
+  ends: Computed | undefined,
+): NextState[] {
+  const inStep = { builder: step.lowering.builder, lowering: step.lowering } as Call
+  const active = stateOf(call, 'active', begins ? ofRow(call, begins) : known([1], []))
+  const isActive = step.declare(active.name, active.physical, active.logical)
+  const stays = states.map(({ state, next }) => {
+    const before = step.declared(state)
+    return { state, next: chosenBy(inStep, isActive, next, before) }
+  })
+  return [...stays, { state: active, next: ends ? times(inStep, isActive, ofRow(inStep, ends)) : isActive }]
 }
 
 /** A number that each step changes by one, up or down, after so many of them. */
@@ -450,28 +515,21 @@ function fitted(call: Call, { value, axis }: Sequence, count: Dim): Computed {
   throw unsupported(`${showDim(count)} steps through a sequence of ${showDim(size)}`)
 }
 
-/** How many steps a loop takes. */
+/** How many steps a loop takes at most. */
 function countOf(goesOn: Value, index: Dim, limit: Dim | undefined): Dim {
   const limited = limit !== undefined && !(typeof limit === 'number' && limit >= endless) ? limit : undefined
   if (goesOn.kind !== 'below') {
-    if (sizesIn(goesOn)?.[0] !== 1) throw unsupported('it ends when a value of a step says so')
-    if (limited === undefined) throw unsupported('it has no end')
+    if (sizesIn(goesOn)?.[0] !== 1) throw unsupported('its condition is neither a count of steps nor a value')
+    if (limited === undefined) throw unsupported('nothing says how many steps it takes at most')
     return limited
   }
   // Whether to go on is asked with the numbers of the next step, or of this one. How far they are from the end, each step counts down.
   const count = add(add(subtract(goesOn.right, goesOn.left), index), 1)
   const isConstant = typeof count === 'number' || !count.key.includes((index as Exclude<Dim, number>).key.slice(2))
   if (!isConstant) throw unsupported('its condition is no count of steps')
-  if (limited !== undefined && !same(limited, count))
-    throw unsupported(`both ${showDim(limited)} and ${showDim(count)} steps`)
-  return count
-}
-
-function conditional(call: Call): readonly (Value | undefined)[] {
-  const condition = call.value(0)
-  const chosen = sizesIn(condition)?.[0]
-  if (typeof chosen !== 'number') throw unsupported('its condition must be constant')
-  return call.lowering.inlined(call.node.graph(chosen !== 0 ? 'then_branch' : 'else_branch'))
+  const more = limited === undefined ? 0 : subtract(limited, count)
+  if (typeof more !== 'number') throw unsupported(`both ${showDim(limited as Dim)} and ${showDim(count)} steps`)
+  return more < 0 ? (limited as Dim) : count
 }
 
 function reverseSequence(call: Call): Value {

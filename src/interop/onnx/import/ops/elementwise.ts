@@ -251,7 +251,7 @@ function binary(op: string): Operator {
         continue
       }
       if (op === 'And' && (result.kind === 'below' || b.kind === 'below')) {
-        result = both(result, b)
+        result = both(call, result, b)
         continue
       }
       const below = sizes?.pairs.length === 1 ? compared(op, ...(sizes.pairs[0] as readonly [Dim, Dim])) : undefined
@@ -268,13 +268,25 @@ function binary(op: string): Operator {
   }
 }
 
-/** Two conditions of a loop, of which one asks for sizes: the other is constant, or asks for the same. */
-function both(a: Value, b: Value): Value {
-  if (a.kind !== 'below') return both(b, a)
-  const isSame = b.kind === 'below' && same(subtract(a.right, a.left), subtract(b.right, b.left))
-  if (isSame || sizesIn(b)?.[0] === 1) return a
-  throw unsupported('of two conditions, one must be constant, or both the same')
+/** Both of two conditions, of which one asks for sizes. */
+export function both(call: Call, a: Value, b: Value): Value {
+  if (a.kind !== 'below') return both(call, b, a)
+  if (b.kind === 'computed') return { ...a, also: alsoOf(call, a.also, b) }
+  if (b.kind === 'below') {
+    const more = subtract(subtract(b.right, b.left), subtract(a.right, a.left))
+    // Of two ends, the nearer one counts.
+    if (typeof more !== 'number') throw unsupported('of two conditions on sizes, which ends first is not known')
+    const nearer = more >= 0 ? a : b
+    const also = b.also ? alsoOf(call, a.also, b.also) : a.also
+    return also ? { ...nearer, also } : nearer
+  }
+  const known = sizesIn(b)?.[0]
+  if (known === undefined) throw unsupported('a condition on sizes, and something else')
+  return known === 0 ? b : a
 }
+
+const alsoOf = (call: Call, a: Computed | undefined, b: Computed): Computed =>
+  a === undefined ? b : (times(call, a, b) as Computed)
 
 /** What is known, or asked, of two sizes of which one is below the other. */
 function compared(op: string, a: Dim, b: Dim): Value | undefined {
@@ -479,7 +491,10 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   Round: rounding('Round'),
   Not: (call) => {
     const given = call.value(0)
-    if (given.kind === 'below') return { kind: 'below', left: given.right, right: add(given.left, 1) }
+    if (given.kind === 'below') {
+      if (given.also) throw unsupported('of two conditions, of which one asks for values, neither may be negated')
+      return { kind: 'below', left: given.right, right: add(given.left, 1) }
+    }
     return applied(call, [given], functions.Not as Function)
   },
   Selu: unary(({ node }) => {

@@ -1,5 +1,6 @@
 import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import { type Call, first, type Operator, rankOf } from '../call.js'
+import type { Dim } from '../dim.js'
 import { arranged, met, numberOf, type Operandish, reshaped, setApart, splitBy, unify } from '../layout.js'
 import type { Argument } from '../segment.js'
 import {
@@ -9,6 +10,7 @@ import {
   axisOf,
   type Computed,
   type Constant,
+  count,
   hasBatch,
   malformed,
   type Ref,
@@ -195,19 +197,19 @@ export function metWith(leads: readonly Operandish[], tails: readonly Operandish
   return met(leads)
 }
 
-function constantProduct(a: Constant, b: Constant): Value {
-  if (a.shape.length !== 2 || b.shape.length !== 2) throw unsupported('a product of constants')
-  const [x, y] = [
-    { ...a, shape: [...a.shape, 1], dims: [...a.dims, 1] },
-    { ...b, shape: [1, ...b.shape], dims: [1, ...b.dims] },
-  ]
-  const all = foldedBy((p, q) => p * q, [x, y])
-  const [m, k, n] = all.shape as [number, number, number]
+function constantProduct(a: Constant, given: Constant): Value {
+  if (a.shape.length === 0 || given.shape.length !== 2) throw unsupported('a product of constants')
+  const b = writtenOut(given)
+  const x = { ...a, shape: [...a.shape, 1], dims: [...a.dims, 1] }
+  const all = foldedBy((p, q) => p * q, [x, b])
+  const [k, n] = all.shape.slice(-2) as [number, number]
+  const [shape, dims] = [all.shape, a.dims].map((each) => [...each.slice(0, all.shape.length - 2), n])
+  const m = count(all.shape.slice(0, -2))
   const source = all
   return {
     ...source,
-    shape: [m, n],
-    dims: [m, n],
+    shape: shape as number[],
+    dims: dims as Dim[],
     integer: false,
     values: source.values && sums(source.values, m, k, n),
     read: async () => sums(await source.read(), m, k, n),

@@ -72,7 +72,9 @@ export function reduced(call: Call, x: Value, axes: readonly number[], keep: boo
   const data = x.kind === 'computed' || x.kind === 'constant' ? x : call.data(0)
   if (data.kind === 'constant') return reducedConstant(writtenOut(data), axes, keep, fold)
   const { builder } = call
-  const gone = axes.flatMap((axis) => data.logical[axis] as readonly Atom[])
+  // Of a file for one row, each row is reduced by itself.
+  const isRow = ({ batch, dim }: Atom) => batch && dim === 1
+  const gone = axes.flatMap((axis) => data.logical[axis] as readonly Atom[]).filter((atom) => !isRow(atom))
   if (gone.some(({ batch }) => batch)) throw unsupported('it puts the rows of the batch together')
   const set = new Set(gone)
   const missing = gone.filter((atom) => !data.physical.flat().includes(atom))

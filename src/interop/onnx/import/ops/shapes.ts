@@ -62,11 +62,15 @@ function regrouped(call: Call, x: Computed, target: readonly Dim[]): Computed {
   const batchFirst = [...x.logical.flat().filter(({ batch }) => batch)]
   const own = x.logical.flat().filter(({ batch }) => !batch)
   const at = x.logical.flat().findIndex(({ batch }) => batch)
-  if (at > 0) throw unsupported(`the shape ${showDims(dimsOf(x))} as ${showDims(target)}`)
+  const other = () =>
+    unsupported(
+      `the shape ${showDims(dimsOf(x))} as ${showDims(target)}; where the file holds for inputs of one size alone, the option inputShapes gives it`,
+    )
+  if (at > 0) throw other()
   const whole = atomOf(sizeOf(own))
   const ref = reshaped(builder, arranged(builder, x, [builder.batch, own], true), [whole.dim])
   const again = grouped([...batchFirst, whole], target)
-  if (!again) throw unsupported(`the shape ${showDims(dimsOf(x))} as ${showDims(target)}`)
+  if (!again) throw other()
   return { ...x, ref, logical: again.axes, physical: again.split([builder.batch, [whole]]) }
 }
 

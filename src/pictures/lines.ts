@@ -1,4 +1,4 @@
-import { escaped, round, svg } from '../svg.js'
+import { escaped, round, svg } from './svg.js'
 
 /** Numbers by step or epoch. */
 export interface Line {
@@ -12,18 +12,32 @@ export interface Panel {
   readonly title: string
   readonly lines: readonly Line[]
   readonly logarithmic: boolean
+  /** A step that stands out, and words for it. */
+  readonly mark?: { readonly step: number; readonly label: string }
 }
 
 const [font, high, gap] = [13, 170, 16]
 const margin = { left: 64, right: 12, top: 26, bottom: 26 }
 const colours = ['#0b57a4', '#b23a00', '#00704f', '#8a2f88', '#6b5900', '#a01244', '#006a7d', '#4b3fb3']
-/** One picture (SVG) of panels, one below the other. `steps` are the numbers under the lines. */
-export function lineCharts(panels: readonly Panel[], steps: readonly number[], width = 640): string {
-  const parts = panels.flatMap((panel, at) => drawn(panel, steps, width, at * (high + gap)))
+
+/** One picture (SVG) of panels, one below the other. `steps` are the numbers under the lines, which `words` says otherwise. */
+export function lineCharts(
+  panels: readonly Panel[],
+  steps: readonly number[],
+  width = 640,
+  words: (step: number) => string = String,
+): string {
+  const parts = panels.flatMap((panel, at) => drawn(panel, steps, width, at * (high + gap), words))
   return svg(width, Math.max(panels.length * (high + gap), high), font, parts)
 }
 
-function drawn({ title, lines, logarithmic }: Panel, steps: readonly number[], width: number, y: number): string[] {
+function drawn(
+  { title, lines, logarithmic, mark }: Panel,
+  steps: readonly number[],
+  width: number,
+  y: number,
+  wordsOf: (step: number) => string,
+): string[] {
   const scaled = (value: number) => (logarithmic ? Math.log10(value) : value)
   const all = lines.flatMap(({ values }) => values.map(scaled)).filter(Number.isFinite)
   const [least, most] = range(all)
@@ -44,7 +58,14 @@ function drawn({ title, lines, logarithmic }: Panel, steps: readonly number[], w
   for (const step of new Set(ticks(first, Math.max(last, first + 1)).map(Math.round))) {
     if (step < first || step > last) continue
     const at = across(step)
-    parts.push(`<text x="${at}" y="${bottom + 18}" text-anchor="middle" fill="#444">${step}</text>`)
+    parts.push(`<text x="${at}" y="${bottom + 18}" text-anchor="middle" fill="#444">${escaped(wordsOf(step))}</text>`)
+  }
+  if (mark) {
+    const at = across(mark.step)
+    parts.push(
+      `<line x1="${at}" x2="${at}" y1="${y + margin.top}" y2="${bottom}" stroke="#444" stroke-dasharray="3 3"/>`,
+    )
+    parts.push(`<text x="${at + 5}" y="${bottom - 6}" fill="#444">${escaped(mark.label)}</text>`)
   }
   let legend = width - margin.right
   for (const [index, { label, values, dashed }] of [...lines.entries()].reverse()) {

@@ -1,4 +1,4 @@
-import { escaped, round, svg } from '../svg.js'
+import { escaped, round, svg } from './svg.js'
 
 /** Numbers as coloured squares: rows of units, columns of steps. */
 export interface HeatMap {

@@ -1,7 +1,7 @@
 // How results show themselves in a notebook. Deno's kernel asks a value's `Symbol.for('Jupyter.display')` for its forms by
 // MIME type (https://docs.deno.com/runtime/reference/cli/jupyter/). tslab has no such protocol: its `tslab.display` takes
 // the same forms.
-import { escaped, svg } from '../svg.js'
+import { escaped, svg } from './svg.js'
 
 /** The key of the method that gives the forms of a value in a notebook. */
 export const jupyterDisplay: unique symbol = Symbol.for('Jupyter.display') as never

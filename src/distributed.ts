@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { isMainThread } from 'node:worker_threads'
+import { callNative, describe, SeqloomError } from './errors.js'
+import { native } from './native/index.js'
+
+/** The processes that train together. */
+export interface Ranks {
+  /** The number of this one, from 0. */
+  readonly rank: number
+  /** How many there are; 1 where only one process trains. */
+  readonly size: number
+}
+
+const variable = 'SEQLOOM_DISTRIBUTED'
+const alone: Ranks = { rank: 0, size: 1 }
+
+/** What `configure` was told. */
+let chosen: boolean | undefined
+/** The ranks, once MPI has begun. */
+let begun: Ranks | undefined
+/** Whether the number of threads was chosen, so that it is not this process's share. */
+let threadsChosen = (process.env.SEQLOOM_THREADS ?? '') !== ''
+
+/** Notes what `configure` was told. */
+export function noteConfiguration({
+  threads,
+  distributed,
+}: {
+  readonly threads?: number
+  readonly distributed?: 'mpi' | false
+}): void {
+  if (threads !== undefined) threadsChosen = true
+  if (distributed !== undefined) chosen = distributed === 'mpi'
+}
+
+/** Whether an MPI launcher has started this process together with others. */
+export function isLaunched(): boolean {
+  return ['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMIX_SIZE'].some((name) => Number(process.env[name]) > 1)
+}
+
+/** Whether trainings are distributed unless they say otherwise. `ERR_OPTION` for an unknown engine in the environment. */
+export function isDistributed(): boolean {
+  if (chosen !== undefined) return chosen
+  const named = process.env[variable] ?? ''
+  if (named === '' || named === 'mpi') return named === 'mpi'
+  throw new SeqloomError('ERR_OPTION', `${variable} is ${describe(named)}; it must be 'mpi'`)
+}
+
+/**
+ * Which of the processes that train together this is, and how many there are, after `configure({ distributed: 'mpi' })`
+ * or with `SEQLOOM_DISTRIBUTED=mpi`. The first call waits for all of them. Otherwise, and where no `mpirun` has started
+ * this process, `{ rank: 0, size: 1 }`. Errors: `ERR_UNSUPPORTED` without an MPI library (the message says what to
+ * install) and in a worker; `ERR_OPTION`; `ERR_STATE` if another process has failed.
+ */
+export function distributed(): Ranks {
+  return isDistributed() ? join() : (begun ?? alone)
+}
+
+/** Begins, if that has not been done. */
+export function join(): Ranks {
+  if (begun) return begun
+  if (!isMainThread) {
+    throw new SeqloomError('ERR_UNSUPPORTED', 'distributed: MPI knows processes, not workers; train in the main thread')
+  }
+  if (!wasStarted()) {
+    callNative(() => native.findMpi())
+    return alone
+  }
+  const { rank, size, facts } = callNative(() => native.beginMpi(JSON.stringify(own())))
+  begun = { rank, size }
+  process.on('exit', (code) => native.endMpi(code))
+  if (!threadsChosen) shareThreads(facts, rank)
+  return begun
+}
+
+/** Whether this process writes files and shows progress: where there are several, rank 0 does. */
+export const isFirst = (): boolean => (begun?.rank ?? 0) === 0
+
+/** Runs work of a training; if it fails in this process, the others are told, and fail, too. */
+export async function together<T>({ size }: Ranks, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    // Numbers that are not finite are found by all at once.
+    if (size > 1 && !(error instanceof SeqloomError && error.code === 'ERR_NUMERIC')) {
+      const why = error instanceof SeqloomError ? `${error.code}: ${error.message}` : String(error)
+      callNative(() => native.failMpi(why))
+    }
+    throw error
+  }
+}
+
+/** Whether a launcher has started this process, be it alone. */
+const wasStarted = (): boolean =>
+  ['OMPI_COMM_WORLD_RANK', 'PMI_RANK', 'PMIX_RANK'].some((name) => process.env[name] !== undefined)
+
+/** What a process tells of itself. */
+interface Facts {
+  /** Its machine, and which cores it may use there. */
+  readonly place: string
+}
+
+function own(): Facts {
+  let cores = ''
+  try {
+    cores = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+  } catch {
+    // Other systems do not tell.
+  }
+  return { place: `${hostname().slice(0, 255)} ${cores.slice(0, 400)}` }
+}
+
+/** Divides the cores of a machine among the processes that may use the same ones. */
+function shareThreads(facts: readonly string[], rank: number): void {
+  const places = facts.map((text) => (JSON.parse(text) as Facts).place)
+  const neighbours = places.flatMap((place, other) => (place === places[rank] ? [other] : []))
+  const { threads } = callNative(() => native.backend())
+  const each = Math.floor(threads / neighbours.length)
+  const rest = neighbours.indexOf(rank) < threads % neighbours.length ? 1 : 0
+  callNative(() => native.configure({ threads: Math.max(1, each + rest) }))
+}

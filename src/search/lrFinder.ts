@@ -1,0 +1,174 @@
+import type { Callback, Logs, Training } from '../callbacks/callback.js'
+import { isStreamed } from '../data/sources.js'
+import type { DataSet, Streamed } from '../data/tensor.js'
+import { describe, isInstance, SeqloomError } from '../errors.js'
+import { Model } from '../model/model.js'
+import type { FitOptions } from '../model/runOptions.js'
+import { setLearningRate } from '../model/training.js'
+import { checkOptions, custom, integer, number, positive } from '../options.js'
+import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { lineCharts } from '../pictures/lines.js'
+
+/** Options of {@link lrFinder}: those of the test, and those of `fit` that say what a step is. */
+export interface LrFinderOptions
+  extends Pick<FitOptions, 'batchSize' | 'bucketByLength' | 'seed' | 'sampleWeight' | 'classWeight' | 'signal'> {
+  /** The learning rate of the first step; default 1e-7. */
+  readonly minLearningRate?: number
+  /** The learning rate of the last step; default 10. */
+  readonly maxLearningRate?: number
+  /** How many steps there are; default 100. The rows are gone through again, in another order, where they run out. */
+  readonly steps?: number
+  /** The test ends where the smoothed loss is so many times the least one; default 4. */
+  readonly divergence?: number
+}
+
+/** How much of the smoothed loss is kept from step to step. */
+const smoothing = 0.98
+
+/** The losses of steps with ever larger learning rates. In a notebook of Deno it shows itself as its plot. */
+export class LearningRateTest {
+  /** The learning rates, one of each step, each the same factor times the one before. */
+  readonly learningRates: readonly number[]
+  /** The loss of each step's batch, before the step. */
+  readonly losses: readonly number[]
+  /** Their exponential means, of which each keeps 0.98 of the one before, without the bias of the beginning. */
+  readonly smoothed: readonly number[]
+  /** Whether the loss rose too high, or was no number, before the last step. */
+  readonly diverged: boolean
+
+  /** @internal */
+  constructor(learningRates: readonly number[], losses: readonly number[], diverged: boolean) {
+    this.learningRates = learningRates
+    this.losses = losses
+    this.smoothed = smoothed(losses)
+    this.diverged = diverged
+  }
+
+  /**
+   * A good learning rate to begin with: where the smoothed loss falls fastest over the logarithm of the rate, up to where it is
+   * least; without the first tenth of the steps, in which the mean begins. Undefined where the loss never falls.
+   */
+  get suggestion(): number | undefined {
+    const { smoothed, learningRates } = this
+    const least = smoothed.reduce((best, value, at) => (value < (smoothed[best] as number) ? at : best), 0)
+    let [found, steepest] = [undefined as number | undefined, 0]
+    for (let at = Math.max(1, Math.floor(smoothed.length / 10)); at < least; at++) {
+      const slope = (smoothed[at + 1] as number) - (smoothed[at - 1] as number)
+      if (slope < steepest) [found, steepest] = [at, slope]
+    }
+    return found === undefined ? undefined : learningRates[found]
+  }
+
+  /** A picture (SVG) of the losses over the learning rates, with the suggestion. */
+  svg(): string {
+    const lines = [
+      { label: 'loss', values: [...this.losses], dashed: true },
+      { label: 'smoothed', values: [...this.smoothed] },
+    ]
+    const { suggestion } = this
+    const mark =
+      suggestion === undefined ? {} : { mark: { step: Math.log10(suggestion), label: suggestion.toPrecision(2) } }
+    const panel = { title: 'loss by learning rate', lines, logarithmic: false, ...mark }
+    return lineCharts([panel], this.learningRates.map(Math.log10), 640, (power) => `1e${power}`)
+  }
+
+  /** What a notebook shows. */
+  [jupyterDisplay](): Displayed {
+    return displayed(this.svg(), `suggested learning rate: ${this.suggestion?.toPrecision(2) ?? 'none'}`)
+  }
+}
+
+function smoothed(losses: readonly number[]): number[] {
+  let mean = 0
+  return losses.map((loss, at) => {
+    mean = smoothing * mean + (1 - smoothing) * loss
+    return mean / (1 - smoothing ** (at + 1))
+  })
+}
+
+/**
+ * The learning-rate range test (Smith, arXiv 1506.01186, section 3.3): trains a copy of a compiled model for some steps, with a
+ * learning rate that grows from step to step, and notes the losses. The model itself stays as it is, its optimizer included. The test
+ * ends early where the loss rises far above its least value, or is no number.
+ *
+ * ```ts
+ * const found = await lrFinder(m, x, y, { batchSize: 64 })
+ * if (found.suggestion !== undefined) m.learningRate = found.suggestion
+ * await writeFile('rates.svg', found.svg())
+ * ```
+ *
+ * `x` and `y` are what `fit` takes; for rows that come one after another give no `y`. Rejects with `ERR_OPTION`, with `ERR_STATE` for a
+ * model that was not compiled or is in `fit`, with `ERR_NUMERIC` where already the first loss is no number, and with what `fit` rejects
+ * with.
+ */
+export function lrFinder(model: Model, x: DataSet, y: DataSet, options?: LrFinderOptions): Promise<LearningRateTest>
+export function lrFinder(model: Model, data: Streamed, options?: LrFinderOptions): Promise<LearningRateTest>
+export async function lrFinder(
+  model: Model,
+  x: DataSet | Streamed,
+  y?: DataSet | LrFinderOptions,
+  given?: LrFinderOptions,
+): Promise<LearningRateTest> {
+  if (!isInstance(model, Model)) {
+    throw new SeqloomError('ERR_OPTION', `lrFinder: expected a compiled model, not ${describe(model)}`)
+  }
+  const streamed = isStreamed(x)
+  const options = ((streamed ? y : given) ?? {}) as LrFinderOptions
+  const anything = custom('what fit takes', () => true)
+  checkOptions('lrFinder', options, {
+    accepted: {
+      ...{ minLearningRate: positive, maxLearningRate: positive, steps: integer(2), divergence: number(1) },
+      ...{ batchSize: anything, bucketByLength: anything, seed: anything, signal: anything },
+      ...{ sampleWeight: anything, classWeight: anything },
+    },
+  })
+  const { minLearningRate: first = 1e-7, maxLearningRate: last = 10, steps = 100, divergence = 4, ...rest } = options
+  if (first >= last) {
+    throw new SeqloomError('ERR_OPTION', `lrFinder: minLearningRate ${first} must be below maxLearningRate ${last}`)
+  }
+  const { optimizer } = model.engine.compiled('lrFinder')
+  const rateOf = (step: number) => first * (last / first) ** (step / (steps - 1))
+  const test = new RangeTest(rateOf, divergence)
+  // An epoch of one step each, so that losses are those of single steps.
+  const stepsPerEpoch = Number(optimizer.gradientAccumulationSteps ?? 1)
+  const fitting = { ...rest, epochs: steps, stepsPerEpoch, callbacks: test }
+  const copy = model.clone()
+  try {
+    const before = copy.engine.steps()
+    setLearningRate(copy.engine, (step) => rateOf(step - before))
+    if (streamed) await copy.fit(x, fitting)
+    else await copy.fit(x, y as DataSet, fitting)
+  } catch (error) {
+    // A loss that is no number ends the test; of the first step it says nothing about rates.
+    if (!(error instanceof SeqloomError && error.code === 'ERR_NUMERIC') || test.losses.length === 0) throw error
+    test.diverged = true
+  } finally {
+    copy.dispose()
+  }
+  return new LearningRateTest(test.rates, test.losses, test.diverged)
+}
+
+/** Notes learning rates and losses, and ends where these diverge. */
+class RangeTest implements Callback {
+  readonly #rateOf: (step: number) => number
+  readonly #divergence: number
+  readonly rates: number[] = []
+  readonly losses: number[] = []
+  diverged = false
+  #least = Number.POSITIVE_INFINITY
+
+  constructor(rateOf: (step: number) => number, divergence: number) {
+    this.#rateOf = rateOf
+    this.#divergence = divergence
+  }
+
+  onEpochEnd(step: number, { loss = Number.NaN }: Logs, training: Training): void {
+    this.rates.push(this.#rateOf(step))
+    this.losses.push(loss)
+    const now = smoothed(this.losses).at(-1) as number
+    this.#least = Math.min(this.#least, now)
+    if (now <= this.#least + (this.#divergence - 1) * Math.abs(this.#least)) return
+    this.diverged = true
+    training.stop()
+  }
+}

@@ -1,0 +1,55 @@
+import { type Displayed, displayed, jupyterDisplay, pictureOf } from '../pictures/display.js'
+import { textTable } from '../pictures/textTable.js'
+import { ranked, type Trial } from './trial.js'
+
+/** What a search found. In a notebook of Deno it shows itself as its table. */
+export class SearchResult<Options, Fitted> {
+  /** All trials, by number. */
+  readonly trials: readonly Trial<Options>[]
+  /** The best one: of equals, the first. */
+  readonly best: Trial<Options>
+  /** The model, or the task, that was trained anew with the best options; undefined with `refit: false`. */
+  readonly refitted: Fitted | undefined
+  readonly #monitor: string
+  readonly #sign: 1 | -1
+
+  /** @internal */
+  constructor(
+    trials: readonly Trial<Options>[],
+    best: Trial<Options>,
+    refitted: Fitted | undefined,
+    monitor: string,
+    sign: 1 | -1,
+  ) {
+    this.trials = trials
+    this.best = best
+    this.refitted = refitted
+    this.#monitor = monitor
+    this.#sign = sign
+  }
+
+  /** A table (text) of the trials, the best first: what was monitored, after which epoch of how many, and the options. */
+  table(): string {
+    const rows = ranked(this.trials as readonly Trial[], this.#sign)
+    const names = Object.keys(rows[0]?.options ?? {})
+    const head = ['trial', 'state', this.#monitor, 'epoch', 'seconds', ...names]
+    const body = rows.map(({ number, state, value, bestEpoch, values, seconds, options, error }) => [
+      String(number),
+      error?.code ?? state,
+      value === undefined ? '' : short(value),
+      bestEpoch === undefined ? '' : `${bestEpoch}/${values.length}`,
+      seconds.toFixed(1),
+      ...names.map((name) => shown(options[name])),
+    ])
+    return textTable([head, ...body])
+  }
+
+  /** What a notebook shows. */
+  [jupyterDisplay](): Displayed {
+    const table = this.table()
+    return displayed(pictureOf(table), table)
+  }
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(5)))
+const shown = (value: unknown): string => (typeof value === 'number' ? short(value) : String(value))

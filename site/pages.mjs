@@ -2,11 +2,12 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { documents } from './contents.mjs'
 import { sections } from './guide.mjs'
 import { headings, withLinks } from './markdown.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
+// What the site has, in the order of its sidebar, and the documents outside docs that are pages, too.
+const { documents } = JSON.parse(readFileSync(new URL('contents.json', import.meta.url), 'utf8'))
 export const pages = fileURLToPath(new URL('pages/', import.meta.url))
 
 /** Writes all pages but those of the API. */

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitepress'
-import { contents } from '../contents.mjs'
 import { headings, slug } from '../markdown.mjs'
+
+const { contents } = JSON.parse(readFileSync(new URL('../contents.json', import.meta.url), 'utf8'))
 
 const page = (name) => {
   const text = readFileSync(new URL(`../pages/${name}.md`, import.meta.url), 'utf8')

@@ -1,4 +1,4 @@
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showsInTslab } from '../pictures/display.js'
 import { type PlotOptions, plot } from '../record/plot.js'
 import type { History, HistoryValues } from './callback.js'
 
@@ -29,5 +29,9 @@ export class TrainingHistory implements History {
   [jupyterDisplay](): Displayed {
     const last = Object.entries(this.history).map(([name, values]) => `${name} ${values.at(-1)}`)
     return displayed(this.plot(), `History of ${this.epoch.length} epochs: ${last.join(', ')}`)
+  }
+
+  static {
+    showsInTslab(TrainingHistory.prototype)
   }
 }

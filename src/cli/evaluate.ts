@@ -1,4 +1,3 @@
-import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { interruptible } from './interrupt.js'
@@ -21,7 +20,7 @@ export async function evaluate(flags: EvaluateFlags): Promise<void> {
   }
   await interruptible(async (signal) => {
     const task = await command.load(model)
-    const read = await command.read({ ...flags, signal }, task)
-    command.show(await namingLines(read, task.evaluate(read.rows as never, { signal })), json, task)
+    const data = await command.read({ ...flags, signal }, task)
+    command.show(await task.evaluate(data as never, { signal }), json, task)
   })
 }

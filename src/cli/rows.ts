@@ -1,6 +1,11 @@
-import { readTable, type TableOptions } from '../data/table.js'
+import { Dataset, type Start } from '../data/dataset.js'
+import { type TableOptions, textColumns } from '../data/table.js'
 import { describe, SeqloomError } from '../errors.js'
 import { given } from '../options.js'
+
+/** What `--data` may be for a task that reads tables. */
+export const tableHelp =
+  'a table: .csv, .tsv, .jsonl, .parquet or .arrow (also .gz and .zst), a pattern of files, - (CSV), or SQL'
 
 /** How a file of rows is read. */
 export interface FileOptions {
@@ -11,31 +16,36 @@ export interface FileOptions {
   readonly signal?: AbortSignal
 }
 
-/** What was read from a file: `rows`, and the file and line that each comes from, for `namingLines`. */
-export interface Read<Data> {
-  readonly rows: Data
-  readonly path: string
-  readonly lines: readonly number[]
-}
-
 /** The options of reading that were given. */
 export const tableOptions = ({ delimiter, encoding, signal }: Omit<FileOptions, 'data'>): TableOptions =>
   given({ delimiter, encoding, signal } as TableOptions)
 
-/** Reads columns, each named by an option, and makes rows of them. */
-export async function readColumns<Name extends string, Row>(
+/** Rows made of columns, each named by an option. */
+export function readColumns<Name extends string, Row>(
   file: FileOptions,
   columns: Readonly<Record<Name, string>>,
-  row: (row: Record<Name, string>) => Row,
+  row: (row: Record<Name, string>) => Row | Promise<Row>,
   values: Pick<TableOptions, 'plainValues' | 'lists'> = {},
-): Promise<Read<Row[]>> {
+): Dataset<Row> {
   const names = Object.keys(columns) as Name[]
   const wanted = names.map((name) => columns[name])
-  const options = { ...tableOptions(file), ...values }
-  const { rows, path, lines } = await namingOptions(columns, readTable(file.data, wanted, options))
+  const table = textColumns(file.data, [...new Set(wanted)], { ...tableOptions(file), ...values })
   const named = (each: Readonly<Record<string, string>>) =>
     Object.fromEntries(names.map((name) => [name, each[columns[name]]])) as Record<Name, string>
-  return { rows: rows.map((each) => row(named(each))), path, lines }
+  const rows = table.map((each) => row(named(each)))
+  const all = async function* (start: Start) {
+    const blocks = rows.open(start)[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const next = await namingOptions(columns, blocks.next())
+        if (next.done) return
+        yield next.value
+      }
+    } finally {
+      await blocks.return?.()
+    }
+  }
+  return new Dataset<Row>({ name: table.name, once: table.once, all: (pass) => all({ pass, skip: 0 }), from: all })
 }
 
 /** Waits for a table; an error about a missing column also gets the option that names the column. */

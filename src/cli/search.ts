@@ -1,8 +1,8 @@
 import { Option } from 'commander'
-import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { AbortError, SeqloomError } from '../errors.js'
 import { type Refit, type SearchResult, searchTask, type Trial } from '../search/index.js'
+import { type Rows, withRows } from '../tasks/shared/rows.js'
 import { integer, positive } from './arguments.js'
 import { optionValues } from './flags.js'
 import { checkOut } from './folder.js'
@@ -65,10 +65,10 @@ export async function search({ kind, read, train }: Required<AnyTaskCommand>, fl
   if (twice !== undefined) throw new SeqloomError('ERR_OPTION', `${twice} is given both by a flag and by --space`)
   await checkOut(out, kind, force)
   await interruptible(async (signal) => {
-    const data = await read({ ...flags, signal }, train.create(given, flags))
+    const data = (await read({ ...flags, signal }, train.create(given, flags))) as Rows<unknown>
     const { epochs: _, ...rest } = optionValues(training, flags) as { readonly epochs?: number }
     const plan = {
-      ...{ name: kind.task, tables: train.options, data: data.rows, options: given },
+      ...{ name: kind.task, tables: train.options, options: given },
       train: halving || epochs === undefined ? rest : { ...rest, epochs },
       create: (all: object) => train.create(all, flags),
     }
@@ -76,14 +76,18 @@ export async function search({ kind, read, train }: Required<AnyTaskCommand>, fl
     const chosen = Object.entries({ seed, trials, workers, monitor, folder, maxSeconds, factor }).filter(
       ([, v]) => v !== undefined,
     )
-    const found = await namingLines(
-      data,
-      searchTask('search', plan, {
-        ...{ ...Object.fromEntries(chosen), space, refit, signal },
-        ...(halving && { epochs }),
-        ...(dashboard !== undefined && { dashboard: { port: dashboard === true ? 0 : dashboard } }),
-        onTrial: (trial, { done, trials: all }) => report(trial, done, all, json),
-      }),
+    // Every trial sees the same rows, so that they are read once.
+    const found = await withRows('search', data, signal, (rows) =>
+      searchTask(
+        'search',
+        { ...plan, data: isText(rows) ? rows.join('') : rows },
+        {
+          ...{ ...Object.fromEntries(chosen), space, refit, signal },
+          ...(halving && { epochs }),
+          ...(dashboard !== undefined && { dashboard: { port: dashboard === true ? 0 : dashboard } }),
+          onTrial: (trial, { done, trials: all }) => report(trial, done, all, json),
+        },
+      ),
     ).catch((error: unknown) => {
       if (error instanceof AbortError && folder !== undefined)
         note(`interrupted: the same search started again goes on in ${folder}`)
@@ -92,6 +96,9 @@ export async function search({ kind, read, train }: Required<AnyTaskCommand>, fl
     await finish(found, flags)
   })
 }
+
+/** Whether these are the pieces of a text. */
+const isText = (rows: readonly unknown[]): rows is readonly string[] => rows.every((row) => typeof row === 'string')
 
 async function finish(found: SearchResult<Trial['options'], unknown>, { out, force, json }: SearchFlags) {
   const { best, refitted } = found

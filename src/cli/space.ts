@@ -26,9 +26,10 @@ function dimension(text: string, values: string, option: Option): Dimension {
   const read = option.values.flag?.read
   const found = range.exec(values)
   if (!found) return choice(values.split(',').map((each) => valueFor(text, each, option)))
-  const [low, high] = [found[1], found[2]].map((each) => (read?.(each as string, undefined) ?? Number.NaN) as number)
-  if (typeof low !== 'number' || typeof high !== 'number')
-    throw wrong(text, 'values one by one, between commas: the option takes no numbers')
+  const [low = Number.NaN, high = Number.NaN] = [found[1], found[2]].map((each) =>
+    Number(read?.(each as string, undefined)),
+  )
+  if (Number.isNaN(low) || Number.isNaN(high)) throw wrong(text, 'two numbers, or values between commas')
   const log = found[3] !== undefined
   // An option that takes no fractions is one of whole numbers.
   const whole = Number.isInteger(low) && Number.isInteger(high) && !option.values.accepts(low + 0.5)

@@ -3,7 +3,7 @@ import type { OptionTable } from '../tasks/shared/option.js'
 import type { TaskKind } from '../tasks/shared/saved.js'
 import type { Task } from '../tasks/shared/task.js'
 import type { TaskView } from './progress.js'
-import type { FileOptions, Read } from './rows.js'
+import type { FileOptions } from './rows.js'
 
 /** The flags that were given, by their names in camel case. */
 export type Flags = Readonly<Record<string, unknown>>
@@ -15,11 +15,11 @@ export interface TaskCommand<T extends Task, Column extends string = never> {
   readonly load: (folder: string) => Promise<T>
   /** The columns of its tables, for training and measuring, and what is in them. */
   readonly columns?: Readonly<Record<Column, string>>
-  /** Reads data to train or to measure on. */
+  /** Reads data to train or to measure on: all of them, or rows that are read as they are needed. */
   read(
     file: FileOptions & Flags & Readonly<Record<Column, string>>,
     task: T,
-  ): Promise<Read<Parameters<T['evaluate']>[0]>>
+  ): Promise<Parameters<T['evaluate']>[0]> | Parameters<T['evaluate']>[0]
   /** Prints what `evaluate` found. */
   show(result: Awaited<ReturnType<T['evaluate']>>, json: boolean, task: T): void
   /** The command that trains one, if there is one. */

@@ -1,5 +1,4 @@
 import { dashboard } from '../callbacks/dashboard.js'
-import { namingLines } from '../data/table.js'
 import { distributed, isLaunched, together } from '../distributed.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
@@ -48,8 +47,6 @@ async function trainTask({ kind, read, train }: Required<AnyTaskCommand>, flags:
     const port = typeof watched === 'number' ? watched : 0
     const page = watched !== undefined && { callbacks: dashboard({ port, logDir: runs, name: train.name }) }
     const settings = { ...optionValues(training, flags), ...backup, ...page, signal }
-    await trainAndSave(task, flags, train.view, (listeners) =>
-      namingLines(data, task.train(data.rows as never, { ...settings, ...listeners })),
-    )
+    await trainAndSave(task, flags, train.view, (listeners) => task.train(data as never, { ...settings, ...listeners }))
   })
 }

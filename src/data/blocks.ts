@@ -1,3 +1,5 @@
+import { reading } from '../errors.js'
+import { placed, placeOf } from './places.js'
 import type { Random } from './random.js'
 import { stacked } from './stacked.js'
 
@@ -6,9 +8,10 @@ export type Blocks<T> = AsyncIterable<readonly T[]>
 
 const blockSize = 256
 
-/** Elements of an array in blocks, from one on. */
+/** Elements of an array in blocks, from one on. `ERR_DATA` for one that throws when it is read. */
 export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
-  for (let at = skip; at < elements.length; at += blockSize) yield elements.slice(at, at + blockSize)
+  const next = (at: number) => reading('ERR_DATA', 'the array', () => elements.slice(at, at + blockSize))
+  for (let at = skip, block = next(at); block.length > 0; at += blockSize, block = next(at)) yield block
 }
 
 /** Elements that come one by one, in blocks: what is there at once, or at most so many. */
@@ -33,7 +36,8 @@ export async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<
   for await (const block of blocks) {
     if (rest >= block.length) rest -= block.length
     else {
-      yield rest === 0 ? block : block.slice(rest)
+      const [place, from] = [placeOf(block), rest]
+      yield rest === 0 ? block : placed(block.slice(rest), place && ((at) => place(at + from)))
       rest = 0
     }
   }
@@ -44,7 +48,7 @@ export async function* first<T>(blocks: Blocks<T>, count: number): AsyncGenerato
   let rest = count
   if (rest === 0) return
   for await (const block of blocks) {
-    yield block.length <= rest ? block : block.slice(0, rest)
+    yield block.length <= rest ? block : placed(block.slice(0, rest), placeOf(block))
     rest -= block.length
     if (rest <= 0) return
   }
@@ -63,7 +67,26 @@ export async function* mapped<T, U>(
       const value = change(element, index++)
       changed.push(value instanceof Promise ? await value : value)
     }
-    yield changed
+    yield placed(changed, placeOf(block))
+  }
+}
+
+/** The elements that are to be kept. */
+export async function* filtered<T>(
+  blocks: Blocks<T>,
+  keep: (element: T) => boolean | Promise<boolean>,
+): AsyncGenerator<readonly T[]> {
+  for await (const block of blocks) {
+    const kept: T[] = []
+    const from: number[] = []
+    for (const [at, element] of block.entries()) {
+      const wanted = keep(element)
+      if (!(typeof wanted === 'boolean' ? wanted : await wanted)) continue
+      kept.push(element)
+      from.push(at)
+    }
+    const place = placeOf(block)
+    yield placed(kept, place && ((at) => place(from[at] as number)))
   }
 }
 

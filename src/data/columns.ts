@@ -28,8 +28,11 @@ export interface Example {
   readonly sampleWeight?: number
 }
 
-const isNames = (v: unknown): boolean =>
-  typeof v === 'string' || (Array.isArray(v) && v.length > 0 && v.every((name) => typeof name === 'string'))
+/** Whether a value is an array without holes, all of whose elements are of a kind. */
+const isListOf = (v: unknown, isOne: (element: unknown) => boolean): boolean =>
+  Array.isArray(v) && v.length > 0 && Array.from(v as unknown[]).every(isOne)
+
+const isNames = (v: unknown): boolean => typeof v === 'string' || isListOf(v, (name) => typeof name === 'string')
 
 const names = custom(
   'a column, an array of columns, or an object of them',
@@ -42,9 +45,8 @@ export const columnRules = {
   x: names,
   y: names,
   sampleWeight: custom('a column', (v) => typeof v === 'string'),
-  classes: custom(
-    'an array of texts or numbers',
-    (v) => Array.isArray(v) && v.length > 0 && v.every((label) => ['string', 'number'].includes(typeof label)),
+  classes: custom('an array of texts or numbers', (v) =>
+    isListOf(v, (label) => ['string', 'number'].includes(typeof label)),
   ),
   texts,
 }

@@ -13,7 +13,7 @@ export async function* decompressed(path: string, bytes: AsyncIterable<Uint8Arra
 
 async function* unzipped(path: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const [{ createGunzip }, { pipeline }] = await Promise.all([import('node:zlib'), import('node:stream')])
-  const gunzip = createGunzip()
+  const gunzip = createGunzip({ chunkSize: 1 << 16 })
   pipeline(bytes, gunzip, () => {})
   try {
     yield* gunzip

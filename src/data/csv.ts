@@ -16,10 +16,10 @@ export interface TableOptions {
   readonly encoding?: string
   /**
    * Whether JSON lines may hold numbers and booleans, read as they are written, and null, read as an empty text;
-   * default false.
+   * default false. Parquet, Arrow and queries may.
    */
   readonly plainValues?: boolean
-  /** Whether JSON lines may hold arrays, read as their JSON; default false. */
+  /** Whether tables other than CSV may hold lists, read as their JSON; default false. */
   readonly lists?: boolean
   /** Ends reading with an `AbortError`. */
   readonly signal?: AbortSignal
@@ -104,9 +104,9 @@ export async function* csvBlocks<Column extends string>(
           throw uneven(path, fields.length, line, header)
         }
         const row = {} as Record<Column, string>
-        columns.forEach((column, index) => {
-          row[column] = fields[places[index] as number] as string
-        })
+        for (let index = 0; index < columns.length; index++) {
+          row[columns[index] as Column] = fields[places[index] as number] as string
+        }
         rows.push(row)
         lines.push(line)
       }

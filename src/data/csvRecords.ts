@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream'
 import type { CsvError, Options } from 'csv-parse'
 import { SeqloomError } from '../errors.js'
+import { Lines } from './jsonLines.js'
 
 /** The longest record that is read, in bytes of UTF-8; a longer one almost certainly has an unclosed quote. */
 const longestRecord = 8 * 2 ** 20
@@ -41,12 +42,53 @@ const optionsOf = ({ delimiter, quote }: CsvForm): Options => ({
  * Splits CSV (RFC 4180) into records, several at a time, as text comes in. Records end with `\n`, `\r\n` or `\r`, in
  * any mixture; inside quotes these are kept as they are. `first` is the line on which the text begins. Broken quoting
  * and records that are too long are `ERR_DATA`, naming the line; `where` names the file in messages.
+ *
+ * Up to the first piece with a quote, records are lines and are split as such, several times as fast as by the library.
  */
 export async function* csvRecords(
   where: string,
   pieces: AsyncIterable<string>,
   form: CsvForm,
   first = 1,
+): AsyncGenerator<CsvRecord[]> {
+  const iterator = pieces[Symbol.asyncIterator]()
+  const lines = new Lines()
+  let line = first
+  const records = (some: readonly string[]): CsvRecord[] =>
+    some.map((text) => {
+      if (text.length > longestRecord / 4 && Buffer.byteLength(text) > longestRecord) throw tooLong(where, line)
+      const fields = text.split(form.delimiter)
+      return { fields, line: line++, blank: fields.length === 1 && text.trim() === '' }
+    })
+  for (;;) {
+    const next = await iterator.next()
+    if (next.done) break
+    const piece = next.value
+    if (form.quote && piece.includes('"')) {
+      const text = lines.before(piece)
+      yield* quotedRecords(where, chained(text, iterator), form, line)
+      return
+    }
+    const found = records(lines.push(piece))
+    if (found.length > 0) yield found
+    if (lines.rest > longestRecord) throw tooLong(where, line)
+  }
+  const last = records(lines.end())
+  if (last.length > 0) yield last
+}
+
+/** A text, and what follows. */
+async function* chained(text: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
+  yield text
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
+}
+
+/** {@link csvRecords} of text with quotes. */
+async function* quotedRecords(
+  where: string,
+  pieces: AsyncIterable<string>,
+  form: CsvForm,
+  first: number,
 ): AsyncGenerator<CsvRecord[]> {
   const { Parser } = await import('csv-parse')
   // We count lines ourselves: the library miscounts mixed line ends, and it locates a broken record by the preceding
@@ -142,6 +184,10 @@ const tooLong = (where: string, line: number) =>
   new SeqloomError('ERR_DATA', `${where}: line ${line} is longer than ${longestRecord} bytes, the limit for records`)
 
 /** The number of line ends in a text. */
-export const lineEnds = (text: string): number => text.split(/\r\n|\n|\r/).length - 1
+export function lineEnds(text: string): number {
+  // Of records without line ends within them, which are most.
+  if (text !== '' && text.indexOf('\n') === text.length - 1 && !text.includes('\r')) return 1
+  return text.split(/\r\n|\n|\r/).length - 1
+}
 
 const rule = 'a quote inside a field must be doubled and the field quoted'

@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag, integer, seed as seedRule } from '../options.js'
-import { ahead, type Blocks, batches, first, left, mapped, shuffled, sliced, windows } from './blocks.js'
+import { ahead, type Blocks, batches, filtered, first, left, mapped, shuffled, sliced, windows } from './blocks.js'
 import { type BucketOptions, bucketed } from './buckets.js'
 import { randomOf } from './random.js'
 
@@ -93,15 +93,8 @@ export class Dataset<T> implements AsyncIterable<T> {
   /** The elements for which a function returns true, or a promise of it. */
   filter(keep: (element: T) => boolean | Promise<boolean>): Dataset<T> {
     asFunction('filter', keep)
-    const child = this
     return this.#next<T>({
-      async *all(pass) {
-        for await (const block of child.open({ pass, skip: 0 })) {
-          const kept: T[] = []
-          for (const element of block) if (await keep(element)) kept.push(element)
-          yield kept
-        }
-      },
+      all: (pass) => filtered(this.open({ pass, skip: 0 }), keep),
       batched: this.batched,
     })
   }

@@ -1,61 +1,52 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import type { Found, TableOptions } from './csv.js'
+import type { TableOptions } from './csv.js'
 import { streamText, type TextOptions } from './textFile.js'
 
 /** The longest line that is read, in characters. */
 const longestLine = 16 * 2 ** 20
 
-/**
- * Reads named texts from a file with one JSON object per line, as a stream; empty lines are skipped. `found` gets each
- * row's line before the row is yielded. Rejects with `ERR_IO` if the file cannot be read, and with `ERR_DATA`, naming
- * the line, if a line is not an object or lacks one of the texts.
- */
-export async function* streamJsonLines<Name extends string>(
-  path: string,
-  names: readonly Name[],
-  { plainValues = false, lists = false, ...options }: TableOptions = {},
-  found: Found = { lines: [] },
-): AsyncGenerator<Record<Name, string>> {
-  let line = 0
-  for await (const text of streamLines(path, options)) {
-    line++
-    if (text.trim() === '') continue
-    const row = parsed(`${path}: line ${line}`, text, names, plainValues, lists)
-    found.lines.push(line)
-    yield row
-  }
-}
-
-/**
- * Reads a whole file with one JSON object per line; see {@link streamJsonLines}. A file without objects is `ERR_DATA`.
- */
-export async function readJsonLines<Name extends string>(
-  path: string,
-  names: readonly Name[],
-  options: TableOptions = {},
-  found: Found = { lines: [] },
-): Promise<Record<Name, string>[]> {
-  const rows: Record<Name, string>[] = []
-  for await (const row of streamJsonLines(path, names, options, found)) rows.push(row)
-  if (rows.length === 0) throw new SeqloomError('ERR_DATA', `${path} has no rows`)
-  return rows
-}
-
-/** The lines of a file, with any line ends. */
-export async function* streamLines(path: string, options: TextOptions): AsyncGenerator<string> {
+/** The lines of a file, with any line ends, as many at a time as come in at once. */
+export async function* lineBlocks(path: string, options: TextOptions): AsyncGenerator<string[]> {
   const lines = new Lines()
   let count = 0
   for await (const piece of streamText(path, options)) {
-    for (const line of lines.push(piece)) {
-      count++
-      yield line
-    }
+    const ended = lines.push(piece)
+    count += ended.length
+    if (ended.length > 0) yield ended
     if (lines.rest > longestLine) {
       throw new SeqloomError('ERR_DATA', `${path}: line ${count + 1} is longer than ${longestLine} characters`)
     }
   }
-  yield* lines.end()
+  const last = lines.end()
+  if (last.length > 0) yield last
+}
+
+/** The objects of a file with one a line, several at a time, and their lines; empty lines are skipped. */
+export async function* objectBlocks(
+  path: string,
+  options: TextOptions,
+): AsyncGenerator<{ readonly rows: Record<string, unknown>[]; readonly lines: number[] }> {
+  let line = 0
+  for await (const block of lineBlocks(path, options)) {
+    const rows: Record<string, unknown>[] = []
+    const lines: number[] = []
+    for (const text of block) {
+      line++
+      if (text.trim() === '') continue
+      let row: Record<string, unknown>
+      try {
+        row = objectIn(`${path}: line ${line}`, text)
+      } catch (error) {
+        // The rows before it have been read, and their reader may want to say which is refused for another reason.
+        yield { rows, lines }
+        throw error
+      }
+      rows.push(row)
+      lines.push(line)
+    }
+    yield { rows, lines }
+  }
 }
 
 /** Splits text into lines that end with `\n`, `\r\n` or `\r`, in any mixture, as text comes in piece by piece. */
@@ -82,6 +73,11 @@ export class Lines {
     return lines
   }
 
+  /** The line that has not ended, and text that follows it. */
+  before(text: string): string {
+    return this.#pieces.join('') + (this.#return && text.startsWith('\n') ? text.slice(1) : text)
+  }
+
   /** The last line, if it has no line end. */
   end(): string[] {
     return this.rest > 0 ? [this.#pieces.join('')] : []
@@ -101,14 +97,16 @@ export function objectIn(place: string, text: string): Record<string, unknown> {
   return value
 }
 
-function parsed<Name extends string>(
+/**
+ * Named texts of an object. `plainValues` reads numbers, truth values and times as they are written, and null as an empty
+ * text; `lists` reads lists as their JSON. `ERR_DATA`, naming the place, for what is missing or no text.
+ */
+export function textsOf<Name extends string>(
   place: string,
-  text: string,
+  value: Readonly<Record<string, unknown>>,
   names: readonly Name[],
-  plainValues: boolean,
-  lists: boolean,
+  { plainValues = false, lists = false }: Pick<TableOptions, 'plainValues' | 'lists'> = {},
 ): Record<Name, string> {
-  const value = objectIn(place, text)
   const row = {} as Record<Name, string>
   for (const name of names) {
     const field = Object.hasOwn(value, name) ? value[name] : undefined
@@ -116,15 +114,31 @@ function parsed<Name extends string>(
       const has = Object.keys(value).slice(0, 20).map(describe).join(', ')
       throw new SeqloomError('ERR_DATA', `${place} has no ${describe(name)}; it has ${has || 'nothing'}`)
     }
-    const plain = plainValues && (field === null || typeof field === 'number' || typeof field === 'boolean')
-    if (lists && Array.isArray(field)) {
-      row[name] = JSON.stringify(field)
-      continue
-    }
-    if (typeof field !== 'string' && !plain) {
+    const list = lists ? listIn(field) : undefined
+    const plain = plainValues ? plainIn(field) : undefined
+    if (typeof field !== 'string' && list === undefined && plain === undefined) {
       throw new SeqloomError('ERR_DATA', `${place}: ${describe(name)} must be a text, not ${describe(field)}`)
     }
-    row[name] = field === null ? '' : String(field)
+    row[name] = list === undefined ? (plain ?? (field as string)) : JSON.stringify(list)
   }
   return row
+}
+
+/** A plain value as it is written. */
+function plainIn(field: unknown): string | undefined {
+  if (field === null) return ''
+  if (field instanceof Date) return field.toISOString()
+  return ['number', 'boolean', 'bigint'].includes(typeof field) ? String(field) : undefined
+}
+
+/** The elements of a list, however a table's reader gives it. */
+function listIn(field: unknown): unknown[] | undefined {
+  if (Array.isArray(field)) {
+    return field.map((each) => listIn(each) ?? (typeof each === 'bigint' ? Number(each) : (each as unknown)))
+  }
+  if (ArrayBuffer.isView(field) && Symbol.iterator in field) return listIn([...(field as Float32Array)])
+  const items = isRecord(field) ? field.items : undefined
+  if (Array.isArray(items)) return listIn(items)
+  if (isRecord(field) && Symbol.iterator in field) return listIn([...(field as unknown as Iterable<unknown>)])
+  return undefined
 }

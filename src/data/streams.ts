@@ -2,16 +2,26 @@ export { type LogMelOptions, logMel, type ReadWavOptions, readWav, type Sound } 
 export type { ColumnNames, ColumnOptions, Example, TableRow } from './columns.js'
 export { type BatchedOptions, Dataset, type Start } from './dataset.js'
 export type { Files } from './files.js'
+export { type From, from, text } from './sources.js'
 export {
   arrow,
   type CsvOptions,
   csv,
-  type From,
-  from,
   jsonLines,
   parquet,
   type QueryOptions,
   query,
   type TextFileOptions,
-  text,
-} from './sources.js'
+} from './tables.js'
+export {
+  type TokenBatchesOptions,
+  type TokenFile,
+  type TokenRange,
+  type TokensProgress,
+  type TokenWindow,
+  type TokenWindowsOptions,
+  tokens,
+  type WriteTokensOptions,
+  writeTokens,
+} from './tokens/index.js'
+export { type WriteOptions, write } from './write.js'

@@ -3,7 +3,7 @@ import { SeqloomError } from '../errors.js'
 import type { Cotangents } from '../model/gradients.js'
 import type { Model } from '../model/model.js'
 import { abortSignal, checkOptions } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showsInTslab } from '../pictures/display.js'
 import { lineCharts } from '../pictures/lines.js'
 import { requireModel } from './model.js'
 import { validSteps } from './steps.js'
@@ -33,6 +33,10 @@ export class GradientFlow {
   [jupyterDisplay](): Displayed {
     const words = Object.entries(this.norms).map(([name, norms]) => `${name} ${norms[0]} to ${norms.at(-1)}`)
     return displayed(this.svg(), words.join(', '))
+  }
+
+  static {
+    showsInTslab(GradientFlow.prototype)
   }
 }
 

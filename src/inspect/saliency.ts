@@ -10,7 +10,7 @@ import { model as functional } from '../model/functional.js'
 import type { Model } from '../model/model.js'
 import { reapply } from '../model/topology.js'
 import { abortSignal, checkOptions, integer, oneOf } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showsInTslab } from '../pictures/display.js'
 import { colouredText, type ShownTokens, tokenPicture } from './colouredText.js'
 import { requireModel } from './model.js'
 
@@ -65,6 +65,10 @@ export class Saliency {
   [jupyterDisplay](): Displayed {
     const tokens = Array.from({ length: this.values.shape[1] ?? 0 }, (_, step) => String(step))
     return displayed(this.svg({ tokens }), `saliency of ${tokens.length} steps for class ${this.classes[0]}`)
+  }
+
+  static {
+    showsInTslab(Saliency.prototype)
   }
 }
 

@@ -15,7 +15,7 @@ import { RNN } from '../layers/rnn.js'
 import { model as functional } from '../model/functional.js'
 import type { Model } from '../model/model.js'
 import { abortSignal, checkOptions, custom } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showing, showsInTslab } from '../pictures/display.js'
 import { type HeatMap, heatMaps } from '../pictures/heatMap.js'
 import { requireModel } from './model.js'
 import { inOrder } from './steps.js'
@@ -52,30 +52,44 @@ export class LayerStates {
     options: { readonly row?: number; readonly names?: readonly string[]; readonly tokens?: readonly string[] } = {},
   ) {
     checkOptions('svg', options, { accepted: { row: anInteger, names: listOfNames, tokens: listOfNames } })
+    return heatMaps(this.maps(options))
+  }
+
+  /** @internal The maps of {@link svg}. */
+  maps(
+    options: { readonly row?: number; readonly names?: readonly string[]; readonly tokens?: readonly string[] } = {},
+  ): HeatMap[] {
     const { row = 0, tokens = [], names = Object.keys(this.values) } = options
-    return heatMaps(
-      names.map((name): HeatMap => {
-        const all = this.values[name]
-        if (!all) {
-          throw new SeqloomError(
-            'ERR_OPTION',
-            `svg: ${this.layer} has no '${name}'; it has ${Object.keys(this.values).join(', ')}`,
-          )
-        }
-        const { data, shape } = all.row(row)
-        const [steps = 0, width = 0] = [shape[0], data.length / Math.max(shape[0] ?? 1, 1)]
-        const drawn = Math.min(steps, mostSteps)
-        const values = Array.from({ length: Math.min(width, mostUnits) }, (_, unit) =>
-          Array.from({ length: drawn }, (_, step) => data[step * width + unit] as number),
+    return names.map((name): HeatMap => {
+      const all = this.values[name]
+      if (!all) {
+        throw new SeqloomError(
+          'ERR_OPTION',
+          `svg: ${this.layer} has no '${name}'; it has ${Object.keys(this.values).join(', ')}`,
         )
-        return { title: `${this.layer}: ${name}`, values, columns: tokens.slice(0, drawn) }
-      }),
-    )
+      }
+      const { data, shape } = all.row(row)
+      const [steps = 0, width = 0] = [shape[0], data.length / Math.max(shape[0] ?? 1, 1)]
+      const drawn = Math.min(steps, mostSteps)
+      const values = Array.from({ length: Math.min(width, mostUnits) }, (_, unit) =>
+        Array.from({ length: drawn }, (_, step) => data[step * width + unit] as number),
+      )
+      return { title: `${this.layer}: ${name}`, values, columns: tokens.slice(0, drawn) }
+    })
   }
 
   /** What a notebook shows. */
   [jupyterDisplay](): Displayed {
-    return displayed(this.svg(), `${this.layer}: ${Object.keys(this.values).join(', ')}`)
+    return displayed(this.svg(), String(this))
+  }
+
+  /** The layer and the names of its values. */
+  toString(): string {
+    return `${this.layer}: ${Object.keys(this.values).join(', ')}`
+  }
+
+  static {
+    showsInTslab(LayerStates.prototype)
   }
 }
 
@@ -109,13 +123,14 @@ export async function states(model: Model, x: DataSet, options: StatesOptions = 
     for (const { layer, weights } of watched) layer.setWeights(weights)
     const found = (await part.predict(x, signal ? { signal } : {})) as Tensor[]
     let next = 0
-    return watched.map(({ name, names, backward }) => {
+    const all = watched.map(({ name, names, backward }) => {
       const values = names.map((each) => {
         const value = found[next++] as Tensor
         return [each, backward ? inOrder(value) : value] as const
       })
       return new LayerStates(name, Object.fromEntries(values))
     })
+    return showing(all, () => displayed(heatMaps(all.flatMap((each) => each.maps())), all.join('\n')))
   } finally {
     part.dispose()
   }

@@ -8,7 +8,7 @@ import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.j
 import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
 import type { Weight } from '../layers/weight.js'
 import { checkOptions, oneOf } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay, pictureOf } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, pictureOf, showsInTslab } from '../pictures/display.js'
 import type { CompileOptions } from './compile.js'
 import { type ModelConfig, type Quantization, rebuild } from './config.js'
 import { Engine } from './engine.js'
@@ -441,6 +441,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   [jupyterDisplay](): Displayed {
     const summary = this.summary()
     return displayed(pictureOf(summary), summary)
+  }
+
+  static {
+    showsInTslab(Model.prototype)
   }
 
   /**

@@ -38,6 +38,7 @@ const manyBatches = 2000
 
 /** Follows a training and notes it as events. */
 export abstract class Observer implements Callback {
+  /** @internal */
   readonly [recording] = true
   readonly gradientNorms: boolean
   readonly #freq: 'auto' | number

@@ -6,7 +6,7 @@ import { Model } from '../model/model.js'
 import type { FitOptions } from '../model/runOptions.js'
 import { setLearningRate } from '../model/training.js'
 import { checkOptions, custom, integer, number, positive } from '../options.js'
-import { type Displayed, displayed, jupyterDisplay } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, showsInTslab } from '../pictures/display.js'
 import { lineCharts } from '../pictures/lines.js'
 
 /** Options of {@link lrFinder}: those of the test, and those of `fit` that say what a step is. */
@@ -76,6 +76,10 @@ export class LearningRateTest {
   [jupyterDisplay](): Displayed {
     return displayed(this.svg(), `suggested learning rate: ${this.suggestion?.toPrecision(2) ?? 'none'}`)
   }
+
+  static {
+    showsInTslab(LearningRateTest.prototype)
+  }
 }
 
 function smoothed(losses: readonly number[]): number[] {
@@ -135,7 +139,7 @@ export async function lrFinder(
   const copy = model.clone()
   try {
     const before = copy.engine.steps()
-    setLearningRate(copy.engine, (step) => rateOf(step - before))
+    setLearningRate(copy.engine, (batch) => rateOf(Math.floor(batch / stepsPerEpoch) - before))
     if (streamed) await copy.fit(x, fitting)
     else await copy.fit(x, y as DataSet, fitting)
   } catch (error) {

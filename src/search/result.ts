@@ -1,4 +1,4 @@
-import { type Displayed, displayed, jupyterDisplay, pictureOf } from '../pictures/display.js'
+import { type Displayed, displayed, jupyterDisplay, pictureOf, showsInTslab } from '../pictures/display.js'
 import { textTable } from '../pictures/textTable.js'
 import { ranked, type Trial } from './trial.js'
 
@@ -48,6 +48,10 @@ export class SearchResult<Options, Fitted> {
   [jupyterDisplay](): Displayed {
     const table = this.table()
     return displayed(pictureOf(table), table)
+  }
+
+  static {
+    showsInTslab(SearchResult.prototype)
   }
 }
 

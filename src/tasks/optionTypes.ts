@@ -10,6 +10,7 @@ import type { GeneratorEpoch, GeneratorProgress } from './generator/options.js'
 import type { TaskCell } from './shared/cell.js'
 import type { LabelWeights } from './shared/classWeights.js'
 import type { Encoder } from './shared/encoder.js'
+import type { Rows } from './shared/rows.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
 import type { LanguageModel } from './transcriber/options.js'
 
@@ -138,7 +139,7 @@ export interface TrainDecoderOptions<Row> {
    */
   readonly validationSplit?: number
   /** Rows to validate on instead. */
-  readonly validationData?: readonly Row[]
+  readonly validationData?: Rows<Row>
   /**
    * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
    * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's
@@ -488,7 +489,7 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    */
   readonly validationSplit?: number
   /** Rows to validate on instead. */
-  readonly validationData?: readonly Row[]
+  readonly validationData?: Rows<Row>
   /**
    * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the
    * same; default 1.
@@ -597,7 +598,7 @@ export interface TrainTranscriberOptions<Row> {
    */
   readonly validationSplit?: number
   /** Rows to validate on instead. */
-  readonly validationData?: readonly Row[]
+  readonly validationData?: Rows<Row>
   /**
    * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
    * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's

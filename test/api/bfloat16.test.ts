@@ -140,8 +140,12 @@ describe.runIf(bfloat16)("compile({ precision: 'bfloat16' })", () => {
   it('goes with int8 weights, which stay what they are', async () => {
     const m = build('bfloat16')
     const [small, plain] = [m.quantize(), build('float32').quantize()]
-    expect(await small.predict(x)).toEqual(await plain.predict(x))
-    expect(await small.evaluate(x, y)).toEqual(await plain.evaluate(x, y))
+    const [one, other] = [await small.predict(x), await plain.predict(x)]
+    // The last layer has a single unit, whose kernel is not int8.
+    const largest = Math.max(...one.data.map((value, i) => Math.abs(value - (other.data[i] as number))))
+    expect(largest).toBeGreaterThan(0)
+    expect(largest).toBeLessThan(0.002)
+    expect((await small.evaluate(x, y)).loss).toBeCloseTo((await plain.evaluate(x, y)).loss as number, 2)
   })
 
   it('skips padding, and does not depend on the rest of a batch', async () => {

@@ -182,7 +182,8 @@ describe('interop.loadPyTorch', () => {
       [7, { model: m }, 'ERR_OPTION', /path/],
       ['/nowhere/at.all', { model: m }, 'ERR_IO', /at\.all/],
       [Buffer.from('PK\u0003\u0004 and so on, a zip file'), { model: m }, 'ERR_FORMAT', /archive/],
-      [new Uint8Array(), { model: m }, 'ERR_FORMAT', /safetensors/],
+      [new Uint8Array(), { model: m }, 'ERR_FORMAT', /it is empty/],
+      [new Uint8Array(64).fill(7), { model: m }, 'ERR_FORMAT', /safetensors/],
       [
         torchFile({
           'a.weight': { dtype: 'I32', shape: [3, 3], data: new Uint8Array(36) },

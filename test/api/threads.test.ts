@@ -18,7 +18,7 @@ it('computes the same with more threads than cores, and does not slow to a crawl
   for (const threads of [2, 4, 8, 64]) {
     const many = await run(threads)
     expect(many.digest, `${threads} threads`).toBe(one.digest)
-    // Without smaller teams where threads wait for each other, it is a hundred times as much on busy cores.
+    // If threads went on waiting for each other, it would be a hundred times as much on busy cores.
     expect(many.seconds, `${threads} threads`).toBeLessThan(3 + 8 * one.seconds)
   }
 }, 120_000)

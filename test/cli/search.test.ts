@@ -68,7 +68,7 @@ describe('seqloom search', () => {
     await refused([], "required option '--space")
     await refused(['--space', 'unit=4'], '--space unit=4: expected an option of the task with values')
     await refused(['--space', 'units=4,0'], '--space units=4,0: expected an integer of at least 1')
-    await refused(['--space', 'cell=a..b'], 'the option takes no numbers')
+    await refused(['--space', 'cell=a..b'], 'expected two numbers, or values between commas')
     await refused(['--space', 'units=9..2'], 'the lower one first')
     await refused(['--space', 'bidirectional=yes'], 'expected true or false')
     await refused(['--space', 'units=4,8', '--units', '16'], 'units is given both by a flag and by --space')

@@ -2,6 +2,7 @@ import {
   callbacks,
   cells,
   configure,
+  data,
   defineCell,
   defineLayer,
   initializers,
@@ -125,6 +126,17 @@ const step = ({ x, h }: { x: never; h: never }) => ({ output: ops.sub(x, h), sta
 /** Every public function and method that takes arguments, but those that write files. */
 export async function entries(): Promise<Entry[]> {
   const [m, lm] = [small(), language()]
+  const rows = data.from([{ x: 1, y: 0 }])
+  const columns = { x: ['a'], y: 'b', classes: ['c'], sampleWeight: 'w', texts: ['a'] }
+  const gone = async (elements: AsyncIterable<unknown>) => {
+    for await (const _ of elements);
+  }
+  /** What a given function throws is passed on as it is. */
+  const passedOn = async (elements: Promise<unknown>) => {
+    await elements.catch((error: Error) => {
+      if (!(error instanceof RangeError && error.message === 'mine')) throw error
+    })
+  }
   const x = [[[1, 2]], [[5, 6]]]
   const y = [0, 1]
   const on = (name: string, args: readonly unknown[], call: Any): Entry => ({ name, args, call })
@@ -226,6 +238,38 @@ export async function entries(): Promise<Entry[]> {
       y,
       { epochs: 1, sampleWeight: [1, 2], classWeight: { 0: 1, 1: 2 }, validationData: [x, y, [1, 1]], callbacks: [{}] },
     ]),
+    on('model.fit of rows', [[{ x: [[1, 2]], y: 0, sampleWeight: 1 }], { epochs: 1, batchSize: 1 }], (rows, options) =>
+      m.fit(data.from(rows), options),
+    ),
+    on('model.predict of rows', [[{ x: [[1, 2]] }]], (rows) => m.predict(data.from(rows))),
+    ...(['csv', 'jsonLines', 'parquet', 'arrow'] as const).map((name) =>
+      on(`data.${name}`, [['none.csv'], { ...columns }], (files, options) => gone(data[name](files, options))),
+    ),
+    on('data.text', [['none.txt'], { encoding: 'utf-8' }], (files, options) => gone(data.text(files, options))),
+    on('data.query', ['SELECT 1 AS a', { x: ['a'] }], (sql, options) => gone(data.query(sql, options))),
+    on('data.from', [[1, 2], { seeks: true }], (source, options) => data.from(source, options)),
+    on('dataset.batch', [1, { dropRemainder: true, bucketByLength: true, buffer: 1, seed: 1 }], (size, options) =>
+      passedOn(gone(rows.batch(size, options))),
+    ),
+    on('dataset.shuffle', [2, { seed: 1 }], (buffer, options) => gone(rows.shuffle(buffer, options))),
+    on('dataset.window', [2, { stride: 1 }], (size, options) => gone(rows.window(size, options))),
+    on('dataset.map', [() => 1], (change) => passedOn(gone(rows.map(change)))),
+    on('dataset.filter', [() => true], (keep) => passedOn(gone(rows.filter(keep)))),
+    ...(['take', 'skip', 'repeat', 'prefetch'] as const).map((name) =>
+      on(`dataset.${name}`, [2], (count) => gone(rows[name](count).take(9))),
+    ),
+    on('dataset.unique', [() => 1, 2], (value, most) => passedOn(rows.unique(value, most))),
+    on('data.tokens', ['none.tokens'], (file) => data.tokens(file)),
+    on('data.writeTokens', [['a b'], { tokenizer, file: '/nowhere/a.tokens', separator: '' }], (texts, options) =>
+      data.writeTokens(texts, options),
+    ),
+    on('data.write', [[{ a: 1 }], '/nowhere/a.csv'], (rows, file) => data.write(rows, file)),
+    on('classifier.train with rows one after another', [labelled, once], (rows, options) =>
+      classifier.train(data.from(rows), options),
+    ),
+    on('classifier.predict of texts one after another', [['a'], { batchSize: 1 }], (texts, options) =>
+      gone(classifier.predict(data.from<string>(texts), options)),
+    ),
     method('model', m, 'evaluate', [x, y, { batchSize: 1, sampleWeight: [1, 2] }]),
     method('model', m, 'evaluateSync', [x, y, { batchSize: 1, sampleWeight: [1, 2] }]),
     method('model', m, 'predict', [x, { batchSize: 1 }]),

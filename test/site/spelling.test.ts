@@ -7,8 +7,7 @@ import { readSources, site } from '../helpers/site.js'
 const require = createRequire(join(site, '..', 'package.json'))
 const nspell = require('nspell') as (dictionary: object) => { correct(word: string): boolean; add(word: string): void }
 
-// The package is a module for `import` alone; its files are what matters.
-const dictionary = dirname(require.resolve('dictionary-en-gb'))
+const dictionary = join(dirname(require.resolve('nspell/package.json')), '..', 'dictionary-en-gb')
 const speller = nspell({
   aff: readFileSync(join(dictionary, 'index.aff')),
   dic: readFileSync(join(dictionary, 'index.dic')),

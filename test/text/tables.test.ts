@@ -249,7 +249,7 @@ describe('readTable', () => {
       { text: 'c', label: 'true' },
       { text: 'd', label: '' },
     ])
-    expect(table.lines).toEqual([1, 3, 4])
+    expect([0, 1, 2].map((row) => /line (\d+)$/.exec(table.place(row) as string)?.[1])).toEqual(['1', '3', '4'])
   })
 
   it.each([
@@ -267,7 +267,7 @@ describe('readTable', () => {
     const refused = Promise.reject(new SeqloomError('ERR_DATA', 'TextClassifier.train: row 1 has an empty label'))
     await expect(namingLines(table, refused)).rejects.toMatchObject({
       code: 'ERR_DATA',
-      message: `${table.path}: line 6: has an empty label`,
+      message: expect.stringMatching(/late\.csv: line 6: has an empty label$/),
     })
   })
 })

@@ -483,3 +483,20 @@ describe('getConfig of a model', () => {
     expect((again.predict(rows) as tf.Tensor).arraySync()).toEqual((model.predict(rows) as tf.Tensor).arraySync())
   })
 })
+
+describe('class numbers', () => {
+  it('are a column for metrics and losses that are functions, as there', async () => {
+    const seen: (readonly (number | null)[])[] = []
+    const own = (yTrue: tf.Tensor, yPred: tf.Tensor) => {
+      seen.push(yTrue.shape)
+      return tf.metrics.sparseCategoricalAccuracy(yTrue, yPred)
+    }
+    const model = small()
+    model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', metrics: ['mse', own, 'acc'] })
+    const [, mse, accuracy, named] = model.evaluate(x, tf.zeros([12, 1])) as tf.Scalar[]
+    const expected = (model.predict(x) as tf.Tensor).square().mean().dataSync()[0] as number
+    expect(mse?.dataSync()[0]).toBeCloseTo(expected, 5)
+    expect(accuracy?.dataSync()).toEqual(named?.dataSync())
+    expect(seen[0]?.length).toBe(2)
+  })
+})

@@ -1,8 +1,12 @@
 import type { History } from '../../callbacks/callback.js'
+import type { Dataset } from '../../data/dataset.js'
+import { isStreamed } from '../../data/sources.js'
 import { SeqloomError } from '../../errors.js'
 import type { PredictTextsOptions, QuestionAnswererOptions } from '../optionTypes.js'
-import { weightsOf } from '../shared/classWeights.js'
-import { divide } from '../shared/division.js'
+import { answersFor } from '../shared/answers.js'
+import { countsOf, weightsOf } from '../shared/classWeights.js'
+import { defaultSplit, divide } from '../shared/division.js'
+import { rankOf } from '../shared/drawn.js'
 import {
   type Beginning,
   beginWith,
@@ -13,8 +17,11 @@ import {
 } from '../shared/encoder.js'
 import { type ClassReport, Confusion, lossOf, shownReport } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
+import { LabelCounts } from '../shared/labels.js'
+import { type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
+import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import {
   predictionSettings,
@@ -29,10 +36,12 @@ import { type AnswererSettings, answererOptions, answererSettings, type TrainAns
 import { type AnswererParts, saving } from './saved.js'
 import {
   type AnsweredQuestion,
+  answersBeside,
   checkStories,
   type ReadStory,
   type StoryQuestion,
   StoryReader,
+  storiesWith,
   wordsOf,
 } from './stories.js'
 
@@ -84,18 +93,37 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
   /**
    * Trains on answered questions and returns the losses of the epochs. A question answerer that already has a model
    * continues from its weights; meanwhile a copy of its earlier state answers other calls, and a training that fails
-   * leaves it as it was.
+   * leaves it as it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
+   * epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
-  async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
+  async train(rows: Rows<AnsweredQuestion>, options: TrainAnswererOptions = {}): Promise<History> {
     const settings = trainingSettings<AnsweredQuestion>(this.where('train'), '{ story, question, answer }', options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => this.#prepare(where, some, given, settings, known),
+        large: (all) => this.#prepareLarge(where, all, given, settings, known),
+      })
+    })
   }
 
-  /** Answers questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
-  async predict(questions: readonly StoryQuestion[], options: PredictTextsOptions = {}): Promise<Answer[]> {
+  /**
+   * Answers questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. For
+   * questions that come one after another it gives a data set of answers, in the same order, as they are read.
+   */
+  predict(questions: readonly StoryQuestion[], options?: PredictTextsOptions): Promise<Answer[]>
+  predict(questions: RowStream<StoryQuestion>, options?: PredictTextsOptions): Dataset<Answer>
+  predict(questions: Rows<StoryQuestion>, options: PredictTextsOptions = {}): Promise<Answer[]> | Dataset<Answer> {
+    if (!isStreamed(questions)) return this.#predictAll(questions as readonly StoryQuestion[], options)
+    const stream = questions as RowStream<StoryQuestion>
+    return answersFor(this.where('predict'), stream, (some) => this.#predictAll(some, options))
+  }
+
+  async #predictAll(questions: readonly StoryQuestion[], options: PredictTextsOptions): Promise<Answer[]> {
     return await this.use('predict', async (parts, where) => {
       checkStories(where, questions, false)
       const found = await attend(where, parts, questions, options)
@@ -107,7 +135,12 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
    * Measures on answered questions; an expected answer that cannot be given counts as wrong. Rejects with `ERR_STATE`
    * before training and with `ERR_DATA` for bad rows, naming the row.
    */
-  async evaluate(rows: readonly AnsweredQuestion[], options: PredictTextsOptions = {}): Promise<AnswerEvaluation> {
+  async evaluate(all: Rows<AnsweredQuestion>, options: PredictTextsOptions = {}): Promise<AnswerEvaluation> {
+    const { signal } = predictionSettings(this.where('evaluate'), options)
+    return await withRows(this.where('evaluate'), all, signal, (rows) => this.#measure(rows, options))
+  }
+
+  async #measure(rows: readonly AnsweredQuestion[], options: PredictTextsOptions): Promise<AnswerEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       checkStories(where, rows, true)
       let loss = 0
@@ -131,10 +164,11 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
   async #prepare(
     where: string,
     rows: readonly AnsweredQuestion[],
+    given: readonly AnsweredQuestion[] | undefined,
     settings: TrainingSettings<AnsweredQuestion>,
     known: AnswererParts | undefined,
   ): Promise<Training<AnswererParts, History>> {
-    const { validationData: given, signal, batchSize } = settings
+    const { signal, batchSize } = settings
     const { seed } = this.settings
     checkStories(where, rows, true)
     if (given) checkStories(`${where}: validationData`, given, true)
@@ -150,7 +184,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     const measured = held.length > 0 ? examples(place, reader.readHidden(held, seed + 1), held, numbers) : undefined
     const answers = [...new Set(rows.map(answerOf))].sort()
     const targets = training.map((row) => answers.indexOf(answerOf(row)))
-    const classWeight = weightsOf(where, settings.classWeight, answers, targets)
+    const classWeight = weightsOf(where, settings.classWeight, answers, countsOf(answers.length, targets))
     const sampleWeight = classWeight && Float32Array.from(targets, (target) => classWeight[target] as number)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, training.length, batchSize)
     const validationData = measured && ([measured.x, measured.y] as const)
@@ -161,11 +195,62 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
+  async #prepareLarge(
+    where: string,
+    all: Dataset<AnsweredQuestion>,
+    given: readonly AnsweredQuestion[] | undefined,
+    settings: TrainingSettings<AnsweredQuestion>,
+    known: AnswererParts | undefined,
+  ): Promise<Training<AnswererParts, History>> {
+    const { signal, batchSize, validationSplit = defaultSplit } = settings
+    const { seed } = this.settings
+    if (given) checkStories(`${where}: validationData`, given, true)
+    const counts = new LabelCounts()
+    const extras = new Set<string>()
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        checkStories(where, rows, true)
+        if (known) examples(where, known.reader.read(rows), rows, [...rows.keys()])
+      },
+      keyOf: (row) => splitRow(row).key,
+      count: (row, change) => {
+        counts.add(answerOf(row), change)
+        for (const word of change > 0 ? answersBeside(row) : []) extras.add(word)
+      },
+      ...{ share: given ? 0 : validationSplit, seed, signal },
+    })
+    const { sample } = surveyed
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, sample, extras)
+    const { reader } = parts
+    const answers = [...counts.names].sort()
+    const classWeight = weightsOf(where, settings.classWeight, answers, counts.of(answers))
+    const factors = classWeight && new Map(answers.map((answer, at) => [answer, classWeight[at] as number]))
+    const counted = storiesWith(sample)
+    const made = (place: string, rows: readonly AnsweredQuestion[]) => {
+      // What is hidden depends on the rows that are together.
+      const own = Math.floor(2 ** 32 * rankOf(rows.map((row) => row.question).join('\u0000'), seed))
+      const { x, y } = examples(place, reader.readHidden(rows, own, counted), rows, [...rows.keys()])
+      const sampleWeight = factors && Float32Array.from(rows, (row) => factors.get(answerOf(row)) ?? 1)
+      return { x, y, ...(sampleWeight && { sampleWeight }) }
+    }
+    const held = given ?? surveyed.held
+    const measured = held.length > 0 ? made(`${where}: validationData`, held) : undefined
+    const data = {
+      x: batchesOf(surveyed, { batchSize, seed }, async (rows) => made(where, rows)),
+      ...{ rows: surveyed.rows, loss: pointerLoss },
+      validationData: measured && ([measured.x, measured.y] as const),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }
+  }
+
   async #create(
     where: string,
     training: readonly AnsweredQuestion[],
+    extras?: ReadonlySet<string>,
   ): Promise<{ readonly parts: AnswererParts; readonly beginning?: Beginning | undefined }> {
-    const own = StoryReader.of(training, this.settings.minFrequency)
+    const own = StoryReader.of(training, this.settings.minFrequency, extras)
     const stack = { cell: 'gru', bidirectional: true, layers: 1 } as const
     const { encoder: given } = this.#given
     if (given === undefined) {
@@ -188,8 +273,7 @@ const answerOf = ({ answer }: AnsweredQuestion): string => wordsOf(answer)[0] as
 
 /** Answers that are not in their story must be in the training part to be learned. */
 function splitRow(row: AnsweredQuestion): SplitRow {
-  const answer = answerOf(row)
-  return { key: `${row.story}\u0000${row.question}`, classes: wordsOf(row.story).includes(answer) ? [] : [answer] }
+  return { key: `${row.story}\u0000${row.question}`, classes: answersBeside(row) }
 }
 
 async function attend(

@@ -51,6 +51,23 @@ export function checkStories(where: string, rows: readonly StoryQuestion[], answ
   })
 }
 
+/** The answer, if it is not in the story. */
+export function answersBeside({ story, answer }: AnsweredQuestion): string[] {
+  const [word] = wordsOf(answer) as [string]
+  return wordsOf(story).includes(word) ? [] : [word]
+}
+
+/** How many stories there are, and how many of them have each word. */
+export function storiesWith(rows: readonly StoryQuestion[]): {
+  readonly counts: ReadonlyMap<string, number>
+  readonly stories: number
+} {
+  const counts = new Map<string, number>()
+  for (const { story } of rows)
+    for (const word of new Set(wordsOf(story))) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return { counts, stories: rows.length }
+}
+
 /** A story as a reader reads it. */
 export interface ReadStory {
   /** The words that can be the answer: the answers that are in no story, then the story. */
@@ -71,14 +88,14 @@ export class StoryReader {
     readonly extras: readonly string[],
   ) {}
 
-  /** The words that occur often enough in the training stories, and the answers that are not in their stories. */
-  static of(rows: readonly AnsweredQuestion[], minFrequency: number): StoryReader {
+  /**
+   * The words that occur often enough in the training stories, and the answers that are not in their stories, of these or
+   * others.
+   */
+  static of(rows: readonly AnsweredQuestion[], minFrequency: number, known: Iterable<string> = []): StoryReader {
     const texts = rows.flatMap(({ story, question }) => [wordsOf(story), wordsOf(question)])
-    const extras = new Set<string>()
-    for (const { story, answer } of rows) {
-      const [word] = wordsOf(answer) as [string]
-      if (!wordsOf(story).includes(word)) extras.add(word)
-    }
+    const extras = new Set(known)
+    for (const row of rows) for (const word of answersBeside(row)) extras.add(word)
     return new StoryReader(Vocabulary.of([...texts, [...extras]], minFrequency), [...extras].sort())
   }
 
@@ -100,17 +117,14 @@ export class StoryReader {
 
   /**
    * Reads rows with words hidden: in each story, a random share of those words that fewer than half of the stories
-   * have.
+   * have, or fewer than half of those that were counted elsewhere.
    */
-  readHidden(rows: readonly StoryQuestion[], seed: number): ReadStory[] {
-    const counts = new Map<string, number>()
-    for (const { story } of rows)
-      for (const word of new Set(wordsOf(story))) counts.set(word, (counts.get(word) ?? 0) + 1)
+  readHidden(rows: readonly StoryQuestion[], seed: number, { counts, stories } = storiesWith(rows)): ReadStory[] {
     const next = randomSource(seed)
     return rows.map((row) => {
       const share = next()
       const shift = Math.floor(next() * placeholderCount)
-      const hides = (word: string) => (counts.get(word) ?? 0) * 2 < rows.length && next() < share
+      const hides = (word: string) => (counts.get(word) ?? 0) * 2 < stories && next() < share
       return this.#encode(row, hides, (index) => index + shift)
     })
   }

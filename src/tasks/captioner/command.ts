@@ -4,10 +4,11 @@ import { size } from '../../cli/arguments.js'
 import { type FilePicture, readPicture, type Size, writePicture } from '../../cli/pictures.js'
 import { lossView } from '../../cli/progress.js'
 import { showScores } from '../../cli/results.js'
-import { type FileOptions, type Read, readColumns } from '../../cli/rows.js'
+import { type FileOptions, readColumns, tableHelp } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines } from '../../cli/texts.js'
 import { show, unsaved, writeCommand, writing } from '../../cli/written.js'
+import type { Dataset } from '../../data/dataset.js'
 import { AbortError, SeqloomError } from '../../errors.js'
 import { type Caption, Captioner } from './index.js'
 import { saving } from './saved.js'
@@ -26,7 +27,7 @@ export const command = taskCommand({
   train: {
     name: 'caption',
     description: 'Trains a captioner on image files and saves the model with the best validation loss.',
-    data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
+    data: tableHelp,
     options: Captioner.optionTables,
     flags: [
       new Option('--size <width>x<height>', 'resize images to this size; default: all have the same size').argParser(
@@ -67,21 +68,22 @@ function imageSize({ imageSize: size }: Captioner, model: unknown): Size {
   throw new SeqloomError('ERR_UNSUPPORTED', `${model} was trained on ${trained}; files hold red, green and blue`)
 }
 
+/** The most picture files that are kept in memory for further captions of theirs. */
+const mostKept = 64
+
 /** Reads captions, and their image files, whose paths are relative to the folder of the data file. */
-async function readCaptions(
+function readCaptions(
   file: FileOptions & { readonly image: string; readonly caption: string },
   size: Size | undefined,
-): Promise<Read<{ image: FilePicture; caption: string }[]>> {
+): Dataset<{ image: FilePicture; caption: string }> {
   const { data, image, caption, signal } = file
-  const { rows, path, lines } = await readColumns(file, { image, caption }, (row) => row)
   const pictures = new Map<string, FilePicture>()
-  const captions: { image: FilePicture; caption: string }[] = []
-  for (const row of rows) {
+  return readColumns(file, { image, caption }, async (row) => {
     const from = resolve(dirname(data), row.image)
     if (signal?.aborted) throw new AbortError(signal)
     const picture = pictures.get(from) ?? (await readPicture(from, size))
+    if (pictures.size >= mostKept) pictures.clear()
     pictures.set(from, picture)
-    captions.push({ image: picture, caption: row.caption })
-  }
-  return { rows: captions, path, lines }
+    return { image: picture, caption: row.caption }
+  })
 }

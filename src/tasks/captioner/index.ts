@@ -1,9 +1,12 @@
 import type { History } from '../../callbacks/callback.js'
 import { allocated } from '../../data/allocated.js'
-import { runSliced, type Sliced } from '../../data/slices.js'
+import type { Dataset } from '../../data/dataset.js'
+import { runSliced, runSync, type Sliced } from '../../data/slices.js'
+import { isStreamed } from '../../data/sources.js'
 import { sizeOf, type TensorLike } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
 import {
+  asBatch,
   checkUnknownWritten,
   type DecoderData,
   framed,
@@ -14,15 +17,23 @@ import {
   type Written,
   write,
 } from '../decoding/decoder.js'
-import { type DecoderTraining, decoderTraining, trainDecoderOptions, writeSettings } from '../decoding/options.js'
+import {
+  checkLarge,
+  type DecoderTraining,
+  decoderTraining,
+  trainDecoderOptions,
+  writeSettings,
+} from '../decoding/options.js'
 import { scores, type WrittenScores } from '../decoding/scores.js'
 import { checkAlike, type Writing } from '../decoding/units.js'
 import type { CaptionerOptions } from '../optionTypes.js'
-import { divide } from '../shared/division.js'
+import { answersFor } from '../shared/answers.js'
+import { defaultSplit, divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
-import { checkList } from '../shared/rows.js'
+import { checkList, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { rowsByKey, type SplitRow } from '../shared/split.js'
+import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { type AttentionMap, attentionMap } from './attentionMaps.js'
 import { attentionPicture } from './attentionPicture.js'
@@ -105,22 +116,38 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
    * Trains on images with captions, all of one size, with teacher forcing, and returns the losses of the epochs. The
    * vocabulary is built from the training part only. A captioner that already has a model continues from its weights
    * and vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as
-   * it was.
+   * it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
+   * epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
    */
-  async train(rows: readonly CaptionRow[], options: TrainCaptionerOptions = {}): Promise<History> {
+  async train(rows: Rows<CaptionRow>, options: TrainCaptionerOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ image, caption }', options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => this.#prepare(where, some, given, settings, known),
+        large: (all) => this.#prepareLarge(where, all, given, settings, known),
+      })
+    })
   }
 
   /**
    * Writes captions for images (or annotations, if it was trained on them) by beam search. Rejects with `ERR_STATE`
    * before training, with `ERR_DATA` for anything but an image of the trained size, naming the position, and with
-   * `ERR_OPTION`.
+   * `ERR_OPTION`. For images that come one after another it gives a data set of captions, in the same order, which are
+   * made as they are read.
    */
-  async caption(images: readonly (Image | Annotations)[], options: CaptionOptions = {}): Promise<Caption[]> {
+  caption(images: readonly (Image | Annotations)[], options?: CaptionOptions): Promise<Caption[]>
+  caption(images: RowStream<Image | Annotations>, options?: CaptionOptions): Dataset<Caption>
+  caption(images: Rows<Image | Annotations>, options: CaptionOptions = {}): Promise<Caption[]> | Dataset<Caption> {
+    if (!isStreamed(images)) return this.#captionAll(images as readonly Image[], options)
+    return answersFor(this.where('caption'), images as RowStream<Image>, (some) => this.#captionAll(some, options))
+  }
+
+  async #captionAll(images: readonly (Image | Annotations)[], options: CaptionOptions): Promise<Caption[]> {
     return await this.use('caption', async (parts, where) => {
       const { kind, shape } = parts
       const settings = writeSettings(where, options)
@@ -141,9 +168,14 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
    * before training and with `ERR_DATA` for bad rows, naming the row.
    */
   async evaluate(
-    rows: readonly CaptionRow[],
+    all: Rows<CaptionRow>,
     options: Omit<CaptionOptions, 'nBest' | 'alignments'> = {},
   ): Promise<CaptionEvaluation> {
+    const { signal } = writeSettings(this.where('evaluate'), options)
+    return await withRows(this.where('evaluate'), all, signal, (rows) => this.#measure(rows, options))
+  }
+
+  async #measure(rows: readonly CaptionRow[], options: CaptionOptions): Promise<CaptionEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       const settings = writeSettings(where, options)
       const read = await runSliced(readCaptionRows(where, rows, parts), settings.signal)
@@ -187,10 +219,11 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
   async #prepare(
     where: string,
     rows: readonly CaptionRow[],
+    validationData: readonly CaptionRow[] | undefined,
     settings: DecoderTraining<CaptionRow>,
     known: CaptionerParts | undefined,
   ): Promise<Training<CaptionerParts, History>> {
-    const { signal, validationData } = settings
+    const { signal } = settings
     const { seed } = this.settings
     const read = await runSliced(readCaptionRows(where, rows, known), signal)
     checkAlike(`${where}: the caption of row`, read.captions, known?.target)
@@ -209,6 +242,49 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
     if (measured) tellUnknownWritten(where, parts.target, 'the captions', measured)
     throwIfAborted(signal)
     return { parts, run: () => trainDecoder(parts, data, measured, { ...settings, ...division.kept }, seed) }
+  }
+
+  async #prepareLarge(
+    where: string,
+    all: Dataset<CaptionRow>,
+    given: readonly CaptionRow[] | undefined,
+    settings: DecoderTraining<CaptionRow>,
+    known: CaptionerParts | undefined,
+  ): Promise<Training<CaptionerParts, History>> {
+    const { signal, batchSize, validationSplit = defaultSplit } = settings
+    const { seed } = this.settings
+    checkLarge(where, settings)
+    let expected: Pick<CaptionerParts, 'kind' | 'shape'> | undefined = known
+    let like: Writing | undefined
+    const read = (place: string, rows: readonly CaptionRow[]) => readCaptionRows(place, rows, expected)
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        const { kind, seen, captions } = runSync(read(where, rows))
+        expected ??= { kind, shape: seen.shape }
+        like ??= captions[0]
+        checkAlike(`${where}: the caption of row`, captions, known?.target ?? like)
+      },
+      keyOf: (row) => runSync(read(where, [row])).seen.keys[0] as string,
+      ...{ share: given ? 0 : validationSplit, seed, signal },
+    })
+    const everyOf = ({ captions }: ReadRows) => captions.map((_, row) => row)
+    const sample = await runSliced(read(where, surveyed.sample), signal)
+    const parts = known ?? (await this.#create(sample, everyOf(sample), signal))
+    const made = async (place: string, rows: readonly CaptionRow[]) => {
+      const some = await runSliced(read(place, rows), signal)
+      return await examples(`${place}: the caption of row`, parts, some, everyOf(some), signal)
+    }
+    if (known) {
+      checkUnknownWritten(where, parts.target, 'the captions', await made(where, surveyed.sample), settings.maxUnknown)
+    }
+    const validation = given ?? surveyed.held
+    const held = validation.length > 0 ? await made(`${where}: validationData`, validation) : undefined
+    const batches = batchesOf(
+      surveyed,
+      { batchSize, seed, lengthOf: ({ caption }: CaptionRow) => caption.length },
+      async (rows) => asBatch(await made(where, rows)),
+    )
+    return { parts, run: () => trainDecoder(parts, { batches, rows: surveyed.rows }, held, settings, seed) }
   }
 
   async #create(

@@ -1,14 +1,17 @@
 import { Option } from 'commander'
 import { accuracyView } from '../../cli/accuracyView.js'
 import * as flags from '../../cli/flags.js'
-import { oneLine, print, printJson } from '../../cli/output.js'
+import { note, oneLine, print, printJson } from '../../cli/output.js'
 import { showReport } from '../../cli/results.js'
-import { type FileOptions, namingOptions, readColumns, tableOptions } from '../../cli/rows.js'
+import { type FileOptions, readColumns, tableHelp } from '../../cli/rows.js'
 import { type Flags, taskCommand } from '../../cli/taskCommand.js'
-import { inBatches, lines, most } from '../../cli/texts.js'
-import { streamTable, type TableOptions } from '../../data/table.js'
+import { lines } from '../../cli/texts.js'
+import { Dataset } from '../../data/dataset.js'
+import { from } from '../../data/sources.js'
+import { write } from '../../data/write.js'
 import { SeqloomError } from '../../errors.js'
-import { TextClassifier } from './index.js'
+import { answersFor } from '../shared/answers.js'
+import { type Prediction, TextClassifier } from './index.js'
 import { saving } from './saved.js'
 
 /** What the command line does with a text classifier. */
@@ -23,7 +26,7 @@ export const command = taskCommand({
     name: 'classify',
     description:
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
-    data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
+    data: tableHelp,
     options: TextClassifier.optionTables,
     view: accuracyView,
     create: (options) => new TextClassifier(options),
@@ -33,32 +36,56 @@ export const command = taskCommand({
     description: 'Labels texts: the given ones, a column of a CSV file, or the lines of standard input.',
     argument: ['[texts...]', 'texts to label'],
     flags: [
-      new Option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to continue from'),
+      new Option('--data <file>', 'a table of texts to label, or of a series to continue from'),
       flags.column('text', 'the column of texts'),
+      new Option('--out <file>', 'where to write the labels of texts: .csv, .jsonl or .parquet'),
       new Option('--explain', 'show, for a classifier of texts, which words speak for the label and which against it'),
       ...flags.table(),
     ],
-    check(texts, { data }) {
+    check(texts, { data, out, explain }) {
       if (texts.length > 0 && data !== undefined) {
         throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
+      }
+      if (out !== undefined && explain === true) {
+        throw new SeqloomError('ERR_OPTION', '--explain is shown, not written: leave --out out')
       }
     },
     async run(classifier, texts, given, signal) {
       if (given.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
-      for await (const batch of source(texts, given, signal)) {
-        if (given.explain === true) {
+      const labelled = labels(classifier, source(texts, given, signal), signal)
+      if (given.out !== undefined) {
+        const out = given.out as string
+        const rows = /\.(jsonl|ndjson)(\.gz)?$/i.test(out) ? labelled : labelled.map(flat)
+        const count = await write(rows, out, { signal })
+        note(`wrote the labels of ${count} texts in ${out}`)
+        return
+      }
+      if (given.explain === true) {
+        for await (const batch of source(texts, given, signal).open({ pass: 0, skip: 0 })) {
           await explain(classifier, batch, given.json === true, signal)
-          continue
         }
-        const predictions = await classifier.predict(batch, { signal })
-        predictions.forEach((prediction, index) => {
-          const text = batch[index] as string
-          if (given.json) printJson({ text, ...prediction })
-          else print(`${prediction.label}\t${prediction.probability.toFixed(4)}\t${oneLine(text)}`)
-        })
+        return
+      }
+      for await (const { text, ...prediction } of labelled) {
+        if (given.json) printJson({ text, ...prediction })
+        else print(`${prediction.label}\t${prediction.probability.toFixed(4)}\t${oneLine(text)}`)
       }
     },
   },
+})
+
+/** Texts with their labels. */
+function labels(classifier: TextClassifier, texts: Dataset<string>, signal: AbortSignal) {
+  return answersFor('--data', texts, async (some) => {
+    const predictions = await classifier.predict(some, { signal })
+    return predictions.map((prediction, at) => ({ text: some[at] as string, ...prediction }))
+  })
+}
+
+/** A prediction with a column for each probability. */
+const flat = ({ probabilities, ...prediction }: Prediction) => ({
+  ...prediction,
+  ...Object.fromEntries(Object.entries(probabilities).map(([label, value]) => [`probability of ${label}`, value])),
 })
 
 async function explain(classifier: TextClassifier, texts: readonly string[], json: boolean, signal: AbortSignal) {
@@ -71,26 +98,15 @@ async function explain(classifier: TextClassifier, texts: readonly string[], jso
   }
 }
 
-function source(
-  texts: readonly string[],
-  given: Flags,
-  signal: AbortSignal,
-): AsyncIterable<string[]> | Iterable<string[]> {
+function source(texts: readonly string[], given: Flags, signal: AbortSignal): Dataset<string> {
   const { data, text, encoding } = given as Partial<FileOptions> & { readonly text: string }
-  if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, encoding)
-  return column(data, text, { ...tableOptions({ ...given, signal }), plainValues: true })
-}
-
-async function* column(path: string, name: string, options: TableOptions): AsyncGenerator<string[]> {
-  let batch: string[] = []
-  const rows = streamTable(path, [name], options)
-  const next = () => namingOptions({ text: name }, rows.next())
-  for (let row = await next(); row.done !== true; row = await next()) {
-    batch.push(row.value[name] as string)
-    if (batch.length === most) {
-      yield batch
-      batch = []
-    }
+  if (texts.length > 0) return from(texts)
+  if (data !== undefined) {
+    const file = { ...given, data, signal }
+    return readColumns(file, { text }, (row) => row.text, { plainValues: true })
   }
-  if (batch.length > 0) yield batch
+  return new Dataset<string>({
+    ...{ name: 'standard input', once: true },
+    all: () => lines(process.stdin, signal, encoding),
+  })
 }

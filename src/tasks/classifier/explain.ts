@@ -1,6 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import { type Saliency, saliency } from '../../inspect/saliency.js'
 import { abortSignal, checkOptions, custom, integer, oneOf } from '../../options.js'
+import { displayed, showing } from '../../pictures/display.js'
 import { checkTexts } from '../../text/tokenizer.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import type { ClassifierParts } from './saved.js'
@@ -70,7 +71,7 @@ export async function explained(
 function explanation(found: Saliency, labels: readonly string[], tokens: readonly string[]): Explanation {
   const label = labels[found.classes[0] as number]
   if (label === undefined) throw new SeqloomError('ERR_STATE', 'explain: the model has other classes than its labels')
-  return {
+  const made: Explanation = {
     label,
     probability: found.scores[0] as number,
     tokens,
@@ -78,4 +79,5 @@ function explanation(found: Saliency, labels: readonly string[], tokens: readonl
     text: (options = {}) => found.text({ tokens, ...options }),
     svg: () => found.svg({ tokens }),
   }
+  return showing(made, () => displayed(made.svg(), `${label}: ${made.text({ colours: false })}`))
 }

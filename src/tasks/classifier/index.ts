@@ -1,8 +1,11 @@
 import type { History } from '../../callbacks/callback.js'
+import type { Dataset } from '../../data/dataset.js'
+import { isStreamed } from '../../data/sources.js'
 import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
 import type { PredictTextsOptions, TextClassifierOptions, TrainClassifierOptions } from '../optionTypes.js'
-import { weightsOf } from '../shared/classWeights.js'
-import { divide } from '../shared/division.js'
+import { answersFor, inParts } from '../shared/answers.js'
+import { countsOf, weightsOf } from '../shared/classWeights.js'
+import { defaultSplit, divide } from '../shared/division.js'
 import {
   type Beginning,
   beginWith,
@@ -13,14 +16,15 @@ import {
   sameIds,
   unfreezing,
 } from '../shared/encoder.js'
-import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
+import { Comparison, type Evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { labellingModel } from '../shared/labellingModel.js'
-import { Labels } from '../shared/labels.js'
+import { LabelCounts, Labels } from '../shared/labels.js'
 import { classifierLooks } from '../shared/looks.js'
-import { checkNotEmpty } from '../shared/rows.js'
+import { checkNotEmpty, type RowStream, type Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
+import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { textTokenizer } from '../shared/textTokenizer.js'
 import {
@@ -89,19 +93,37 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
    * training part only. A classifier that already has a model continues from its weights, vocabulary and labels;
    * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
-   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
+   * Rows that come one after another, such as those of `data.csv`, may be more than fit into memory: one pass finds the
+   * labels, a sample to build the vocabulary from and the validation part, and each epoch is a pass.
+   *
+   * Rejects with `ERR_DATA` for bad rows (naming the row, and its file), `ERR_OPTION`, also for options that are not those of the `encoder`, `ERR_NUMERIC`, `ERR_STATE` while
+   * another training runs, and an AbortError when the signal aborts.
    */
-  async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
+  async train(rows: Rows<LabelledText>, options: TrainClassifierOptions = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ text, label }', options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => this.#prepare(where, some, given, settings, known),
+        large: (all) => this.#prepareLarge(where, all, given, settings, known),
+      })
+    })
   }
 
   /**
    * Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for anything but texts, naming the
-   * position.
+   * position. For texts that come one after another it gives a data set of predictions, in the same order, which are
+   * made as they are read.
    */
-  async predict(texts: readonly string[], options: PredictTextsOptions = {}): Promise<Prediction[]> {
+  predict(texts: readonly string[], options?: PredictTextsOptions): Promise<Prediction[]>
+  predict(texts: RowStream<string>, options?: PredictTextsOptions): Dataset<Prediction>
+  predict(texts: Rows<string>, options: PredictTextsOptions = {}): Promise<Prediction[]> | Dataset<Prediction> {
+    if (!isStreamed(texts)) return this.#predictAll(texts as readonly string[], options)
+    return answersFor(this.where('predict'), texts as RowStream<string>, (some) => this.#predictAll(some, options))
+  }
+
+  async #predictAll(texts: readonly string[], options: PredictTextsOptions): Promise<Prediction[]> {
     return await this.use('predict', async (parts, where) => {
       checkTexts(where, texts)
       checkNotEmpty(where, texts)
@@ -131,25 +153,32 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
   }
 
   /**
-   * Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the
-   * row.
+   * Measures on labelled texts, also on more than fit into memory. Rejects with `ERR_STATE` before training and with
+   * `ERR_DATA` for bad rows, naming the row, and its file.
    */
-  async evaluate(rows: readonly LabelledText[], options: PredictTextsOptions = {}): Promise<Evaluation> {
+  async evaluate(rows: Rows<LabelledText>, options: PredictTextsOptions = {}): Promise<Evaluation> {
     return await this.use('evaluate', async (parts, where) => {
-      checkRows(where, rows)
-      const targets = targetsOf(where, parts.labels, rows)
-      const texts = rows.map((row) => row.text)
-      return evaluation(parts.labels.names, targets, await probabilitiesOf(where, parts, texts, options))
+      const comparison = new Comparison(parts.labels.names)
+      const measure = async (some: readonly LabelledText[]) => {
+        checkRows(where, some)
+        const targets = targetsOf(where, parts.labels, some)
+        const texts = some.map((row) => row.text)
+        comparison.add(targets, await probabilitiesOf(where, parts, texts, options))
+        return some
+      }
+      await inParts(where, rows, measure)
+      return comparison.report()
     })
   }
 
   async #prepare(
     where: string,
     rows: readonly LabelledText[],
+    given: readonly LabelledText[] | undefined,
     settings: TrainingSettings<LabelledText>,
     known: ClassifierParts | undefined,
   ): Promise<Training<ClassifierParts, History>> {
-    const { validationData: given, signal, batchSize } = settings
+    const { signal, batchSize } = settings
     checkRows(where, rows)
     if (given) checkRows(`${where}: validationData`, given)
     throwIfAborted(signal)
@@ -158,7 +187,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
     const training = division.training.map((row) => rows[row] as LabelledText)
     const y = Int32Array.from(division.training, (row) => targets[row] as number)
-    const classWeight = weightsOf(where, settings.classWeight, labels.names, y)
+    const classWeight = weightsOf(where, settings.classWeight, labels.names, countsOf(labels.names.length, y))
     const held = given ?? division.validation.map((row) => rows[row] as LabelledText)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
     const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, training, signal)
@@ -177,6 +206,49 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
       ? classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
       : classifierLooks(x, y, labels.names, parts.tokenizer)
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept, looks }) }
+  }
+
+  async #prepareLarge(
+    where: string,
+    all: Dataset<LabelledText>,
+    given: readonly LabelledText[] | undefined,
+    settings: TrainingSettings<LabelledText>,
+    known: ClassifierParts | undefined,
+  ): Promise<Training<ClassifierParts, History>> {
+    const { signal, batchSize, validationSplit = defaultSplit } = settings
+    const { seed } = this.settings
+    if (given) checkRows(`${where}: validationData`, given)
+    const counts = new LabelCounts((given ?? []).map(({ label }) => label))
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        checkRows(where, rows)
+        if (known) targetsOf(where, known.labels, rows)
+      },
+      keyOf: ({ text }) => text,
+      count: ({ label }, change) => counts.add(label, change),
+      ...{ share: given ? 0 : validationSplit, seed, signal },
+    })
+    const labels = known?.labels ?? Labels.of(counts.names)
+    const held = given ?? surveyed.held
+    const heldTargets = targetsOf(`${where}: validationData`, labels, held)
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, surveyed.sample, signal)
+    if (known) checkUnknown(where, parts.tokenizer, await encode(parts, surveyed.sample, signal), settings.maxUnknown)
+    const heldIds = await encode(parts, held, signal)
+    tellUnknown(where, parts.tokenizer, heldIds)
+    const x = batchesOf(surveyed, { batchSize, seed }, async (rows) => ({
+      x: await encode(parts, rows, signal),
+      y: targetsOf(where, labels, rows),
+    }))
+    const data = {
+      ...{ x, rows: surveyed.rows },
+      metrics: ['accuracy'] as const,
+      validationData: held.length > 0 ? ([heldIds, heldTargets] as const) : undefined,
+      classWeight: weightsOf(where, settings.classWeight, labels.names, counts.of(labels.names)),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
+    const looks = classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, looks }) }
   }
 
   async #create(

@@ -1,5 +1,6 @@
 import type { History } from '../../callbacks/callback.js'
 import { TrainingHistory } from '../../callbacks/history.js'
+import type { Dataset } from '../../data/dataset.js'
 import { runSliced, type Sliced } from '../../data/slices.js'
 import type { Data, Tensor } from '../../data/tensor.js'
 import type { Functional } from '../../model/index.js'
@@ -7,6 +8,7 @@ import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
 import type { LookOptions } from '../../record/looks.js'
 import type { Kept } from '../shared/division.js'
+import { fitRows } from '../shared/fitTask.js'
 import { keepBest, type Trainee } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
@@ -42,6 +44,16 @@ export interface Framed {
 export interface DecoderData extends Framed {
   readonly inputs: Readonly<Record<string, Data>>
 }
+
+/** Batches of rows that come one after another, `{ x, y }` as {@link asBatch} makes them. */
+export interface DecoderStream {
+  readonly batches: Dataset<unknown>
+  /** How many rows a pass has. */
+  readonly rows: number
+}
+
+/** Rows as a batch of a stream. */
+export const asBatch = ({ inputs, previous, words }: DecoderData) => ({ x: { ...inputs, previous }, y: words })
 
 /** A text that was written. */
 export interface Written {
@@ -126,26 +138,28 @@ const tokenLoss: Measure = (logs, part) => {
 /** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */
 export async function trainDecoder(
   parts: DecoderParts,
-  data: DecoderData,
+  data: DecoderData | DecoderStream,
   held: DecoderData | undefined,
-  options: DecoderTraining & Kept,
+  options: DecoderTraining & Partial<Kept>,
   seed: number,
   looks: LookOptions = {},
 ): Promise<History> {
   const { model } = parts
-  const { batchSize, epochs = defaultEpochs(usualEpochs, data.words.length, batchSize) } = options
+  const rows = 'rows' in data ? data.rows : data.words.length
+  const { batchSize, epochs = defaultEpochs(usualEpochs, rows, batchSize) } = options
   const settings = { ...options, epochs }
-  const steps = epochs * Math.ceil(data.words.length / batchSize)
+  const steps = epochs * Math.ceil(rows / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 2e-3, decaySteps: steps }) } = settings
   model.compile({
     optimizer: adam({ learningRate, globalClipNorm: 1 }),
     loss: ['sparseCategoricalCrossentropy', null, null],
     metrics: ['perplexity'],
   })
+  const seen = 'rows' in data ? held && asBatch(held) : asBatch(data)
   return await keepBest(
     parts,
-    { ...settings, looks: { ...gradientLooks({ ...data.inputs, previous: data.previous }, data.words), ...looks } },
-    (best) => [reports(data.words.length, settings, best, byLoss, tokenLoss)],
+    { ...settings, looks: { ...gradientLooks(seen?.x, seen?.y), ...looks } },
+    (best) => [reports(rows, settings, best, byLoss, tokenLoss)],
     (callbacks) => runEpochs(model, data, held, { ...settings, callbacks }, seed),
   )
 }
@@ -153,7 +167,7 @@ export async function trainDecoder(
 /** Trains; with scheduled sampling epoch by epoch, since each epoch has different inputs. */
 async function runEpochs(
   model: Functional,
-  { inputs, previous, words }: DecoderData,
+  data: DecoderData | DecoderStream,
   held: DecoderData | undefined,
   { epochs, batchSize, scheduledSampling, signal, callbacks }: DecoderTraining & { readonly epochs: number },
   seed: number,
@@ -163,6 +177,8 @@ async function runEpochs(
     ...(held && { validationData: [{ ...held.inputs, previous: held.previous }, held.words] as const }),
     ...(signal && { signal }),
   }
+  if ('rows' in data) return await fitRows(model, data.batches, undefined, { ...options, epochs })
+  const { inputs, previous, words } = data
   if (scheduledSampling === 0) return await model.fit({ ...inputs, previous }, words, { ...options, epochs })
   const whole = new TrainingHistory()
   for (let epoch = 0; epoch < epochs && !(epoch > 0 && model.stopTraining); epoch++) {

@@ -80,6 +80,15 @@ export function decoderTraining<Row>(
   return settings
 }
 
+/** Refuses what does not go with rows that are not all in memory. `ERR_OPTION`. */
+export function checkLarge(where: string, { scheduledSampling }: Pick<DecoderTraining, 'scheduledSampling'>): void {
+  if (scheduledSampling === 0) return
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: scheduledSampling guesses all texts as an epoch begins, so the rows must fit into memory`,
+  )
+}
+
 /** The options of beam search. */
 export const writeOptions = new OptionTable('WriteOptions', 'How texts are written by beam search.', {
   beamWidth: option(integer(1, 1024), 4, 'How many hypotheses to keep; 1 is greedy search', { name: 'beam' }),

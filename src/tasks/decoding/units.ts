@@ -81,11 +81,15 @@ export const knownUnits = (
   tokens instanceof Tokenizer ? new TokenizedUnits(tokens.withMaxLength(), level, lowercase) : new ListedUnits(tokens)
 
 /**
- * Throws `ERR_DATA`, naming the row, unless all are texts, or all lists of tokens, like those of the vocabulary, or
- * else like the first one.
+ * Throws `ERR_DATA`, naming the row, unless all are texts, or all lists of tokens, like those of a vocabulary or like
+ * another one; by default, like the first.
  */
-export function checkAlike(where: string, writings: readonly Writing[], units?: Units): void {
-  const listed = units ? units instanceof ListedUnits : Array.isArray(writings[0])
+export function checkAlike(
+  where: string,
+  writings: readonly Writing[],
+  like: Units | Writing = writings[0] ?? '',
+): void {
+  const listed = like instanceof ListedUnits || Array.isArray(like)
   if (listed) checkLists(where, writings)
   else checkStrings(where, writings)
 }

@@ -1,5 +1,7 @@
-import { type FileOptions, type Read, tableOptions } from '../../cli/rows.js'
-import { readTable } from '../../data/table.js'
+import { type FileOptions, tableOptions } from '../../cli/rows.js'
+import { Dataset } from '../../data/dataset.js'
+import { placed } from '../../data/places.js'
+import { readTable, type Table } from '../../data/table.js'
 import { describe, SeqloomError } from '../../errors.js'
 import type { ForecastRow } from './rows.js'
 
@@ -11,21 +13,35 @@ export async function readSeriesColumns(
   file: FileOptions,
   columns: readonly string[],
   fill: string,
-): Promise<Read<number[][]>> {
+): Promise<Dataset<number[]>> {
   const options = { ...tableOptions(file), plainValues: true }
-  const { rows, path, lines, delimiter } = await readTable(file.data, columns, options)
+  const table = await readTable(file.data, columns, options)
+  const { rows, delimiter } = table
   const parsers = columns.map((column) => numberParser(rows, column, delimiter))
   const values = rows.map((row, index) =>
     columns.map((column, at) => {
       const text = row[column] as string
       const value = isMissing(text) ? Number.NaN : (parsers[at] as (text: string) => number)(text.trim())
       if (Number.isFinite(value) || (fill !== 'none' && isMissing(text))) return value
-      const place = `${path}: line ${lines[index]}: row ${index}`
+      const place = `${table.place(index)}: row ${index}`
       throw new SeqloomError('ERR_DATA', `${place}: ${column} must be a number, not ${describe(text)}${cure(text)}`)
     }),
   )
-  return { rows: values, path, lines }
+  return listed(file, values, table)
 }
+
+/** Rows in memory, with their places in a table. */
+const listed = <Row>(
+  { data }: FileOptions,
+  rows: readonly Row[],
+  { place }: Pick<Table<string>, 'place'>,
+): Dataset<Row> =>
+  new Dataset<Row>({
+    name: data,
+    async *all() {
+      yield placed([...rows], (at) => place(at) ?? `row ${at}`)
+    },
+  })
 
 /** The columns of a table that a forecaster reads. */
 export interface ForecastColumns {
@@ -39,7 +55,7 @@ export interface ForecastColumns {
  * Reads rows with a time: cells of variables are numbers, those of covariates numbers, truth values or texts, and empty
  * ones null. `ERR_DATA` for a variable that is no number, naming the line.
  */
-export async function readForecastRows(file: FileOptions, columns: ForecastColumns): Promise<Read<ForecastRow[]>> {
+export async function readForecastRows(file: FileOptions, columns: ForecastColumns): Promise<Dataset<ForecastRow>> {
   const { time, group, variables, covariates } = columns
   const names = [
     time as string,
@@ -49,7 +65,8 @@ export async function readForecastRows(file: FileOptions, columns: ForecastColum
     ...covariates.past,
   ]
   const options = { ...tableOptions(file), plainValues: true }
-  const { rows, path, lines, delimiter } = await readTable(file.data, names, options)
+  const table = await readTable(file.data, names, options)
+  const { rows, delimiter } = table
   const read: Record<string, unknown>[] = rows.map((row) => ({ ...row }))
   for (const name of [...variables, ...covariates.known, ...covariates.past]) {
     const parse = numberParser(rows, name, delimiter)
@@ -59,7 +76,7 @@ export async function readForecastRows(file: FileOptions, columns: ForecastColum
       const text = rows[wrong]?.[name] as string
       throw new SeqloomError(
         'ERR_DATA',
-        `${path}: line ${lines[wrong]}: ${name} must be a number, not ${describe(text)}${cure(text)}`,
+        `${table.place(wrong)}: ${name} must be a number, not ${describe(text)}${cure(text)}`,
       )
     }
     read.forEach((row, index) => {
@@ -69,7 +86,7 @@ export async function readForecastRows(file: FileOptions, columns: ForecastColum
       for (const row of read) row[name] = row[name] === null ? null : (row[name] as string).toLowerCase() === 'true'
     }
   }
-  return { rows: read, path, lines }
+  return listed(file, read, table)
 }
 
 /** Whether there is no number: an empty cell, or what tables of other programs have instead. */
@@ -101,7 +118,7 @@ const cure = (text: string) =>
 export async function readForecastData(
   file: FileOptions,
   forecaster: ForecastColumns & { readonly fill: string },
-): Promise<Read<ForecastRow[] | number[][]>> {
+): Promise<Dataset<ForecastRow> | Dataset<number[]>> {
   if (forecaster.time !== undefined) return await readForecastRows(file, forecaster)
   return await readSeriesColumns(file, forecaster.variables, forecaster.fill)
 }

@@ -2,11 +2,11 @@ import { Option } from 'commander'
 import { table as tableFlags } from '../../cli/flags.js'
 import { oneLine, print, printJson } from '../../cli/output.js'
 import { lossView } from '../../cli/progress.js'
-import type { FileOptions } from '../../cli/rows.js'
+import { type FileOptions, tableHelp } from '../../cli/rows.js'
 import { table } from '../../cli/table.js'
 import { type Flags, taskCommand } from '../../cli/taskCommand.js'
-import { namingLines } from '../../data/table.js'
 import { SeqloomError } from '../../errors.js'
+import { withRows } from '../shared/rows.js'
 import { readForecastData, readForecastRows } from './columns.js'
 import { type Forecast, Forecaster, type ForecastMeasures } from './index.js'
 import { saving } from './saved.js'
@@ -24,7 +24,7 @@ export const command = taskCommand({
     name: 'forecast',
     description:
       'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows must be in chronological order.',
-    data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
+    data: tableHelp,
     options: Forecaster.optionTables,
     flags: [
       new Option('--covariates <columns...>', 'columns that are known ahead, such as promotions').default([]),
@@ -39,7 +39,7 @@ export const command = taskCommand({
     description: 'A forecaster prints its forecast.',
     argument: ['[texts...]', 'texts to label'],
     flags: [
-      new Option('--data <file>', 'a CSV file (or .jsonl) of a series to continue from'),
+      new Option('--data <file>', 'a table of a series to continue from'),
       new Option('--known <file>', 'for a forecaster: a CSV file of covariates that are known ahead'),
       ...tableFlags(),
     ],
@@ -63,8 +63,7 @@ async function predict(
   const { data, known: ahead, json } = flags
   const { time, group, variables, covariates } = forecaster
   if (data !== undefined) {
-    const read = await readForecastData({ ...flags, data }, forecaster)
-    await namingLines(read, forecaster.read(read.rows as never))
+    await forecaster.read((await readForecastData({ ...flags, data }, forecaster)) as never)
   }
   if (ahead !== undefined && covariates.known.length === 0) {
     throw new SeqloomError('ERR_OPTION', `${flags.model} was trained without covariates, so --known has no use`)
@@ -72,10 +71,7 @@ async function predict(
   const columns = { time, group, variables: [], covariates: { known: covariates.known, past: [] } }
   const known = ahead === undefined ? undefined : await readForecastRows({ ...flags, data: ahead }, columns)
   const forecasts = known
-    ? await namingLines(
-        known,
-        Promise.resolve().then(() => forecaster.forecast({ known: known.rows })),
-      )
+    ? await withRows('--known', known, undefined, async (rows) => forecaster.forecast({ known: rows }))
     : forecaster.forecast()
   const digits = (value: number) => Number(value.toPrecision(6))
   for (const [index, row] of forecasts.entries()) {

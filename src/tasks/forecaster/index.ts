@@ -1,10 +1,12 @@
 import type { History } from '../../callbacks/callback.js'
 import { runSliced } from '../../data/slices.js'
+import { isStreamed } from '../../data/sources.js'
 import { AbortError, reading, SeqloomError } from '../../errors.js'
 import type { Model, QuantizeOptions, SaveOptions } from '../../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../../options.js'
 import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
+import { type RowStream, withRows } from '../shared/rows.js'
 import { readTask, saveTask } from '../shared/saved.js'
 import { Task } from '../shared/task.js'
 import type { Table } from './features.js'
@@ -42,6 +44,11 @@ export type Forecasts<Name extends string, Time extends string = never, Group ex
 
 /** What a forecaster reads: with `time`, rows of a table; else a series in chronological order. */
 export type ForecasterData<Time extends string> = [Time] extends [never] ? Series : readonly ForecastRow[]
+
+/** What a forecaster takes: its data, or their rows or steps one after another, which it takes into memory. */
+export type ForecasterInput<Time extends string> =
+  | ForecasterData<Time>
+  | RowStream<[Time] extends [never] ? Observation : ForecastRow>
 
 /** How far ahead to forecast, and what is known of the steps to come. */
 export interface ForecastOptions {
@@ -145,7 +152,7 @@ export class Forecaster<
    * Rejects with `ERR_DATA` for values that are not finite (naming the step or row), times that are irregular, doubled
    * or missing, and series that are too short, `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
    */
-  async train(data: ForecasterData<Time>, options: TrainForecasterOptions = {}): Promise<History> {
+  async train(data: ForecasterInput<Time>, options: TrainForecasterOptions = {}): Promise<History> {
     const settings = forecasterTraining(options)
     this.#check()
     if (this.#training) {
@@ -153,7 +160,9 @@ export class Forecaster<
     }
     this.#training = true
     try {
-      return await this.#busy(this.#train(data, settings))
+      return await this.#busy(
+        this.#whole('Forecaster.train', data, settings.signal, (rows) => this.#train(rows, settings)),
+      )
     } finally {
       this.#training = false
     }
@@ -209,7 +218,11 @@ export class Forecaster<
    * Forgets what was read and reads other series of the same kind instead. Rejects with `ERR_STATE` before training and
    * with `ERR_DATA`, also for groups that were not trained on.
    */
-  async read(data: ForecasterData<Time>): Promise<void> {
+  async read(data: ForecasterInput<Time>): Promise<void> {
+    await this.#whole('Forecaster.read', data, undefined, (rows) => this.#read(rows))
+  }
+
+  async #read(data: ForecasterData<Time>): Promise<void> {
     const { parts } = this.#existing()
     const { tracks } = this.#readAll('Forecaster.read', data)
     if (tracks.every(({ values }) => values.length === 0)) {
@@ -231,11 +244,19 @@ export class Forecaster<
    * measures. Rejects with `ERR_STATE` before training, `ERR_DATA`, and an AbortError when the signal aborts.
    */
   async evaluate(
-    data: ForecasterData<Time>,
+    data: ForecasterInput<Time>,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Readonly<Record<Name, ForecastMeasures>>[]> {
     const where = 'Forecaster.evaluate'
     checkOptions(where, options, { accepted: { signal: abortSignal } })
+    return await this.#whole(where, data, options.signal, (rows) => this.#measure(where, rows, options))
+  }
+
+  async #measure(
+    where: string,
+    data: ForecasterData<Time>,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<Readonly<Record<Name, ForecastMeasures>>[]> {
     const reader = this.#existing()
     const { settings, format, groups } = reader.parts
     const tracks = reading('ERR_DATA', where, () =>
@@ -322,6 +343,17 @@ export class Forecaster<
     const made = new Forecaster<Name, Time, Group>()
     await made.#use({ ...parts, model: parts.model.quantize(options) })
     return made as this
+  }
+
+  /** Does work on data, those that come one after another once all are in memory. */
+  async #whole<T>(
+    where: string,
+    data: ForecasterInput<Time>,
+    signal: AbortSignal | undefined,
+    work: (data: ForecasterData<Time>) => Promise<T>,
+  ): Promise<T> {
+    if (!isStreamed(data)) return await work(data as ForecasterData<Time>)
+    return await withRows(where, data as RowStream<unknown>, signal, (rows) => work(rows as ForecasterData<Time>))
   }
 
   /** Takes over new parts and reads their tracks to the end. */

@@ -2,8 +2,9 @@ import { Option } from 'commander'
 import { integer, nonNegative, positive } from '../../cli/arguments.js'
 import { print, printJson, shown } from '../../cli/output.js'
 import { lossView } from '../../cli/progress.js'
+import { tableOptions } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
-import { readText } from '../../data/textFile.js'
+import { textPieces } from '../../data/pieces.js'
 import { TextGenerator } from './index.js'
 import type { GenerateTextOptions } from './options.js'
 import { saving } from './saved.js'
@@ -12,7 +13,7 @@ import { saving } from './saved.js'
 export const command = taskCommand({
   kind: saving.kind,
   load: TextGenerator.load,
-  read: async (file, _: TextGenerator) => ({ rows: await readText(file.data, file), path: file.data, lines: [] }),
+  read: (file, _: TextGenerator) => textPieces(file.data, tableOptions(file)),
   show(result, json) {
     if (json) printJson({ event: 'evaluation', ...result })
     else print(`perplexity ${result.perplexity.toFixed(4)}  loss ${result.loss.toFixed(4)}  ${result.count} tokens`)
@@ -20,7 +21,7 @@ export const command = taskCommand({
   train: {
     name: 'generate',
     description: 'Trains a text generator on a text file and saves the model with the lowest validation loss.',
-    data: 'a text file',
+    data: 'a text file (also .gz and .zst), a pattern of files, or -',
     options: TextGenerator.optionTables,
     view: lossView('tokens'),
     create: (options) => new TextGenerator(options),

@@ -1,5 +1,8 @@
 import type { History } from '../../callbacks/callback.js'
+import type { Dataset } from '../../data/dataset.js'
+import { isStreamed } from '../../data/sources.js'
 import type { TensorLike } from '../../data/tensor.js'
+import type { TokenFile, TokenWindow } from '../../data/tokens/tokenFile.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
@@ -23,11 +26,13 @@ import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
-import { checkList } from '../shared/rows.js'
+import { checkList, finite, type RowStream } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
+import { prepared } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
+import { checkTextRows, corpusOf, isTokens, joined, sampleOf as sampleFrom, type TrainingText } from './corpus.js'
 import { generatorModel } from './model.js'
 import {
   type GenerateTextOptions,
@@ -43,6 +48,7 @@ import {
 import { type GeneratorParts, saving } from './saved.js'
 import { TextStream } from './textStream.js'
 
+export type { TrainingText } from './corpus.js'
 export type { GenerateTextOptions, GeneratorEpoch, GeneratorProgress, TokenUnit } from './options.js'
 
 /** The steps and rows that a text is evaluated in. */
@@ -97,12 +103,26 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
    * from the training part only. A generator that already has a model continues from its weights and vocabulary;
    * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, also for an `encoder` that does not read as a
-   * generator does, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
+   * Texts that come one after another are read as one, each on lines of its own. They may be more than fit into memory:
+   * their tokens are then put into a file for the time being, in which each training step reads its part. Tokens that
+   * `data.writeTokens` put into a file need the option `tokenizer`, the one that made them.
+   *
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, also for an `encoder` that does not read as a generator does, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
-  async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
+  async train(text: TrainingText, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, text, settings, known))
+    return await this.learn(settings.signal, async (where, known) => {
+      if (isTokens(text)) return await this.#prepareTokens(where, text, settings, known)
+      if (!isStreamed(text)) return await this.#prepare(where, text as string, settings, known)
+      return await prepared<string, GeneratorParts, History>(where, text as RowStream<string>, settings.signal, {
+        small: async (texts) => {
+          checkTextRows(where, texts)
+          return await this.#prepare(where, joined(texts), settings, known)
+        },
+        large: (texts) => this.#prepareTokens(where, texts, settings, known),
+      })
+    })
   }
 
   /**
@@ -135,11 +155,29 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   }
 
   /**
-   * The loss on another text, in nats per token, and its perplexity. Rejects with `ERR_STATE` before training and with
-   * `ERR_DATA` for fewer than two tokens.
+   * The loss on another text, in nats per token, and its perplexity; on texts of any size, or on tokens, as for
+   * {@link train}. Rejects with `ERR_STATE` before training and with `ERR_DATA` for fewer than two tokens.
    */
-  async evaluate(text: string, options: { readonly signal?: AbortSignal } = {}): Promise<GeneratorEvaluation> {
+  async evaluate(text: TrainingText, options: { readonly signal?: AbortSignal } = {}): Promise<GeneratorEvaluation> {
     checkOptions(this.where('evaluate'), options, { accepted: { signal: abortSignal } })
+    if (!isTokens(text) && !isStreamed(text)) return await this.#measure(text as string, options)
+    return await this.use('evaluate', async ({ model, tokenizer }, where) => {
+      const given = isTokens(text) ? text : finite(where, text as RowStream<string>)
+      const { tokens, close } = await corpusOf(where, given, tokenizer, options.signal)
+      try {
+        if (tokens.length < 2) throw new SeqloomError('ERR_DATA', `${where}: the text must have at least 2 tokens`)
+        const { batchSize, time } = measuredIn(tokens.length, evaluation.rows, evaluation.time)
+        const rows = tokens.batches({ batchSize, time })
+        const [loss, perplexity] = await model.evaluate(rows, { batchSize, ...options })
+        const count = Math.floor((tokens.length - 1) / batchSize / time) * batchSize * time
+        return { loss: loss as number, perplexity: perplexity as number, count }
+      } finally {
+        await close()
+      }
+    })
+  }
+
+  async #measure(text: string, options: { readonly signal?: AbortSignal }): Promise<GeneratorEvaluation> {
     return await this.use('evaluate', async ({ model, tokenizer }, where) => {
       checkText(where, text)
       const tokens = await encode(tokenizer, text, options.signal)
@@ -207,7 +245,53 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     const epochs = settings.epochs ?? defaultEpochs(usual.epochs, rows, batchSize)
     return {
       parts,
-      run: () => trainGenerator(parts, { x, y, validation }, { ...settings, epochs, batchSize, time, ...kept }),
+      run: () =>
+        trainGenerator(parts, { x: [x, y], rows, validation }, { ...settings, epochs, batchSize, time, ...kept }),
+    }
+  }
+
+  async #prepareTokens(
+    where: string,
+    given: Dataset<string> | TokenFile,
+    settings: GeneratorTraining,
+    known: GeneratorParts | undefined,
+  ): Promise<Training<GeneratorParts, History>> {
+    const { signal, validationSplit: share = defaultSplit, maxUnknown } = settings
+    const { seed, tokenizer: own } = this.settings
+    let parts = known
+    if (isTokens(given)) {
+      if (!parts && !own) {
+        throw new SeqloomError('ERR_OPTION', `${where}: give new TextGenerator the tokenizer that made the tokens`)
+      }
+      if (!parts && this.#given.encoder !== undefined) {
+        throw new SeqloomError(
+          'ERR_OPTION',
+          `${where}: tokens of a file have a tokenizer of their own, not the encoder's`,
+        )
+      }
+      const [first] = await given.read(0, 1)
+      parts ??= this.#with(own as Tokenizer, first as number)
+    } else {
+      const sample = await sampleFrom(where, given, share, seed, signal)
+      if (known) checkUnknown(where, known.tokenizer, [await encode(known.tokenizer, sample, signal)], maxUnknown)
+      parts ??= await this.#create(where, sample, signal)
+    }
+    const made = parts
+    const { tokens, close } = await corpusOf(where, given, made.tokenizer, signal)
+    try {
+      const held = Math.floor(tokens.length * share)
+      const to = tokens.length - held
+      const { time, batchSize } = layOut(where, to, settings)
+      const x = tokens.batches({ to, time, batchSize })
+      const part = held >= 2 ? measuredIn(held, batchSize, time) : undefined
+      const validation = part && { x: tokens.batches({ ...part, from: to }), batchSize: part.batchSize }
+      const rows = Math.floor((to - 1) / batchSize / time) * batchSize
+      const epochs = settings.epochs ?? defaultEpochs(usual.epochs, rows, batchSize)
+      const all = { ...settings, epochs, batchSize, time, keep: 'best' as const }
+      return { parts: made, run: () => trainGenerator(made, { x, rows, validation }, all).finally(close) }
+    } catch (error) {
+      await close()
+      throw error
     }
   }
 
@@ -226,10 +310,14 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       : (this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) })))
     const [first] = await encode(tokenizer, text, signal)
     if (first === undefined) throw new SeqloomError('ERR_DATA', `${where}: the text has no tokens`)
+    return this.#with(tokenizer, first, encoder)
+  }
+
+  #with(tokenizer: Tokenizer, first: number, encoder?: EncoderParts): GeneratorParts {
     const size = tokenizer.vocabularySize
     const model = generatorModel(this.settings, size)
     if (encoder) {
-      beginWith(where, readingLayers(model.layers, sameIds(size)), encoder)
+      beginWith(this.where('train'), readingLayers(model.layers, sameIds(size)), encoder)
       for (const [at, layer] of denseIn(model.layers).entries()) layer.setWeights(encoder.head[at] as TensorLike[])
     }
     return { model, tokenizer, first }
@@ -247,20 +335,22 @@ function generatorEncoder(where: string, { settings, objective, unit }: EncoderP
 }
 
 interface GeneratorData {
-  readonly x: TensorLike
-  readonly y: TensorLike
-  readonly validation: LanguageModelBatches | undefined
+  readonly x: Dataset<TokenWindow> | readonly [TensorLike, TensorLike]
+  readonly rows: number
+  readonly validation:
+    | LanguageModelBatches
+    | { readonly x: Dataset<TokenWindow>; readonly batchSize: number }
+    | undefined
 }
 
 /** Compiles the model with Adam, trains it, and restores the kept epoch's weights, however the training ends. */
 async function trainGenerator(
   parts: GeneratorParts,
-  { x, y, validation }: GeneratorData,
+  { x, rows, validation }: GeneratorData,
   settings: GeneratorTraining & Required<Pick<GeneratorTraining, 'epochs' | 'batchSize' | 'time'>> & Kept,
 ): Promise<History> {
   const { model } = parts
   const { epochs, batchSize, time, learningRate, signal } = settings
-  const rows = x.shape[0] as number
   const decaySteps = (epochs * rows) / batchSize
   const rate =
     typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
@@ -271,17 +361,19 @@ async function trainGenerator(
   })
   return await keepBest(
     parts,
-    { ...settings, looks: { ...gradientLooks(x, y), samples: () => sampleOf(parts) } },
+    { ...settings, looks: { ...('open' in x ? {} : gradientLooks(...x)), samples: () => sampleOf(parts) } },
     (best) => [reports(rows * time, { ...settings, batchSize: batchSize * time }, best, byLoss)],
-    (callbacks) =>
-      model.fit(x, y, {
+    (callbacks) => {
+      const options = {
         ...{ epochs, batchSize, callbacks },
         ...(validation && {
-          validationData: [validation.x, validation.y],
+          validationData: 'y' in validation ? ([validation.x, validation.y] as const) : validation.x,
           validationBatchSize: validation.batchSize,
         }),
         ...(signal && { signal }),
-      }),
+      }
+      return 'open' in x ? model.fit(x, options) : model.fit(...x, options)
+    },
   )
 }
 
@@ -316,11 +408,14 @@ function layOut(where: string, tokens: number, { batchSize, time }: GeneratorTra
 }
 
 /** As many rows as fit, up to the given number, and shorter ones if the text is short. */
-function measuredBatches(tokens: Int32Array, batchSize: number, time: number): LanguageModelBatches {
-  const steps = Math.max(1, Math.min(time, tokens.length - 1))
-  const rows = Math.max(1, Math.min(batchSize, Math.floor((tokens.length - 1) / steps)))
-  return languageModelBatches(tokens, { batchSize: rows, time: steps })
+function measuredIn(tokens: number, batchSize: number, time: number): { batchSize: number; time: number } {
+  const steps = Math.max(1, Math.min(time, tokens - 1))
+  return { batchSize: Math.max(1, Math.min(batchSize, Math.floor((tokens - 1) / steps))), time: steps }
 }
+
+/** Tokens to measure on, {@link measuredIn} so many rows. */
+const measuredBatches = (tokens: Int32Array, batchSize: number, time: number): LanguageModelBatches =>
+  languageModelBatches(tokens, measuredIn(tokens.length, batchSize, time))
 
 async function encode(tokenizer: Tokenizer, text: string, signal: AbortSignal | undefined): Promise<Int32Array> {
   const [tokens] = await tokenizer.encode([text], { specialTokens: false, ...(signal && { signal }) })

@@ -1,8 +1,10 @@
 import { print, printJson } from '../../cli/output.js'
 import type { TaskView } from '../../cli/progress.js'
-import { readColumns } from '../../cli/rows.js'
+import { type FileOptions, readColumns } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
-import { readText } from '../../data/textFile.js'
+import type { Dataset } from '../../data/dataset.js'
+import { text } from '../../data/sources.js'
+import type { Writing } from '../decoding/units.js'
 import type { TaskEpoch, TaskProgress } from '../shared/training.js'
 import { LanguageEncoder } from './index.js'
 import { languageEncoderOptions, trainLanguageEncoderOptions } from './options.js'
@@ -25,12 +27,10 @@ export const command = taskCommand({
   kind: saving.kind,
   load: LanguageEncoder.load,
   columns: { text: 'the column of texts, or of arrays of tokens in .jsonl, for a language encoder' },
-  async read(file, _: LanguageEncoder) {
-    if (/\.txt(\.gz|\.zst)?$/i.test(file.data)) return await textLines(file)
+  read(file, _: LanguageEncoder) {
+    if (/\.txt(\.gz|\.zst)?$/i.test(file.data)) return lines(file).filter((text) => (text as string).trim() !== '')
     const values = { lists: true, plainValues: true }
-    const { rows, ...place } = await readColumns(file, { text: file.text }, (row) => row.text, values)
-    const lists = rows.map(listIn)
-    return { rows: lists.every((list) => list !== undefined) ? lists : rows, ...place }
+    return readColumns<'text', Writing>(file, { text: file.text }, (row) => listIn(row.text) ?? row.text, values)
   },
   show(result, json) {
     if (json) printJson({ event: 'evaluation', ...result })
@@ -48,12 +48,8 @@ export const command = taskCommand({
   },
 })
 
-/** The lines of a text file that are not blank. */
-async function textLines(file: { readonly data: string; readonly encoding?: string }) {
-  const all = (await readText(file.data, file)).split(/\r\n|\r|\n/)
-  const rows = all.flatMap((text, at) => (text.trim() === '' ? [] : [{ text, line: at + 1 }]))
-  return { rows: rows.map(({ text }) => text), path: file.data, lines: rows.map(({ line }) => line) }
-}
+const lines = ({ data, encoding }: Pick<FileOptions, 'data' | 'encoding'>): Dataset<Writing> =>
+  text(data, encoding === undefined ? {} : { encoding })
 
 /** The tokens of a JSON array of texts; undefined for anything else. */
 function listIn(text: string): readonly string[] | undefined {

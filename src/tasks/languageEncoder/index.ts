@@ -11,8 +11,10 @@ import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
+import { type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
+import { validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { predictionSettings } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -91,25 +93,36 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   /**
    * Trains on texts, or on arrays of tokens for a tagger, and returns the losses of the epochs, in nats per predicted token,
    * and perplexities. The vocabulary is built from the training part only; texts without tokens, and those with a single
-   * one where the next is predicted, are left out. One that already has a model continues from its weights
+   * one where the next is predicted, are left out. Texts that come one after another are kept in memory. One that already has a model continues from its weights
    * and vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it
    * was.
    *
    * Rejects with `ERR_DATA` for bad texts (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
    */
-  async train(texts: readonly Writing[], options: TrainLanguageEncoderOptions = {}): Promise<History> {
+  async train(texts: Rows<Writing>, options: TrainLanguageEncoderOptions = {}): Promise<History> {
     const settings = languageEncoderTraining(options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, texts, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await withRows(where, texts, signal, (some) => this.#prepare(where, some, given, settings, known))
+    })
   }
 
   /**
    * The loss on other texts, in nats per predicted token, and its perplexity; which tokens are hidden depends on the seed
    * alone. Rejects with `ERR_STATE` before training and with `ERR_DATA`, naming the row.
    */
-  async evaluate(texts: readonly Writing[], options: PredictTextsOptions = {}): Promise<LanguageEncoderEvaluation> {
+  async evaluate(texts: Rows<Writing>, options: PredictTextsOptions = {}): Promise<LanguageEncoderEvaluation> {
+    const settings = predictionSettings(this.where('evaluate'), options)
+    return await withRows(this.where('evaluate'), texts, settings.signal, (some) => this.#evaluateAll(some, settings))
+  }
+
+  async #evaluateAll(
+    texts: readonly Writing[],
+    settings: ReturnType<typeof predictionSettings>,
+  ): Promise<LanguageEncoderEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
-      const settings = predictionSettings(where, options)
       checkWritings(where, texts, parts.tokens)
       const { x, y } = this.#measured(parts, await this.#read(where, texts, parts, settings.signal))
       // The first value is a mean over batches of different weights.
@@ -127,10 +140,11 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   async #prepare(
     where: string,
     texts: readonly Writing[],
+    given: readonly Writing[] | undefined,
     settings: LanguageEncoderTraining,
     known: LanguageEncoderParts | undefined,
   ): Promise<Training<LanguageEncoderParts, History>> {
-    const { validationData: given, signal, batchSize, maxUnknown } = settings
+    const { signal, batchSize, maxUnknown } = settings
     checkWritings(where, texts, known?.tokens)
     if (given) checkWritings(`${where}: validationData`, given, known?.tokens)
     throwIfAborted(signal)

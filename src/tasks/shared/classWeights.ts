@@ -18,16 +18,16 @@ export const labelWeights: Check = custom(
 )
 
 /**
- * The factors of labels, in order; undefined if all are 1. `ERR_OPTION`, naming it, for a label that does not exist.
+ * The factors of labels, in order, of which there are so many examples each; undefined if all are 1. `ERR_OPTION`, naming it, for a label that does not exist.
  */
 export function weightsOf(
   where: string,
   given: LabelWeights | undefined,
   labels: readonly string[],
-  targets: Iterable<number>,
+  counts: readonly number[],
 ): number[] | undefined {
   if (given === undefined) return undefined
-  if (given === 'balanced') return balanced(labels.length, targets)
+  if (given === 'balanced') return balanced(counts)
   const weights = labels.map(() => 1)
   for (const [label, factor] of Object.entries(given)) {
     const index = labels.indexOf(label)
@@ -40,13 +40,15 @@ export function weightsOf(
   return weights
 }
 
-function balanced(labels: number, targets: Iterable<number>): number[] {
+/** How many of the targets are of each of so many classes. */
+export function countsOf(labels: number, targets: Iterable<number>): number[] {
   const counts = new Array<number>(labels).fill(0)
-  let total = 0
-  for (const target of targets) {
-    counts[target] = (counts[target] as number) + 1
-    total++
-  }
+  for (const target of targets) counts[target] = (counts[target] as number) + 1
+  return counts
+}
+
+function balanced(counts: readonly number[]): number[] {
+  const total = counts.reduce((sum, count) => sum + count, 0)
   const present = counts.filter((count) => count > 0).length
   return counts.map((count) => (count > 0 ? total / (present * count) : 1))
 }

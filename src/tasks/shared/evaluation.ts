@@ -127,22 +127,35 @@ export function shownReport<T extends ClassReport>(report: T): T {
   })
 }
 
-/** Compares probabilities `[texts, classes]` with the true classes. */
-export function evaluation(
-  labels: readonly string[],
-  targets: ArrayLike<number>,
-  probabilities: ArrayLike<number>,
-): Evaluation {
-  const classes = labels.length
-  const confusion = new Confusion(labels)
-  const count = targets.length
-  let loss = 0
-  for (let row = 0; row < count; row++) {
-    const target = targets[row] as number
-    confusion.add(target, largest(probabilities, row * classes, classes))
-    loss += lossOf(probabilities[row * classes + target] as number)
+/** Compares probabilities with the true classes, as many rows at a time as there are. */
+export class Comparison {
+  readonly #confusion: Confusion
+  readonly #classes: number
+  #loss = 0
+  #count = 0
+
+  /** Of these classes. */
+  constructor(labels: readonly string[]) {
+    this.#confusion = new Confusion(labels)
+    this.#classes = labels.length
   }
-  return shownReport({ ...confusion.report(), loss: loss / count, count })
+
+  /** Compares probabilities `[rows, classes]` with the true classes of the rows. */
+  add(targets: ArrayLike<number>, probabilities: ArrayLike<number>): void {
+    const classes = this.#classes
+    for (let row = 0; row < targets.length; row++) {
+      const target = targets[row] as number
+      this.#confusion.add(target, largest(probabilities, row * classes, classes))
+      this.#loss += lossOf(probabilities[row * classes + target] as number)
+    }
+    this.#count += targets.length
+  }
+
+  /** What all rows came to. */
+  report(): Evaluation {
+    const count = this.#count
+    return shownReport({ ...this.#confusion.report(), loss: this.#loss / count, count })
+  }
 }
 
 function means(classes: readonly ClassMeasures[], weightOf: (each: ClassMeasures) => number): MeanMeasures {

@@ -1,10 +1,11 @@
 import type { Callback, History } from '../../callbacks/callback.js'
+import { Dataset } from '../../data/dataset.js'
 import type { DataSet } from '../../data/tensor.js'
 import { AbortError } from '../../errors.js'
 import type { Loss, LossName } from '../../losses/loss.js'
 import type { TracedFunction } from '../../losses/traced.js'
 import type { AnyMetric } from '../../model/compile.js'
-import type { FitOptions } from '../../model/index.js'
+import type { FitOptions, Model } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
 import { gradientLooks } from './looks.js'
@@ -14,8 +15,10 @@ import { inStages, type Unfreezing } from './unfreezing.js'
 
 /** The data and the goal of a task's training. */
 export interface FitData {
-  readonly x: DataSet
-  readonly y: DataSet
+  /** The inputs, or batches `{ x, y, sampleWeight }` one after another. */
+  readonly x: DataSet | Dataset<unknown>
+  /** The targets; none for batches. */
+  readonly y?: DataSet | undefined
   readonly validationData: readonly [DataSet, DataSet] | undefined
   /** How many rows there are to train on. */
   readonly rows: number
@@ -43,7 +46,7 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
   const optimizer = adam({ learningRate: settings.learningRate })
   const compile = () => model.compile({ optimizer, loss, metrics })
   const run = (stage: Pick<FitOptions, 'epochs' | 'initialEpoch'>, callbacks: readonly Callback[]) =>
-    model.fit(x, y, {
+    fitRows(model, x, y, {
       ...{ ...stage, batchSize, callbacks },
       ...(validationData && { validationData }),
       ...(classWeight && { classWeight: { ...classWeight } }),
@@ -53,7 +56,10 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
   if (!unfreezing) compile()
   return await keepBest(
     trainee,
-    { ...(unfreezing ? others : settings), looks: { ...gradientLooks(x, y), ...settings.looks } },
+    {
+      ...(unfreezing ? others : settings),
+      looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks },
+    },
     (best) => [reports(rows, settings, best)],
     (callbacks) => {
       if (!unfreezing) return run({ epochs }, callbacks)
@@ -63,6 +69,19 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
       })
     },
   )
+}
+
+/** {@link Model.fit} of inputs and targets, or of batches that come one after another. */
+export async function fitRows(
+  model: Pick<Model, 'fit'>,
+  x: DataSet | Dataset<unknown>,
+  y: DataSet | undefined,
+  options: FitOptions,
+): Promise<History> {
+  if (!(x instanceof Dataset)) return await model.fit(x, y as DataSet, options)
+  // Batches have their size, and rows that are alike in length are together already.
+  const { batchSize, bucketByLength: _, ...rest } = options
+  return await model.fit(x, { ...rest, ...(batchSize !== undefined && { validationBatchSize: batchSize }) })
 }
 
 /** Throws an AbortError if the signal has aborted. */

@@ -1,5 +1,35 @@
 import { describe, SeqloomError } from '../../errors.js'
 
+/** The most different labels. */
+const mostLabels = 1_000_000
+
+/** How often each label occurs among rows. */
+export class LabelCounts {
+  readonly #counts = new Map<string, number>()
+
+  /** Knows these labels from elsewhere. */
+  constructor(known: Iterable<string> = []) {
+    for (const label of known) this.#counts.set(label, 0)
+  }
+
+  /** The labels. */
+  get names(): Iterable<string> {
+    return this.#counts.keys()
+  }
+
+  /** Counts a label, or takes a count back. `ERR_DATA` for too many different ones. */
+  add(label: string, change: 1 | -1): void {
+    this.#counts.set(label, (this.#counts.get(label) ?? 0) + change)
+    if (this.#counts.size <= mostLabels) return
+    throw new SeqloomError('ERR_DATA', `there are more than ${mostLabels} different labels; are they labels?`)
+  }
+
+  /** The counts of labels, in order. */
+  of(labels: readonly string[]): number[] {
+    return labels.map((label) => this.#counts.get(label) ?? 0)
+  }
+}
+
 /** The classes of a classifier, in the order of the model's outputs. */
 export class Labels {
   readonly #indices: ReadonlyMap<string, number>

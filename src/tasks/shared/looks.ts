@@ -23,7 +23,7 @@ function firstRows(data: unknown, rows: number): DataSet | undefined {
 }
 
 /** Gradients on the first rows of the training data. */
-export function gradientLooks(x: unknown, y: unknown): LookOptions {
+export function gradientLooks(x?: unknown, y?: unknown): LookOptions {
   const data = [firstRows(x, gradientRows), firstRows(y, gradientRows)]
   return data.every((each) => each !== undefined) ? { gradientData: data as unknown as [DataSet, DataSet] } : {}
 }

@@ -1,4 +1,14 @@
-import { describe, SeqloomError } from '../../errors.js'
+import type { TableRow } from '../../data/columns.js'
+import type { Dataset } from '../../data/dataset.js'
+import { namingPlaces, type Place, placeOf } from '../../data/places.js'
+import { from, isStreamed } from '../../data/sources.js'
+import { AbortError, describe, SeqloomError } from '../../errors.js'
+
+/** Rows that come one after another: a `Dataset`, any other iterable or async iterable, or a stream. */
+export type RowStream<Row> = AsyncIterable<Row> | (Iterable<Row> & { readonly length?: never }) | ReadableStream<Row>
+
+/** Rows: an array, or what gives them one after another, such as `data.csv`, whose columns are not known to types. */
+export type Rows<Row> = readonly Row[] | RowStream<Row> | RowStream<TableRow>
 
 /** Throws `ERR_DATA` unless `list` is a non-empty array. */
 export function checkList(where: string, what: string, list: readonly unknown[]): void {
@@ -11,4 +21,59 @@ export function checkList(where: string, what: string, list: readonly unknown[])
 /** `ERR_DATA` for a list without rows. */
 export function checkNotEmpty(where: string, list: readonly unknown[]): void {
   if (list.length === 0) throw new SeqloomError('ERR_DATA', `${where}: there are no rows`)
+}
+
+/** Rows of a stream that are in memory, with where each was read. */
+export class Gathered<Row> {
+  readonly rows: Row[] = []
+  readonly #blocks: { readonly first: number; readonly place: Place | undefined }[] = []
+
+  /** Adds a block of a data set. */
+  add(block: readonly Row[]): void {
+    this.#blocks.push({ first: this.rows.length, place: placeOf(block) })
+    for (const row of block) this.rows.push(row)
+  }
+
+  /** Waits for work on the rows; an error that names one names its place. */
+  async naming<T>(work: Promise<T>): Promise<T> {
+    return await namingPlaces((row) => {
+      const block = this.#blocks.findLast(({ first }) => first <= row)
+      return block?.place?.(row - block.first)
+    }, work)
+  }
+}
+
+/** All rows of a stream; `ERR_DATA`, naming it, for one without rows or without an end. */
+export async function gathered<Row>(
+  where: string,
+  rows: RowStream<Row>,
+  signal: AbortSignal | undefined,
+): Promise<Gathered<Row>> {
+  const source = finite(where, rows)
+  const found = new Gathered<Row>()
+  for await (const block of source.open({ pass: 0, skip: 0 })) {
+    if (signal?.aborted) throw new AbortError(signal)
+    found.add(block)
+  }
+  if (found.rows.length === 0) throw new SeqloomError('ERR_DATA', `${where}: there are no rows in ${source.name}`)
+  return found
+}
+
+/** A stream as a data set. `ERR_OPTION` for one that never ends. */
+export function finite<Row>(where: string, rows: RowStream<Row>): Dataset<Row> {
+  const source = from(rows as never) as Dataset<Row>
+  if (!source.endless) return source
+  throw new SeqloomError('ERR_OPTION', `${where}: the rows never end; take(n) gives the first ones`)
+}
+
+/** Does work on rows, those of a stream once all are in memory. */
+export async function withRows<Row, T>(
+  where: string,
+  rows: Rows<Row>,
+  signal: AbortSignal | undefined,
+  work: (rows: readonly Row[]) => Promise<T>,
+): Promise<T> {
+  if (!isStreamed(rows)) return await work(rows as readonly Row[])
+  const found = await gathered(where, rows as RowStream<Row>, signal)
+  return await found.naming(work(found.rows))
 }

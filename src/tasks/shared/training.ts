@@ -1,4 +1,3 @@
-import { custom } from '../../options.js'
 import type { LabelledText } from '../classifier/rows.js'
 import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
@@ -178,7 +177,7 @@ export const trainingSettings = <Row>(
 ): TrainingSettings<Row> => trainClassifierOptions.read(where, options, { validationData: rowsLike(row) })
 
 /** The check of rows that are all like one. */
-export const rowsLike = (row: string) => custom(`an array of ${row}`, Array.isArray)
+export const rowsLike = (row: string) => ({ ...rows, expected: `an array of ${row}, or a data set of them` })
 
 /** The options of `predict` and `evaluate`. */
 export const predictOptions = new OptionTable(

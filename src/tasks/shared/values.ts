@@ -1,4 +1,5 @@
 import type { Callback } from '../../callbacks/callback.js'
+import { isStreamed } from '../../data/sources.js'
 import { learningRate } from '../../optimizers/schedule.js'
 import * as checks from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
@@ -111,6 +112,7 @@ export const callback = (type: string, from: Values<unknown>['from']): Values<un
 
 /** Rows like those that a task trains on. */
 export const rows: Values<readonly unknown[]> = {
-  ...checks.custom('an array of rows', Array.isArray),
-  type: 'readonly Row[]',
+  ...checks.custom('an array of rows, or a data set of them', (value) => Array.isArray(value) || isStreamed(value)),
+  type: 'Rows<Row>',
+  from: ['Rows', './shared/rows.js'],
 }

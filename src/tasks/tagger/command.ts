@@ -1,7 +1,7 @@
 import { accuracyView } from '../../cli/accuracyView.js'
 import { print } from '../../cli/output.js'
 import { showReport } from '../../cli/results.js'
-import { readColumns } from '../../cli/rows.js'
+import { readColumns, tableHelp } from '../../cli/rows.js'
 import { reportTable } from '../../cli/table.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { SequenceTagger, type TaggedTokens, type TokenFeatures } from './index.js'
@@ -15,24 +15,25 @@ export const command = taskCommand({
     tokens: 'the column of tokens separated by spaces (or a JSON array), for a tagger',
     tags: 'the column of tags',
   },
-  async read(file, tagger: SequenceTagger) {
+  read(file, tagger: SequenceTagger) {
     // Columns may have any name, so those of features are numbered.
     const columns = Object.fromEntries(tagger.features.map((name, at) => [`feature ${at}`, name]))
     const names = { tokens: file.tokens, tags: file.tags, ...columns }
-    const read = await readColumns(file, names, (row: Record<string, string>) => row, { lists: true })
-    const rows: TaggedTokens[] = read.rows.map(({ tokens, tags }) => ({
-      tokens: listOf(tokens as string),
-      tags: listOf(tags as string),
-    }))
-    if (tagger.features.length === 0) return { ...read, rows }
-    const features = Object.entries(columns).map(([column, name]) => {
-      const lists = read.rows.map((row) => listOf(row[column] as string))
-      const numeric =
-        tagger.readsNumbers(name) ?? lists.every((list) => list.every((text) => Number.isFinite(Number(text))))
-      return [name, numeric ? lists.map((list) => list.map(Number)) : lists] as const
+    const rows = readColumns(file, names, (row: Record<string, string>) => row, { lists: true })
+    let numeric: Promise<ReadonlySet<string>> | undefined
+    return rows.map(async (row): Promise<TaggedTokens> => {
+      numeric ??= numericIn(tagger, rows.once ? [row] : rows, columns)
+      const ofNumbers = await numeric
+      const features = Object.entries(columns).map(([column, name]) => {
+        const list = listOf(row[column] as string)
+        return [name, ofNumbers.has(name) ? list.map(Number) : list] as const
+      })
+      return {
+        tokens: listOf(row.tokens as string),
+        tags: listOf(row.tags as string),
+        ...(features.length > 0 && { features: Object.fromEntries(features) as TokenFeatures }),
+      }
     })
-    const featuresAt = (row: number) => Object.fromEntries(features.map(([name, lists]) => [name, lists[row]]))
-    return { ...read, rows: rows.map((row, at) => ({ ...row, features: featuresAt(at) as TokenFeatures })) }
   },
   show(result, json) {
     const { count, sequences, sequenceAccuracy, entities, entityTypes = [] } = result
@@ -47,12 +48,35 @@ export const command = taskCommand({
     name: 'tag',
     description:
       'Trains a sequence tagger on a CSV file or JSON lines and saves the model with the best validation accuracy.',
-    data: 'a CSV file with a header line, or one JSON object per line (.jsonl), of lists of tokens and of tags',
+    data: `${tableHelp}, of lists of tokens and of tags`,
     options: SequenceTagger.optionTables,
     view: accuracyView,
     create: (options) => new SequenceTagger(options),
   },
 })
+
+/**
+ * The features that are of numbers: those of which the tagger knows it; before training those of which all rows have only
+ * numbers, or, of what can be read only once, the first row.
+ */
+async function numericIn(
+  tagger: SequenceTagger,
+  rows: Iterable<Record<string, string>> | AsyncIterable<Record<string, string>>,
+  columns: Readonly<Record<string, string>>,
+): Promise<ReadonlySet<string>> {
+  const names = Object.values(columns)
+  if (names.every((name) => tagger.readsNumbers(name) !== undefined)) {
+    return new Set(names.filter((name) => tagger.readsNumbers(name)))
+  }
+  const found = new Map(Object.entries(columns))
+  for await (const row of rows) {
+    for (const column of found.keys()) {
+      if (!listOf(row[column] as string).every((text) => Number.isFinite(Number(text)))) found.delete(column)
+    }
+    if (found.size === 0) break
+  }
+  return new Set(found.values())
+}
 
 /** The strings of a JSON array, or the parts of a text between spaces. */
 function listOf(text: string): string[] {

@@ -1,11 +1,14 @@
 import type { History } from '../../callbacks/callback.js'
+import type { Dataset } from '../../data/dataset.js'
+import { isStreamed } from '../../data/sources.js'
 import { describe, SeqloomError } from '../../errors.js'
 import type { TagScheme } from '../../layers/tagScheme.js'
 import { isRecord } from '../../options.js'
 import { warn } from '../../warn.js'
 import type { PredictTextsOptions, SequenceTaggerOptions, TrainClassifierOptions } from '../optionTypes.js'
-import { weightsOf } from '../shared/classWeights.js'
-import { divide } from '../shared/division.js'
+import { answersFor, inParts } from '../shared/answers.js'
+import { countsOf, weightsOf } from '../shared/classWeights.js'
+import { defaultSplit, divide } from '../shared/division.js'
 import {
   type Beginning,
   beginWith,
@@ -24,10 +27,11 @@ import {
   shownReport,
 } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
-import { Labels } from '../shared/labels.js'
-import { checkList } from '../shared/rows.js'
+import { LabelCounts, Labels } from '../shared/labels.js'
+import { checkList, type RowStream, type Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
+import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import {
   predictionSettings,
@@ -53,6 +57,9 @@ export type { TokenFeatures, TokenSequence } from './features.js'
 export interface TaggedTokens extends TokenSequence {
   readonly tags: readonly string[]
 }
+
+/** A sequence to tag: its tokens, or these with their features. */
+export type TaggerInput = readonly string[] | TokenSequence
 
 /** A token's tag, as predicted. */
 export interface TagPrediction {
@@ -125,23 +132,41 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
    * Trains on tagged sequences and returns the losses and accuracies (over tokens) of the epochs. The vocabulary is
    * built from the training part only. A tagger that already has a model continues from its weights, vocabulary and
    * tags; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
+   * Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
+   * epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
-  async train(rows: readonly TaggedTokens[], options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
+  async train(rows: Rows<TaggedTokens>, options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => this.#prepare(where, some, given, settings, known),
+        large: (all) => this.#prepareLarge(where, all, given, settings, known),
+      })
+    })
   }
 
   /**
    * Tags sequences of tokens; a tagger with `features` takes `{ tokens, features }`. Rejects with `ERR_STATE` before
-   * training and with `ERR_DATA` for anything else, naming the position.
+   * training and with `ERR_DATA` for anything else, naming the position. For sequences that come one after another it
+   * gives a data set of what it makes of them, in the same order, as they are read.
    */
-  async predict(
-    sequences: readonly (readonly string[] | TokenSequence)[],
+  predict(sequences: readonly TaggerInput[], options?: PredictTextsOptions): Promise<TagPrediction[][]>
+  predict(sequences: RowStream<TaggerInput>, options?: PredictTextsOptions): Dataset<TagPrediction[]>
+  predict(
+    sequences: Rows<TaggerInput>,
     options: PredictTextsOptions = {},
-  ): Promise<TagPrediction[][]> {
+  ): Promise<TagPrediction[][]> | Dataset<TagPrediction[]> {
+    if (!isStreamed(sequences)) return this.#predictAll(sequences as readonly TaggerInput[], options)
+    const stream = sequences as RowStream<TaggerInput>
+    return answersFor(this.where('predict'), stream, (some) => this.#predictAll(some, options))
+  }
+
+  async #predictAll(sequences: readonly TaggerInput[], options: PredictTextsOptions): Promise<TagPrediction[][]> {
     return await this.use('predict', async (parts, where) => {
       const { names } = parts.labels
       checkList(where, 'arrays of tokens', sequences)
@@ -169,30 +194,35 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
    * Measures on tagged sequences. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the
    * row.
    */
-  async evaluate(rows: readonly TaggedTokens[], options: PredictTextsOptions = {}): Promise<TaggingEvaluation> {
+  async evaluate(rows: Rows<TaggedTokens>, options: PredictTextsOptions = {}): Promise<TaggingEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       const { labels } = parts
-      checkRows(where, rows, parts.features)
-      const targets = targetsOf(where, labels, rows)
       const size = labels.names.length
-      const found = await predictions(parts.model, encoded(parts, rows), size, predictionSettings(where, options))
       const confusion = new Confusion(labels.names)
       const sums = { loss: 0, count: 0, whole: 0 }
-      const predicted = targets.map((tags, row) => {
-        let right = 0
-        const best = Array.from(tags, (tag, step) => {
-          const best = found.tagAt(row, step)
-          confusion.add(tag, best)
-          right += Number(best === tag)
-          sums.loss += lossOf(found.probability(row, step, tag))
-          return labels.names[best] as string
-        })
-        sums.count += tags.length
-        sums.whole += Number(right === tags.length)
-        return [(rows[row] as TaggedTokens).tags, best] as const
-      })
+      const predicted: (readonly [readonly string[], readonly string[]])[] = []
+      const measure = async (some: readonly TaggedTokens[]) => {
+        checkRows(where, some, parts.features)
+        const targets = targetsOf(where, labels, some)
+        const found = await predictions(parts.model, encoded(parts, some), size, predictionSettings(where, options))
+        for (const [row, tags] of targets.entries()) {
+          let right = 0
+          const best = Array.from(tags, (tag, step) => {
+            const best = found.tagAt(row, step)
+            confusion.add(tag, best)
+            right += Number(best === tag)
+            sums.loss += lossOf(found.probability(row, step, tag))
+            return labels.names[best] as string
+          })
+          sums.count += tags.length
+          sums.whole += Number(right === tags.length)
+          predicted.push([(some[row] as TaggedTokens).tags, best])
+        }
+        return some
+      }
+      await inParts(where, rows, measure)
       const { loss, count, whole } = sums
-      const sequences = rows.length
+      const sequences = predicted.length
       return shownReport({
         ...confusion.report(),
         ...{ sequenceAccuracy: whole / sequences, loss: loss / count, count, sequences },
@@ -204,10 +234,11 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   async #prepare(
     where: string,
     rows: readonly TaggedTokens[],
+    given: readonly TaggedTokens[] | undefined,
     settings: TrainingSettings<TaggedTokens>,
     known: TaggerParts | undefined,
   ): Promise<Training<TaggerParts, History>> {
-    const { validationData: given, signal, batchSize } = settings
+    const { signal, batchSize } = settings
     const features = known?.features ?? (this.settings.features ?? []).map((name) => ({ name }))
     checkRows(where, rows, features)
     if (given) checkRows(`${where}: validationData`, given, features)
@@ -217,7 +248,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
     const training = division.training.map((row) => rows[row] as TaggedTokens)
     const y = division.training.map((row) => targets[row] as Int32Array)
-    const classWeight = weightsOf(where, settings.classWeight, labels.names, each(y))
+    const classWeight = weightsOf(where, settings.classWeight, labels.names, countsOf(labels.names.length, each(y)))
     const held = given ?? division.validation.map((row) => rows[row] as TaggedTokens)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
     const all = [...rows, ...(given ?? [])]
@@ -231,6 +262,50 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
     }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+
+  async #prepareLarge(
+    where: string,
+    all: Dataset<TaggedTokens>,
+    given: readonly TaggedTokens[] | undefined,
+    settings: TrainingSettings<TaggedTokens>,
+    known: TaggerParts | undefined,
+  ): Promise<Training<TaggerParts, History>> {
+    const { signal, batchSize, validationSplit = defaultSplit } = settings
+    const { seed } = this.settings
+    const features = known?.features ?? (this.settings.features ?? []).map((name) => ({ name }))
+    if (given) checkRows(`${where}: validationData`, given, features)
+    const counts = new LabelCounts(tagsOf(given ?? []))
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        checkRows(where, rows, features)
+        if (known) targetsOf(where, known.labels, rows)
+      },
+      keyOf: (row) => splitRow(row).key,
+      count: ({ tags }, change) => {
+        for (const tag of tags) counts.add(tag, change)
+      },
+      ...{ share: given ? 0 : validationSplit, seed, signal },
+    })
+    const labels = known?.labels ?? Labels.of(counts.names)
+    const { sample, held = surveyed.held } = { sample: surveyed.sample, held: given }
+    const heldTargets = targetsOf(`${where}: validationData`, labels, held)
+    const seen = [...sample, ...held]
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, sample, seen, signal)
+    const x = batchesOf(surveyed, { batchSize, seed }, async (rows) => ({
+      x: encoded(parts, rows),
+      y: targetsOf(where, labels, rows),
+    }))
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
+    const data = {
+      ...{ x, rows: surveyed.rows },
+      loss: chainIn(parts.model) ? ('crf' as const) : ('sparseCategoricalCrossentropy' as const),
+      metrics: ['accuracy'] as const,
+      validationData: held.length > 0 ? ([encoded(parts, held), heldTargets] as const) : undefined,
+      classWeight: weightsOf(where, settings.classWeight, labels.names, counts.of(labels.names)),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }
   }
 
   async #create(

@@ -1,7 +1,7 @@
 import { optionValues, text } from '../../cli/flags.js'
 import { oneLine, print, printJson } from '../../cli/output.js'
 import { lossView } from '../../cli/progress.js'
-import { readColumns } from '../../cli/rows.js'
+import { readColumns, tableHelp } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines } from '../../cli/texts.js'
 import { SeqloomError } from '../../errors.js'
@@ -35,7 +35,7 @@ export const command = taskCommand({
   train: {
     name: 'transcribe',
     description: 'Trains a transcriber on frames with their texts and saves the model with the best validation loss.',
-    data: 'one JSON object per line (.jsonl), or a CSV file with JSON arrays in its column of frames',
+    data: tableHelp,
     options: Transcriber.optionTables,
     view: lossView('sequences'),
     create: (options) => new Transcriber(options),

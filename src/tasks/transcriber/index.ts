@@ -1,7 +1,9 @@
 import type { History } from '../../callbacks/callback.js'
-import { runSliced } from '../../data/slices.js'
+import type { Dataset } from '../../data/dataset.js'
+import { runSliced, runSync } from '../../data/slices.js'
+import { isStreamed } from '../../data/sources.js'
 import type { Tensor, TensorLike } from '../../data/tensor.js'
-import { SeqloomError } from '../../errors.js'
+import { describe, SeqloomError } from '../../errors.js'
 import { ctc, transducer } from '../../losses/index.js'
 import type { Session } from '../../model/session.js'
 import { adam } from '../../optimizers/index.js'
@@ -12,13 +14,15 @@ import type { PrefixScores, Transcript } from '../../text/transcripts.js'
 import { transducerDecode, transducerStream } from '../../text/transducerDecode.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
 import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } from '../optionTypes.js'
-import { divide } from '../shared/division.js'
-import { throwIfAborted } from '../shared/fitTask.js'
+import { answersFor } from '../shared/answers.js'
+import { defaultSplit, divide } from '../shared/division.js'
+import { fitRows, throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
-import { checkList } from '../shared/rows.js'
+import { checkList, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
+import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { defaultEpochs } from '../shared/work.js'
 import { transcriberModel } from './model.js'
@@ -101,24 +105,38 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
   /**
    * Trains on frames with their texts and returns the losses of the epochs. The vocabulary is built from the training
    * part only. A transcriber that already has a model continues from its weights and vocabulary; meanwhile a copy of its
-   * earlier state answers other calls, and a training that fails leaves it as it was.
+   * earlier state answers other calls, and a training that fails leaves it as it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
+   * epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows, also for a text that needs more steps than its frames make (naming the row),
    * `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
-  async train(
-    rows: readonly TranscriptionRow[],
-    options: TrainTranscriberOptions<TranscriptionRow> = {},
-  ): Promise<History> {
+  async train(rows: Rows<TranscriptionRow>, options: TrainTranscriberOptions<TranscriptionRow> = {}): Promise<History> {
     const settings = transcriberTraining(this.where('train'), options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => this.#prepare(where, some, given, settings, known),
+        large: (all) => this.#prepareLarge(where, all, given, settings, known),
+      })
+    })
   }
 
   /**
    * Writes what frames say. Rejects with `ERR_STATE` before training, with `ERR_DATA` for anything but frames with as many
-   * features as those of the training, naming the position, and with `ERR_OPTION`.
+   * features as those of the training, naming the position, and with `ERR_OPTION`. For frames that come one after another,
+   * sequence by sequence, it gives a data set of transcriptions, in the same order, which are made as they are read.
    */
-  async transcribe(frames: readonly Frames[], options: TranscribeOptions = {}): Promise<Transcription[]> {
+  transcribe(frames: readonly Frames[], options?: TranscribeOptions): Promise<Transcription[]>
+  transcribe(frames: RowStream<Frames>, options?: TranscribeOptions): Dataset<Transcription>
+  transcribe(frames: Rows<Frames>, options: TranscribeOptions = {}): Promise<Transcription[]> | Dataset<Transcription> {
+    if (!isStreamed(frames)) return this.#transcribeAll(frames as readonly Frames[], options)
+    const stream = frames as RowStream<Frames>
+    return answersFor(this.where('transcribe'), stream, (some) => this.#transcribeAll(some, options))
+  }
+
+  async #transcribeAll(frames: readonly Frames[], options: TranscribeOptions): Promise<Transcription[]> {
     return await this.use('transcribe', async (parts, where) => {
       const settings = transcribeSettings(where, options)
       checkList(where, 'frames', frames)
@@ -132,9 +150,14 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
    * the row.
    */
   async evaluate(
-    rows: readonly TranscriptionRow[],
+    all: Rows<TranscriptionRow>,
     options: Omit<TranscribeOptions, 'nBest'> = {},
   ): Promise<TranscriptionEvaluation> {
+    const { signal } = transcribeSettings(this.where('evaluate'), options)
+    return await withRows(this.where('evaluate'), all, signal, (rows) => this.#measure(rows, options))
+  }
+
+  async #measure(rows: readonly TranscriptionRow[], options: TranscribeOptions): Promise<TranscriptionEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       const settings = transcribeSettings(where, options)
       const { signal, batchSize } = settings
@@ -180,11 +203,12 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
   async #prepare(
     where: string,
     rows: readonly TranscriptionRow[],
+    validationData: readonly TranscriptionRow[] | undefined,
     settings: TranscriberTraining,
     known: TranscriberParts | undefined,
   ): Promise<Training<TranscriberParts, History>> {
-    const { signal, validationData } = settings
-    const { stackFrames, seed } = this.settings
+    const { signal } = settings
+    const { seed } = this.settings
     const read = await runSliced(readRows(where, rows, known?.scaling.mean.length), signal)
     const { features } = read
     checkAlike(`${where}: row`, read.texts, known?.target)
@@ -198,15 +222,7 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
     const [frames, texts] = [of(read.rows, training), of(read.texts, training)]
     const parts = known ?? (await this.#create(where, features, frames, texts, signal))
     const [x, y] = await this.#examples(where, parts, frames, texts, signal)
-    for (const [at, ids] of this.settings.method === 'ctc' ? y.entries() : []) {
-      const [steps, needed] = [stepCount(frames[at] as Float32Array, features, stackFrames), stepsFor(ids)]
-      if (needed <= steps) continue
-      const stacked = stackFrames > 1 ? ` (${stackFrames} frames each)` : ''
-      throw new SeqloomError(
-        'ERR_DATA',
-        `${where}: row ${training[at]} has a text of ${ids.length} tokens, which needs ${needed} steps, but its frames make ${steps}${stacked}`,
-      )
-    }
+    this.#checkSteps(where, features, frames, y, (at) => `row ${training[at]}`)
     const held = apart ?? { rows: of(read.rows, division.validation), texts: of(read.texts, division.validation) }
     const measured =
       held.rows.length > 0
@@ -214,7 +230,72 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
         : undefined
     throwIfAborted(signal)
     const { method } = this.settings
-    return { parts, run: () => fitTranscriber(parts, [x, y], measured, { ...settings, ...division.kept, method }) }
+    return {
+      parts,
+      run: () => fitTranscriber(parts, { x, y, rows: y.length }, measured, { ...settings, ...division.kept, method }),
+    }
+  }
+
+  async #prepareLarge(
+    where: string,
+    all: Dataset<TranscriptionRow>,
+    given: readonly TranscriptionRow[] | undefined,
+    settings: TranscriberTraining,
+    known: TranscriberParts | undefined,
+  ): Promise<Training<TranscriberParts, History>> {
+    const { signal, batchSize, validationSplit = defaultSplit } = settings
+    const { seed, method } = this.settings
+    let features = known?.scaling.mean.length
+    let like: Writing | undefined
+    const read = (place: string, rows: readonly TranscriptionRow[]) => readRows(place, rows, features)
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        const found = runSync(read(where, rows))
+        features ??= found.features
+        like ??= found.texts[0]
+        checkAlike(`${where}: row`, found.texts, known?.target ?? like)
+      },
+      keyOf: (row) => keyOf(runSync(read(where, [row])).rows[0] as Float32Array),
+      ...{ share: given ? 0 : validationSplit, seed, signal },
+    })
+    const width = features as number
+    const sample = await runSliced(read(where, surveyed.sample), signal)
+    const parts = known ?? (await this.#create(where, width, sample.rows, sample.texts, signal))
+    const made = async (place: string, rows: readonly TranscriptionRow[]) => {
+      const some = await runSliced(read(place, rows), signal)
+      const [x, y] = await this.#examples(place, parts, some.rows, some.texts, signal)
+      this.#checkSteps(place, width, some.rows, y, (at) => `the row of ${describe(some.texts[at])}`)
+      return [x, y] as const
+    }
+    const validation = given ?? surveyed.held
+    const held = validation.length > 0 ? await made(`${where}: validationData`, validation) : undefined
+    const lengthOf = ({ text }: TranscriptionRow) => text.length
+    const batches = batchesOf(surveyed, { batchSize, seed, lengthOf }, async (rows) => {
+      const [x, y] = await made(where, rows)
+      return { x, y }
+    })
+    const data = { batches, rows: surveyed.rows }
+    return { parts, run: () => fitTranscriber(parts, data, held, { ...settings, method }) }
+  }
+
+  /** Throws `ERR_DATA`, naming the row, for a text that needs more steps than its frames make. */
+  #checkSteps(
+    where: string,
+    features: number,
+    frames: readonly Float32Array[],
+    y: readonly Int32Array[],
+    name: (at: number) => string,
+  ): void {
+    const { stackFrames, method } = this.settings
+    for (const [at, ids] of method === 'ctc' ? y.entries() : []) {
+      const [steps, needed] = [stepCount(frames[at] as Float32Array, features, stackFrames), stepsFor(ids)]
+      if (needed <= steps) continue
+      const stacked = stackFrames > 1 ? ` (${stackFrames} frames each)` : ''
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${where}: ${name(at)} has a text of ${ids.length} tokens, which needs ${needed} steps, but its frames make ${steps}${stacked}`,
+      )
+    }
   }
 
   async #create(
@@ -321,17 +402,25 @@ async function scoresOf(
 /** What the model reads, and the ids of texts. */
 type Examples = readonly [x: TensorLike | readonly [TensorLike, readonly Int32Array[]], y: readonly Int32Array[]]
 
+/** All rows as the model learns from them. */
+interface TranscriberData {
+  readonly x: Examples[0]
+  readonly y: Examples[1]
+  readonly rows: number
+}
+
 /** Compiles the model, trains it, and restores the kept epoch's weights, however the training ends. */
 async function fitTranscriber(
   parts: TranscriberParts,
-  [x, y]: Examples,
+  data: TranscriberData | { readonly batches: Dataset<unknown>; readonly rows: number },
   held: Examples | undefined,
   options: TranscriberTraining & Parameters<typeof keepBest>[1] & Pick<TranscriberSettings, 'method'>,
 ): Promise<History> {
   const { model, target } = parts
-  const { batchSize, signal, epochs = defaultEpochs(usualTranscriberEpochs, y.length, batchSize) } = options
+  const { rows } = data
+  const { batchSize, signal, epochs = defaultEpochs(usualTranscriberEpochs, rows, batchSize) } = options
   const settings = { ...options, epochs }
-  const decaySteps = epochs * Math.ceil(y.length / batchSize)
+  const decaySteps = epochs * Math.ceil(rows / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 3e-3, decaySteps }) } = settings
   const lossOf = options.method === 'ctc' ? ctc : transducer
   model.compile({
@@ -340,10 +429,10 @@ async function fitTranscriber(
   })
   return await keepBest(
     parts,
-    { ...settings, looks: gradientLooks(x, y) },
-    (best) => [reports(y.length, settings, best, byLoss)],
+    { ...settings, looks: 'y' in data ? gradientLooks(data.x, data.y) : gradientLooks(...(held ?? [])) },
+    (best) => [reports(rows, settings, best, byLoss)],
     (callbacks) =>
-      model.fit(x, y, {
+      fitRows(model, 'y' in data ? data.x : data.batches, 'y' in data ? data.y : undefined, {
         ...{ epochs, batchSize, callbacks, bucketByLength: true },
         ...(held && { validationData: held }),
         ...(signal && { signal }),

@@ -1,7 +1,7 @@
 import { writePicture } from '../../cli/pictures.js'
 import { lossView } from '../../cli/progress.js'
 import { showScores } from '../../cli/results.js'
-import { readColumns } from '../../cli/rows.js'
+import { readColumns, tableHelp } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines } from '../../cli/texts.js'
 import { show, unsaved, writeCommand, writing } from '../../cli/written.js'
@@ -20,7 +20,7 @@ export const command = taskCommand({
     name: 'translate',
     description:
       'Trains a translator on a CSV or TSV file or JSON lines and saves the model with the best validation loss.',
-    data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
+    data: tableHelp,
     options: Translator.optionTables,
     view: lossView('sequences'),
     create: (options) => new Translator(options),

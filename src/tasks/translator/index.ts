@@ -1,10 +1,13 @@
 import type { History } from '../../callbacks/callback.js'
+import type { Dataset } from '../../data/dataset.js'
+import { isStreamed } from '../../data/sources.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { displayed, showing } from '../../pictures/display.js'
 import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
+  asBatch,
   checkUnknownWritten,
   type DecoderData,
   framed,
@@ -16,6 +19,7 @@ import {
   write,
 } from '../decoding/decoder.js'
 import {
+  checkLarge,
   type DecoderTraining,
   decoderTraining,
   trainDecoderOptions,
@@ -25,12 +29,14 @@ import {
 import { scores, type TranslationEvaluation } from '../decoding/scores.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
 import type { TranslatorOptions } from '../optionTypes.js'
+import { answersFor } from '../shared/answers.js'
 import { attentionMap } from '../shared/attentionMap.js'
-import { divide } from '../shared/division.js'
+import { defaultSplit, divide } from '../shared/division.js'
 import { beginWith, checkAgrees, readEncoder } from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
-import { checkNotEmpty } from '../shared/rows.js'
+import { checkNotEmpty, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
+import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { encoderLayers, encoderSettings, sourceUnits } from './encoder.js'
@@ -100,24 +106,38 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
    * Trains on texts with translations, with teacher forcing, and returns the losses of the epochs. Vocabularies are
    * built from the training part only. A translator that already has a model continues from its weights and
    * vocabularies; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it
-   * was.
+   * was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
+   * epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
-  async train(rows: readonly TranslationRow[], options: TrainTranslatorOptions = {}): Promise<History> {
+  async train(rows: Rows<TranslationRow>, options: TrainTranslatorOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ source, target }', options)
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+    const { signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, settings.validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => this.#prepare(where, some, given, settings, known),
+        large: (all) => this.#prepareLarge(where, all, given, settings, known),
+      })
+    })
   }
 
   /**
    * Translates texts, all at once, by beam search. A word that is not in the source's vocabulary is copied to where the
    * translation attends to it most. A text without words is translated to nothing. Rejects with `ERR_STATE` before
    * training, with `ERR_DATA` for anything but a text (or, if rows had arrays, an array of tokens), naming the
-   * position, and with `ERR_OPTION`.
+   * position, and with `ERR_OPTION`. For texts that come one after another it gives a data set of translations, in the
+   * same order, which are made as they are read.
    */
-  async translate(texts: readonly Writing[], options: TranslateOptions = {}): Promise<Translation[]> {
-    return await this.use('translate', (parts, where) => translated(where, parts, texts, options))
+  translate(texts: readonly Writing[], options?: TranslateOptions): Promise<Translation[]>
+  translate(texts: RowStream<Writing>, options?: TranslateOptions): Dataset<Translation>
+  translate(texts: Rows<Writing>, options: TranslateOptions = {}): Promise<Translation[]> | Dataset<Translation> {
+    const translate = (some: readonly Writing[]) =>
+      this.use('translate', (parts, where) => translated(where, parts, some, options))
+    if (!isStreamed(texts)) return translate(texts as readonly Writing[])
+    return answersFor(this.where('translate'), texts as RowStream<Writing>, translate)
   }
 
   /**
@@ -125,12 +145,20 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
    * before training and with `ERR_DATA` for bad rows, naming the row.
    */
   async evaluate(
-    rows: readonly TranslationRow[],
+    all: Rows<TranslationRow>,
     options: Omit<TranslateOptions, 'nBest' | 'alignments'> = {},
+  ): Promise<TranslationEvaluation> {
+    const { signal } = writeSettings(this.where('evaluate'), options)
+    return await withRows(this.where('evaluate'), all, signal, (rows) => this.#measure(rows, options, signal))
+  }
+
+  async #measure(
+    rows: readonly TranslationRow[],
+    options: TranslateOptions,
+    signal: AbortSignal | undefined,
   ): Promise<TranslationEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       checkTranslationRows(where, rows)
-      const { signal } = writeSettings(where, options)
       const measured = await measureDecoder(parts.model, await encoded(where, parts, rows, signal), signal)
       const known = bySource(rows)
       const translations = await translated(
@@ -147,10 +175,11 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   async #prepare(
     where: string,
     rows: readonly TranslationRow[],
+    given: readonly TranslationRow[] | undefined,
     settings: DecoderTraining<TranslationRow>,
     known: TranslatorParts | undefined,
   ): Promise<Training<TranslatorParts, History>> {
-    const { signal, validationData: given } = settings
+    const { signal } = settings
     const { seed } = this.settings
     checkTranslationRows(where, rows)
     checkAll(where, rows, known)
@@ -177,6 +206,46 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     const shown = (validation[0] ?? training[0])?.source
     const looks = shown === undefined ? {} : looksOf(where, parts, shown)
     return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed, looks) }
+  }
+
+  async #prepareLarge(
+    where: string,
+    all: Dataset<TranslationRow>,
+    given: readonly TranslationRow[] | undefined,
+    settings: DecoderTraining<TranslationRow>,
+    known: TranslatorParts | undefined,
+  ): Promise<Training<TranslatorParts, History>> {
+    const { signal, batchSize, validationSplit = defaultSplit } = settings
+    const { seed } = this.settings
+    checkLarge(where, settings)
+    if (given) checkTranslationRows(`${where}: validationData`, given)
+    let first: TranslationRow | undefined
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        checkTranslationRows(where, rows)
+        first ??= rows[0] as TranslationRow
+        checkAll(where, rows, known, first)
+      },
+      keyOf: (row) => splitRow(row).key,
+      ...{ share: given ? 0 : validationSplit, seed, signal },
+    })
+    const { sample } = surveyed
+    const parts = known ?? (await this.#create(sample, signal))
+    if (known) {
+      const data = await encoded(where, parts, sample, signal)
+      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
+      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
+    }
+    const validation = given ?? surveyed.held
+    const held =
+      validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
+    const lengthOf = ({ source }: TranslationRow) => source.length
+    const batches = batchesOf(surveyed, { batchSize, seed, lengthOf }, async (rows) =>
+      asBatch(await encoded(where, parts, rows, signal)),
+    )
+    const looks = looksOf(where, parts, (validation[0] ?? (sample[0] as TranslationRow)).source)
+    const data = { batches, rows: surveyed.rows }
+    return { parts, run: () => trainDecoder(parts, data, held, settings, seed, looks) }
   }
 
   async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
@@ -228,15 +297,20 @@ function looksOf(where: string, parts: TranslatorParts, source: Writing): LookOp
 }
 
 /**
- * Throws `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets; if there is a vocabulary, of
- * its kind.
+ * Throws `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets: that of the vocabulary, or else
+ * that of the first row.
  */
-function checkAll(where: string, rows: readonly TranslationRow[], known: TranslatorParts | undefined): void {
+function checkAll(
+  where: string,
+  rows: readonly TranslationRow[],
+  known: TranslatorParts | undefined,
+  first = rows[0],
+): void {
   for (const side of ['source', 'target'] as const) {
     checkAlike(
       `${where}: the ${side} of row`,
       rows.map((row) => row[side]),
-      known?.[side],
+      known?.[side] ?? first?.[side],
     )
   }
 }

@@ -130,7 +130,9 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
   }
   const known = nameOf(given)
   const label = labelOf(given)
-  if (known !== undefined && native.includes(known)) return { label, made: kind(known) }
+  // Ours do not compare class numbers with probabilities; tfjs does, whatever comes of it.
+  const isOfClasses = lossName !== 'sparseCategoricalCrossentropy' || known === 'sparseCategoricalAccuracy'
+  if (known !== undefined && native.includes(known) && isOfClasses) return { label, made: kind(known) }
   return { label, made: named(measureOf(given), name) }
 }
 

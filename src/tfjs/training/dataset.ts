@@ -17,8 +17,8 @@ export interface DatasetLike {
   iterator(): Promise<Batches>
 }
 
-/** Options of `model.fitDataset`. */
-export interface ModelFitDatasetArgs {
+/** Options of `model.fitDataset`, for a data set of any elements. */
+export interface ModelFitDatasetArgs<_T = unknown> {
   /** How many batches an epoch takes; by default all of the data set. */
   batchesPerEpoch?: number
   epochs: number

@@ -77,7 +77,9 @@ export function lossOf(given: unknown): LossName | Loss | TracedFunction {
 /** A function of tensors as one of symbolic values. */
 export function recordedFunction(what: 'loss' | 'metric', given: LossOrMetricFn): TracedFunction {
   const call: TracedFunction = (yTrue, yPred) => {
-    const result: unknown = given(new Recorded(yTrue), new Recorded(yPred))
+    // Class numbers are a column there.
+    const isOfClasses = yTrue.shape.length === yPred.shape.length - 1
+    const result: unknown = given(new Recorded(isOfClasses ? yTrue.expandDims(-1) : yTrue), new Recorded(yPred))
     if (result instanceof Recorded) return result.symbolic
     // A constant has no gradient.
     if (result instanceof Tensor && result.size === 1) return yPred.less(yPred).add(result.dataSync()[0] as number)

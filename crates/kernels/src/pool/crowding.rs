@@ -1,24 +1,22 @@
-//! Smaller teams while other programs use the cores.
+//! No teams while other programs use the cores.
 //!
 //! Where there are fewer free cores than members, members who meet often wait for whoever does not run: with two threads on
-//! two cores shared by twenty programs, an LSTM (1, 100, 128) took 200 ms instead of the 0.5 of one thread. So a region
-//! that waited more than it worked makes the next teams smaller, for a time that is long beside what was lost.
+//! two cores shared by twenty programs, an LSTM (1, 100, 128) took 200 ms instead of the 0.5 of one thread. So where a
+//! region's members together worked less than one of them could have worked alone, the caller is alone in the next ones, for
+//! a time that is long beside what was lost.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A shorter region may have waited for a member to wake up.
 const SHORTEST: Duration = Duration::from_micros(250);
-/// The share of a team that must have been at work, on average. A member that is alone at work and waits for no one is
-/// more than this of a team of two.
-const LEAST_AT_WORK: f64 = 0.35;
-/// How many times as long as the region that waited teams stay small.
+/// How much one member must have been at work, or several together. A member that waits for no one is more than this.
+const LEAST_AT_WORK: f64 = 0.7;
+/// How many times as long as the region that waited there are no teams.
 const HOLD: u32 = 16;
 
-/// Members of the teams until [`UNTIL`].
-static MEMBERS: AtomicUsize = AtomicUsize::new(usize::MAX);
-/// Nanoseconds since [`epoch`] at which teams are as large as they should be again; 0 if they are.
+/// Nanoseconds since [`epoch`] at which there are teams again; 0 if there are.
 static UNTIL: AtomicU64 = AtomicU64::new(0);
 
 fn epoch() -> Instant {
@@ -30,7 +28,7 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The members of a team that should have `size`.
+/// The members of a team that should have `size`: as many, or the caller alone.
 pub(super) fn team_size(size: usize) -> usize {
     let until = UNTIL.load(Ordering::Relaxed);
     if until == 0 {
@@ -41,7 +39,7 @@ pub(super) fn team_size(size: usize) -> usize {
         UNTIL.store(0, Ordering::Relaxed);
         return size;
     }
-    size.min(MEMBERS.load(Ordering::Relaxed))
+    1
 }
 
 /// Time that the members of a team spent in a region.
@@ -63,24 +61,21 @@ impl Ledger {
         self.inside.fetch_add(nanoseconds(entry.elapsed()), Ordering::Relaxed);
     }
 
-    /// Draws the conclusion for the next teams from a region of `size` members that has ended, and in which members waited
-    /// for others for `late` nanoseconds.
-    pub(super) fn close(&self, size: usize, late: u64) {
+    /// Draws the conclusion for the next teams from a region that has ended, and in which members waited for others for
+    /// `late` nanoseconds.
+    pub(super) fn close(&self, late: u64) {
         let lasted = self.start.elapsed();
         let worked = self.inside.load(Ordering::Relaxed).saturating_sub(late);
-        if let Some(members) = members_for(size, lasted, worked) {
-            MEMBERS.store(members, Ordering::Relaxed);
-            let until = nanoseconds((epoch().elapsed()).saturating_add(HOLD * lasted)).max(1);
+        if is_crowded(lasted, worked) {
+            let until = nanoseconds(epoch().elapsed().saturating_add(HOLD * lasted)).max(1);
             UNTIL.store(until, Ordering::Relaxed);
         }
     }
 }
 
-/// The members that a smaller team should have, if a region of `size` members lasted and worked so long.
-fn members_for(size: usize, lasted: Duration, worked: u64) -> Option<usize> {
-    let at_work = worked as f64 / nanoseconds(lasted).max(1) as f64;
-    let crowded = lasted >= SHORTEST && at_work < LEAST_AT_WORK * size as f64;
-    crowded.then(|| (at_work.ceil() as usize).clamp(1, size))
+/// Whether one member alone would have been as fast as a team that lasted and worked so long.
+fn is_crowded(lasted: Duration, worked: u64) -> bool {
+    lasted >= SHORTEST && (worked as f64) < LEAST_AT_WORK * nanoseconds(lasted) as f64
 }
 
 /// Forgets what earlier regions waited: the next teams are as large as they should be.
@@ -92,19 +87,17 @@ pub(super) fn forget() {
 mod tests {
     use super::super::{run, set_threads};
     use super::*;
+    use std::sync::atomic::AtomicUsize;
     use std::thread::sleep;
 
     #[test]
-    fn teams_that_wait_become_smaller() {
+    fn less_work_than_of_one_member_is_too_little() {
         let ms = Duration::from_millis;
-        let worked = |ms: u64| ms * 1_000_000;
-        assert_eq!(members_for(2, ms(10), worked(19)), None);
+        assert!(!is_crowded(ms(10), 19_000_000));
         // One member alone had something to do.
-        assert_eq!(members_for(2, ms(10), worked(9)), None);
-        assert_eq!(members_for(2, ms(10), worked(3)), Some(1));
-        assert_eq!(members_for(64, ms(10), worked(25)), Some(3));
-        assert_eq!(members_for(64, ms(10), worked(0)), Some(1));
-        assert_eq!(members_for(2, Duration::from_micros(100), 0), None);
+        assert!(!is_crowded(ms(10), 9_900_000));
+        assert!(is_crowded(ms(10), 3_000_000));
+        assert!(!is_crowded(Duration::from_micros(100), 0));
     }
 
     #[test]
@@ -119,11 +112,11 @@ mod tests {
         assert_eq!(size(), 2);
         let ledger =
             Ledger { start: Instant::now() - Duration::from_millis(10), inside: AtomicU64::new(20_000_000) };
-        ledger.close(2, 17_000_000);
+        ledger.close(17_000_000);
         assert_eq!(size(), 1);
         sleep(2 * HOLD * Duration::from_millis(10));
         assert_eq!(size(), 2);
-        ledger.close(2, 17_000_000);
+        ledger.close(17_000_000);
         set_threads(2).unwrap();
         assert_eq!(size(), 2);
     }

@@ -68,9 +68,9 @@ struct Workers {
 
 /// Runs `body` on every member of a team at once, the caller included, and returns when all have finished.
 ///
-/// The team has [`super::threads()`] members (fewer if the system refuses threads, or while other programs use the cores).
-/// If another region is running, on
-/// this thread or another, or one thread is chosen, the team is the caller alone and no barrier ever waits.
+/// The team has [`super::threads()`] members (fewer if the system refuses threads). If another region is running, on this
+/// thread or another, or one thread is chosen, or other programs use the cores, the team is the caller alone and no
+/// barrier ever waits.
 /// Denormals are flushed during the call on every member; the caller's setting is restored afterwards.
 ///
 /// # Panics
@@ -127,7 +127,7 @@ fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<
     // Cannot unwind, so the region outlives every worker's use of it.
     region.member(0);
     CALLER.wait_until(|| PENDING.0.load(Ordering::SeqCst) == 0, || ());
-    region.ledger.close(workers.len() + 1, region.barrier.late());
+    region.ledger.close(region.barrier.late());
     region.panic.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 

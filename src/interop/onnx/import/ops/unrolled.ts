@@ -19,6 +19,10 @@ export const hasLoops = ({ nodes }: Graph): boolean =>
 /** Whether so many steps may be written out. */
 export const isFew = (steps: unknown): steps is number => typeof steps === 'number' && steps > 0 && steps <= mostSteps
 
+/** The error for a loop within another that cannot be written out. */
+export const inLoop = () =>
+  unsupported('a loop within a loop, of which neither has a number of steps that is known and at most 64')
+
 function begin({ lowering }: Call): void {
   if (++lowering.parts.written > mostOfAll) {
     throw unsupported(`loops within loops of more than ${mostOfAll} steps together`)

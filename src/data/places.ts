@@ -1,0 +1,47 @@
+import { SeqloomError } from '../errors.js'
+
+/** Says where an element of a block was read: `rows.csv: line 3`. */
+export type Place = (at: number) => string
+
+/** Where the elements of blocks were read. Blocks that are no longer used are forgotten. */
+const places = new WeakMap<readonly unknown[], Place>()
+
+/** A block whose elements were read at these places. */
+export function placed<B extends readonly unknown[]>(block: B, place: Place | undefined): B {
+  if (place) places.set(block, place)
+  return block
+}
+
+/** Where a block's elements were read, if that is known. */
+export const placeOf = (block: readonly unknown[]): Place | undefined => places.get(block)
+
+/**
+ * Waits for work on rows. If it fails with an `ERR_DATA` that names a row (or text), the message gets the row's place,
+ * where that is known.
+ */
+export async function namingPlaces<T>(placeOf: (row: number) => string | undefined, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
+    const found = /\b(?:row|text) (\d+)\b|\brows (\d+) and (\d+)\b/.exec(error.message)
+    const [place, first, second] = [found?.[1], found?.[2], found?.[3]].map((row) =>
+      row === undefined ? undefined : placeOf(Number(row)),
+    )
+    if (first !== undefined && second !== undefined) {
+      const what = error.message.replace(/^[\w.]+: /, '')
+      throw new SeqloomError('ERR_DATA', `${bothPlaces(first, second)}: ${what}`, { cause: error })
+    }
+    if (place === undefined) throw error
+    // 'row 3 has no label' becomes 'has no label', after the place; 'row 3: …' stays.
+    const what = error.message.replace(/^(?:validation |[\w.]+: (?=(?:row|text) \d))?(?:(?:row|text) \d+ )?/, '')
+    throw new SeqloomError('ERR_DATA', `${place}: ${what}`, { cause: error })
+  }
+}
+
+/** Two places, those of one file together. */
+function bothPlaces(first: string, second: string): string {
+  const [one, other] = [first, second].map((place) => /^(.*): (line|row) (\d+)$/s.exec(place))
+  const alike = one && other && one[1] === other[1] && one[2] === other[2]
+  return alike ? `${one[1]}: ${one[2]}s ${one[3]} and ${other[3]}` : `${first} and ${second}`
+}

@@ -1,0 +1,175 @@
+import { requireReadable, SeqloomError } from '../errors.js'
+import { checkOptions, custom } from '../options.js'
+import type { Blocks } from './blocks.js'
+import { type ColumnOptions, columnRules, columnsRead, type Example, exampleOf, type TableRow } from './columns.js'
+import type { TableOptions } from './csv.js'
+import { Dataset, type Start } from './dataset.js'
+import { type Files, matching, namedFiles } from './files.js'
+import { ofFiles } from './ofFiles.js'
+import { type Place, placed } from './places.js'
+import { checkEncoding, standardInput } from './textFile.js'
+
+/** Options of {@link csv}. */
+export interface CsvOptions extends ColumnOptions, Pick<TableOptions, 'delimiter' | 'encoding'> {}
+
+/** Options of {@link jsonLines} and `data.text`. */
+export interface TextFileOptions extends Pick<TableOptions, 'encoding'> {}
+
+/** Column options with an input: rows to train with. */
+type WithX<Options extends ColumnOptions> = Options & { readonly x: NonNullable<ColumnOptions['x']> }
+
+/** Rows of a table, and where they are. */
+interface PlacedRows {
+  readonly rows: readonly TableRow[]
+  readonly place: Place
+}
+
+const text_ = custom('a text', (v) => typeof v === 'string' && v !== '')
+
+/** Rules of the options that say how texts are read. */
+const textRules = { delimiter: text_, encoding: text_ }
+
+/** The options of reading, checked. */
+function readingOptions({ delimiter, encoding }: CsvOptions): Pick<TableOptions, 'delimiter' | 'encoding'> {
+  if (encoding !== undefined) checkEncoding(encoding)
+  return { ...(delimiter !== undefined && { delimiter }), ...(encoding !== undefined && { encoding }) }
+}
+
+/** What makes examples, or objects, of the rows of a table. */
+function examplesOf(where: string, options: ColumnOptions): (rows: PlacedRows) => readonly Example[] {
+  const make = exampleOf(where, options)
+  return ({ rows, place }) =>
+    placed(rows.map((row, at) => make(row, () => place(at))) as unknown as readonly Example[], place)
+}
+
+/** The rows of tables that are read from their beginning. */
+function tables<Options extends ColumnOptions>(
+  where: string,
+  files: Files,
+  options: Options,
+  rules: Parameters<typeof checkOptions>[2]['accepted'],
+  read: (path: string) => AsyncIterable<PlacedRows>,
+): Dataset<Example> {
+  requireReadable(where, options)
+  checkOptions(where, options, { accepted: { ...columnRules, ...rules } })
+  const make = examplesOf(where, options)
+  return ofFiles(where, files, async function* (path) {
+    for await (const rows of read(path)) yield make(rows)
+  })
+}
+
+/**
+ * The records of CSV files (RFC 4180, with a header line each), read bit by bit; names that end in `.gz` or `.zst` are
+ * decompressed, those that end in `.tsv` separated by tabs. With `x`, and `y`, rows to train with; else objects of
+ * texts. While it is gone through: `ERR_IO`; `ERR_DATA`, naming file and line, for what is broken, a missing column,
+ * text where numbers are expected, and labels that are not among the `classes`.
+ */
+export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
+export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
+export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | Dataset<Record<string, string>> {
+  let header: string | undefined
+  return tables('data.csv', files, options, textRules, async function* (path) {
+    const { csvBlocks } = await import('./csv.js')
+    const wanted = columnsRead(options)
+    for await (const { rows, lines } of csvBlocks(path, wanted, readingOptions(options))) {
+      const [first] = rows
+      if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
+      yield { rows, place: (at) => `${path}: line ${lines[at]}` }
+    }
+  })
+}
+
+function sameColumns(path: string, own: string, header: string | undefined): string {
+  if (header === undefined || header === own) return own
+  throw new SeqloomError('ERR_DATA', `${path} has the columns ${own}, the files before it ${header}`)
+}
+
+/**
+ * The objects of files with one JSON object a line, as {@link csv}; without `x` they stay as they are. Lists of numbers
+ * are sequences.
+ */
+export function jsonLines(files: Files, options: WithX<TextFileOptions & ColumnOptions>): Dataset<Example>
+export function jsonLines(files: Files, options?: TextFileOptions & ColumnOptions): Dataset<TableRow>
+export function jsonLines(
+  files: Files,
+  options: TextFileOptions & ColumnOptions = {},
+): Dataset<Example> | Dataset<TableRow> {
+  return tables('data.jsonLines', files, options, { encoding: text_ }, async function* (path) {
+    const { objectBlocks } = await import('./jsonLines.js')
+    for await (const { rows, lines } of objectBlocks(path, readingOptions(options))) {
+      yield { rows, place: (at) => `${path}: line ${lines[at]}` }
+    }
+  }) as Dataset<Example> | Dataset<TableRow>
+}
+
+/**
+ * The rows of Parquet files, a few thousand at a time, columns that are not named left unread; as {@link csv}, without
+ * `x` objects by column. All of the format's compressions are read.
+ */
+export function parquet(files: Files, options: WithX<ColumnOptions>): Dataset<Example>
+export function parquet(files: Files, options?: ColumnOptions): Dataset<TableRow>
+export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Example> | Dataset<TableRow> {
+  requireReadable('data.parquet', options)
+  checkOptions('data.parquet', options, { accepted: columnRules })
+  const [wanted, make] = [columnsRead(options), examplesOf('data.parquet', options)]
+  const paths = namedFiles('data.parquet', files)
+  if (paths.includes(standardInput)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'data.parquet: a Parquet file is read from its end, so it cannot be standard input',
+    )
+  }
+  const from = async function* ({ skip }: Start): Blocks<Example> {
+    const { parquetBlocks } = await import('./parquet.js')
+    let left = skip
+    for (const path of await matching(paths)) {
+      for await (const { rows, first } of parquetBlocks(path, wanted, left)) {
+        if (rows.length === 0) left -= first
+        else yield make({ rows, place: (at) => `${path}: row ${first + at + 1}` })
+      }
+      if (left < 0) left = 0
+    }
+  }
+  return new Dataset<Example>({ name: paths.join(', '), all: (pass) => from({ pass, skip: 0 }), from })
+}
+
+/** The rows of Arrow files and streams (`.arrow`, `.feather`), as {@link csv}. Needs the package `apache-arrow`. */
+export function arrow(files: Files, options: WithX<ColumnOptions>): Dataset<Example>
+export function arrow(files: Files, options?: ColumnOptions): Dataset<TableRow>
+export function arrow(files: Files, options: ColumnOptions = {}): Dataset<Example> | Dataset<TableRow> {
+  return tables('data.arrow', files, options, {}, async function* (path) {
+    const { arrowBlocks } = await import('./arrow.js')
+    for await (const { rows, first } of arrowBlocks(path)) {
+      yield { rows, place: (at) => `${path}: row ${first + at + 1}` }
+    }
+  }) as Dataset<Example> | Dataset<TableRow>
+}
+
+/** Options of {@link query}. */
+export interface QueryOptions extends ColumnOptions {
+  /** The database file of DuckDB; default one in memory, for queries of files. */
+  readonly database?: string
+}
+
+/**
+ * The rows that a query in SQL gives, as {@link csv}, by DuckDB, which reads tables, Parquet, CSV, JSON and other
+ * databases: `data.query("SELECT a, b, label FROM 'logs/*.parquet' WHERE a > 0", { x: ['a', 'b'], y: 'label' })`. Say
+ * `ORDER BY` where the order matters, as it does for resuming. Needs the package `@duckdb/node-api`.
+ */
+export function query(sql: string, options: WithX<QueryOptions>): Dataset<Example>
+export function query(sql: string, options?: QueryOptions): Dataset<TableRow>
+export function query(sql: string, options: QueryOptions = {}): Dataset<Example> | Dataset<TableRow> {
+  requireReadable('data.query', options)
+  checkOptions('data.query', options, { accepted: { ...columnRules, database: text_ } })
+  if (typeof sql !== 'string' || sql.trim() === '') throw new SeqloomError('ERR_OPTION', 'data.query: expected SQL')
+  const make = examplesOf('data.query', options)
+  return new Dataset<Example>({
+    name: 'the query',
+    async *all() {
+      const { queryBlocks } = await import('./query.js')
+      for await (const { rows, first } of queryBlocks(sql, options.database)) {
+        yield make({ rows, place: (at) => `data.query: row ${first + at + 1}` })
+      }
+    },
+  })
+}

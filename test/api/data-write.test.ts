@@ -1,0 +1,75 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { data } from 'seqloom'
+import { afterAll, describe, expect, it } from 'vitest'
+import { coded } from '../helpers/coded.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-write-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const at = (name: string) => join(folder, name)
+
+const rows = Array.from({ length: 20_000 }, (_, i) => ({
+  text: ['plain', 'with "quotes", and\na line', ' blanks ', ''][i % 4] as string,
+  value: i / 4,
+  right: i % 3 === 0,
+}))
+
+async function collected<T>(elements: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const element of elements) all.push(element)
+  return all
+}
+
+describe('data.write', () => {
+  const texts = rows.map(({ text, value, right }) => ({ text, value: String(value), right: String(right) }))
+  it.each([
+    ['rows.csv', data.csv, texts],
+    ['rows.csv.gz', data.csv, texts],
+    ['rows.jsonl', data.jsonLines, rows],
+    ['rows.ndjson.gz', data.jsonLines, rows],
+    ['rows.parquet', data.parquet, rows],
+  ])('writes what is read again: %s', async (name, read, expected) => {
+    expect(await data.write(data.from(rows), at(name))).toBe(rows.length)
+    expect(await collected(read(at(name)) as AsyncIterable<unknown>)).toEqual(expected)
+  })
+
+  it('writes tabs, JSON in cells, and what is missing', async () => {
+    const some = [
+      { a: 'x\ty', b: [1, 2], c: null, d: 5n },
+      { a: 'z', b: { k: 'v' }, c: 1, d: new Float32Array([0.5]) },
+    ]
+    await data.write(some, at('some.tsv'))
+    expect(readFileSync(at('some.tsv'), 'utf8')).toBe('a\tb\tc\td\nx y\t[1,2]\t\t5\nz\t{"k":"v"}\t1\t[0.5]\n')
+    await data.write(some, at('some.parquet'))
+    expect(await collected(data.parquet(at('some.parquet')))).toEqual([
+      { a: 'x\ty', b: '[1,2]', c: null, d: '5' },
+      { a: 'z', b: '{"k":"v"}', c: 1, d: '[0.5]' },
+    ])
+    await data.write([], at('none.jsonl.gz'))
+    expect(gunzipSync(readFileSync(at('none.jsonl.gz'))).length).toBe(0)
+  })
+
+  it('asks for no more rows than it has written, and leaves what was there if anything fails', async () => {
+    await data.write([{ a: 1 }], at('kept.csv'))
+    const broken = async function* () {
+      yield { a: 1 }
+      throw new RangeError('gone')
+    }
+    await expect(data.write(broken(), at('kept.csv'))).rejects.toThrow(new RangeError('gone'))
+    await expect(data.write([{ a: 1 }, { b: 2 }], at('kept.csv'))).rejects.toEqual(
+      coded('ERR_DATA', /row 1 has 'b', unlike the first row, which has 'a'/),
+    )
+    await expect(data.write([{ a: 1 }, 5 as never], at('kept.csv'))).rejects.toEqual(
+      coded('ERR_DATA', /row 1 must be an object/),
+    )
+    const signal = AbortSignal.abort()
+    await expect(data.write([{ a: 1 }], at('kept.csv'), { signal })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(readFileSync(at('kept.csv'), 'utf8')).toBe('a\n1\n')
+    await expect(data.write([{ a: 1 }], at('rows.xls'))).rejects.toEqual(coded('ERR_OPTION', /must end in \.csv/))
+    await expect(data.write([{ a: 1 }], at('none/rows.csv'))).rejects.toEqual(coded('ERR_IO', /none/))
+    await expect(data.write([], at('rows.empty.parquet'))).rejects.toEqual(coded('ERR_DATA', /no columns/))
+    expect(existsSync(at('rows.empty.parquet'))).toBe(false)
+  })
+})

@@ -1,0 +1,102 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { tableFromJSON, tableToIPC } from 'apache-arrow'
+import { data } from 'seqloom'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seqloom } from '../helpers/cli.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-cli-streams-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const at = (name: string) => join(folder, name)
+
+const rows = Array.from({ length: 90 }, (_, i) => ({
+  text: `${i % 3 ? 'fine' : 'poor'} thing ${i}`,
+  label: i % 3 ? 'good' : 'bad',
+  stars: i % 3 ? 5 : 1,
+}))
+const csv = ['text,label,stars', ...rows.map((row) => Object.values(row).join())].join('\n')
+const train = ['--units', '4', '--embedding', '4', '--epochs', '1', '--no-bidirectional', '--json']
+
+beforeAll(async () => {
+  writeFileSync(at('rows.csv'), csv)
+  writeFileSync(at('rows.csv.gz'), gzipSync(csv))
+  await data.write(rows, at('rows.parquet'))
+  await data.write(rows.slice(0, 40), at('part-1.parquet'))
+  await data.write(rows.slice(40), at('part-2.parquet'))
+  writeFileSync(at('rows.arrow'), tableToIPC(tableFromJSON(rows), 'file'))
+})
+
+/** What a training comes to, without its times. */
+async function trained(source: string, input = '', ...more: string[]): Promise<unknown> {
+  const out = at('model')
+  rmSync(out, { recursive: true, force: true })
+  const ran = await seqloom(['train', 'classify', '--data', source, '--out', out, ...train, ...more], input)
+  expect(ran, ran.stderr).toMatchObject({ code: 0 })
+  const last = JSON.parse(ran.stdout.trim().split('\n').at(-1) as string)
+  return { ...last, seconds: 0 }
+}
+
+describe('--data', () => {
+  it('may be any table: all train the same model', async () => {
+    const expected = await trained(at('rows.csv'))
+    expect(await trained(at('rows.csv.gz'))).toEqual(expected)
+    expect(await trained(at('rows.parquet'))).toEqual(expected)
+    expect(await trained(at('part-*.parquet'))).toEqual(expected)
+    expect(await trained(at('rows.arrow'))).toEqual(expected)
+    expect(await trained('-', csv)).toEqual(expected)
+    expect(await trained(`SELECT * FROM read_csv('${at('rows.csv')}')`)).toEqual(expected)
+    // Numbers are labels, too.
+    expect(await trained(at('rows.parquet'), '', '--label', 'stars')).toMatchObject({ event: 'done' })
+  }, 120_000)
+
+  it('is told what is wrong, by file and row', async () => {
+    const refused = async (source: string, message: RegExp, ...more: string[]) => {
+      const ran = await seqloom(['train', 'classify', '--data', source, '--out', at('none'), ...more])
+      expect(ran.stderr).toMatch(message)
+      expect(ran.code).toBe(1)
+    }
+    await refused(at('rows.parquet'), /ERR_DATA: .*no column 'mark'.*--label names another/, '--label', 'mark')
+    await refused(at('nothing-*.csv'), /ERR_IO: no file is named like/)
+    await refused('SELECT nothing', /ERR_DATA: data\.query/)
+    await data.write([...rows, { text: 'x', label: '', stars: 1 }], at('late.parquet'))
+    await refused(at('late.parquet'), /late\.parquet: row 91: has an empty label/)
+  }, 60_000)
+})
+
+describe('predict --out', () => {
+  it('writes the labels of a table in order, as CSV, JSON lines or Parquet', async () => {
+    await trained(at('rows.csv'))
+    const args = ['predict', '--model', at('model'), '--data', at('rows.parquet'), '--out']
+    for (const [name, read] of [
+      ['labels.csv', data.csv],
+      ['labels.parquet', data.parquet],
+      ['labels.jsonl.gz', data.jsonLines],
+    ] as const) {
+      const ran = await seqloom([...args, at(name)])
+      expect(ran).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/labels of 90 texts/) })
+      const found: Record<string, unknown>[] = []
+      for await (const row of read(at(name)) as AsyncIterable<Record<string, unknown>>) found.push(row)
+      expect(found.map(({ text }) => text)).toEqual(rows.map(({ text }) => text))
+      expect(found[0]).toMatchObject(
+        name === 'labels.jsonl.gz'
+          ? { probabilities: { bad: expect.any(Number) } }
+          : { 'probability of bad': expect.anything(), 'probability of good': expect.anything() },
+      )
+    }
+    const piped = await seqloom(['predict', '--model', at('model'), '--out', at('piped.csv')], 'fine 1\npoor 2\n')
+    expect(piped.code).toBe(0)
+    expect(readFileSync(at('piped.csv'), 'utf8').split('\n')[0]).toBe(
+      'text,label,probability,probability of bad,probability of good',
+    )
+    expect(await seqloom([...args, at('labels.xls')])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/must end in/),
+    })
+    expect(await seqloom([...args, at('labels.csv'), '--explain'])).toMatchObject({
+      code: expect.any(Number),
+      stderr: expect.stringMatching(/leave --out out/),
+    })
+  }, 60_000)
+})

@@ -12,6 +12,15 @@ export class TrainingHistory implements History {
     this.epoch = epoch
   }
 
+  /** Adds the epochs of a training that goes on from these. */
+  append({ history, epoch }: HistoryValues): void {
+    this.epoch.push(...epoch)
+    for (const [name, values] of Object.entries(history)) {
+      this.history[name] ??= []
+      this.history[name].push(...values)
+    }
+  }
+
   plot(options?: PlotOptions): string {
     return plot(this, options)
   }

@@ -32,7 +32,9 @@ export function commandTree(): Command {
     flags.readPaths(action)
     noteFlags(action)
   })
-  seqloom.addCommand(trainings())
+  const { together, alone } = trainings()
+  seqloom.addCommand(together)
+  for (const each of alone) seqloom.addCommand(each)
   seqloom.addCommand(searches())
   for (const name of new Set(taskCommands.flatMap(({ use }) => use?.name ?? []))) seqloom.addCommand(using(name))
   seqloom.addCommand(
@@ -127,36 +129,38 @@ const trainable = taskCommands
   .filter((task): task is Required<AnyTaskCommand> => task.train !== undefined)
   .sort((a, b) => (a.train.name < b.train.name ? -1 : 1))
 
-/** `seqloom train` with the trainings of all tasks. */
-function trainings(): Command {
-  const parent = command('train').description('Trains a model.')
-  for (const task of trainable) {
-    const { name, description, data, options, flags: own = [] } = task.train
-    const made = withOptions(
-      command(name).description(description),
-      flags.needed('--data <file>', data),
-      ...flags.columns(task.columns),
-      ...flags.table(),
-      ...flags.out(),
-      ...flags.watching(),
-      ...own,
-      ...options.flatMap(flags.optionFlags),
-      flags.json('one JSON object per epoch'),
-      flags.threads(),
-    ).action((given: TrainFlags) => train(task, given))
-    parent.addCommand(made)
-  }
-  return parent
+/** `seqloom train` with the trainings of tasks, and those that are commands of their own. */
+function trainings(): { readonly together: Command; readonly alone: readonly Command[] } {
+  const together = command('train').description('Trains a model.')
+  for (const task of trainable) if (!task.train.alone) together.addCommand(training(task))
+  return { together, alone: trainable.filter(({ train }) => train.alone).map(training) }
+}
+
+/** The command that trains a task. */
+function training(task: Required<AnyTaskCommand>): Command {
+  const { name, description, data, options, flags: own = [] } = task.train
+  return withOptions(
+    command(name).description(description),
+    flags.needed('--data <file>', data),
+    ...flags.columns(task.columns),
+    ...flags.table(),
+    ...flags.out(),
+    ...flags.watching(),
+    ...own,
+    ...options.flatMap(flags.optionFlags),
+    flags.json('one JSON object per epoch'),
+    flags.threads(),
+  ).action((given: TrainFlags) => train(task, given))
 }
 
 /** `seqloom search` with the searches of all tasks. */
 function searches(): Command {
   const parent = command('search').description('Finds good options of a training, by trying some.')
   for (const task of trainable) {
-    const { name, data, options, flags: own = [] } = task.train
+    const { name, alone, data, options, flags: own = [] } = task.train
     const made = withOptions(
       command(name).description(
-        `Finds options of 'seqloom train ${name}': trains with options that are drawn from --space, and saves the model of the best. Other flags hold for all trials.`,
+        `Finds options of 'seqloom ${alone ? '' : 'train '}${name}': trains with options that are drawn from --space, and saves the model of the best. Other flags hold for all trials.`,
       ),
       flags.needed('--data <file>', data),
       flags.needed(

@@ -22,7 +22,7 @@ export interface TaskCommand<T extends Task, Column extends string = never> {
   ): Promise<Parameters<T['evaluate']>[0]> | Parameters<T['evaluate']>[0]
   /** Prints what `evaluate` found. */
   show(result: Awaited<ReturnType<T['evaluate']>>, json: boolean, task: T): void
-  /** `seqloom train <name>`, if there is one. */
+  /** The command that trains one, if there is one. */
   readonly train?: TrainCommand<T>
   /** The command that uses a saved one, if there is one; several tasks may share its name. */
   readonly use?: UseCommand<T>
@@ -31,6 +31,8 @@ export interface TaskCommand<T extends Task, Column extends string = never> {
 /** How a task is trained. */
 export interface TrainCommand<T extends Task> {
   readonly name: string
+  /** Whether it is `seqloom <name>`, rather than `seqloom train <name>`. */
+  readonly alone?: true
   readonly description: string
   /** What `--data` is. */
   readonly data: string

@@ -4,11 +4,12 @@ import type { Callback } from '../callbacks/callback.js'
 import type { Schedule } from '../optimizers/schedule.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './classifier/rows.js'
-import type { Level } from './decoding/units.js'
+import type { Level, Writing } from './decoding/units.js'
 import type { Covariates } from './forecaster/options.js'
 import type { GeneratorEpoch, GeneratorProgress } from './generator/options.js'
 import type { TaskCell } from './shared/cell.js'
 import type { LabelWeights } from './shared/classWeights.js'
+import type { Encoder } from './shared/encoder.js'
 import type { Rows } from './shared/rows.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
 import type { LanguageModel } from './transcriber/options.js'
@@ -25,6 +26,12 @@ export interface QuestionAnswererOptions {
   readonly hops?: number
   /** How often a word must occur in the training rows to be known; default 2. */
   readonly minFrequency?: number
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: `units`, `embedding`, the recurrent layers and, besides those of the training rows, words are those of the
+   * encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /**
    * The seed of the initial weights, the split, the words that are hidden in training, and the order of training;
    * default 0.
@@ -100,6 +107,11 @@ export interface TextClassifierOptions {
   readonly minFrequency?: number
   /** The most tokens that are read of a text; the rest is ignored; default 300, or the setting of a given tokenizer. */
   readonly maxLength?: number
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: tokens, `cell`, `bidirectional`, `layers`, `units` and `embedding` are those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights, the split and the order of training; default 0. */
   readonly seed?: number
 }
@@ -307,6 +319,12 @@ export interface TextGeneratorOptions {
   readonly dropout?: number
   /** Whether the output layer uses the vectors of the tokens, too; default false. */
   readonly tied?: boolean
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: tokens, `cell`, `layers`, `units`, `embedding` and the output layer, which is `tied`; its objective must be
+   * `'nextToken'`, its layers read forwards only are those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights and of dropout; default 0. */
   readonly seed?: number
 }
@@ -360,6 +378,94 @@ export interface TrainGeneratorOptions {
   readonly onEpoch?: (epoch: GeneratorEpoch) => void | Promise<void>
 }
 
+/** How a language encoder is built. */
+export interface LanguageEncoderOptions {
+  /**
+   * What is predicted: tokens that were hidden, 15 % of a text, from all others (arXiv 1810.04805); or the token that
+   * follows. Of one layer in both directions, each direction predicts the token that it reads next on its own (arXiv
+   * 1802.05365). Default `'masked'`.
+   */
+  readonly objective?: 'masked' | 'nextToken'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
+  /** Whether every recurrent layer reads in both directions; default true. */
+  readonly bidirectional?: boolean
+  /** The number of recurrent layers; default 1. */
+  readonly layers?: number
+  /** The size of a recurrent layer's state, in each direction; default 64. */
+  readonly units?: number
+  /** The size of a word's vector; default 64. */
+  readonly embedding?: number
+  /** The rate of dropout after the embedding and before the prediction; default 0.1. */
+  readonly dropout?: number
+  /** The units that text is cut into. Characters and subwords are hardly ever unknown. Default `'word'`. */
+  readonly tokens?: 'word' | 'character' | 'subword'
+  /** A ready tokenizer; by default a vocabulary is built from the training rows. */
+  readonly tokenizer?: Tokenizer
+  /** The most tokens of a vocabulary built from the training rows; default 20000, for subwords 8192. */
+  readonly maxVocabulary?: number
+  /**
+   * How often a token must occur in the training texts to be told apart from unknown ones; default 2, so that there are
+   * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
+   */
+  readonly minFrequency?: number
+  /** The most tokens that are read of a text; the rest is ignored; default 300, or the setting of a given tokenizer. */
+  readonly maxLength?: number
+  /** The seed of the initial weights, the split, what is hidden and the order of training; default 0. */
+  readonly seed?: number
+}
+
+/** How a language encoder is trained. */
+export interface TrainLanguageEncoderOptions {
+  /** How many passes over the rows to make; default 30, or as many as 400 training steps need. */
+  readonly epochs?: number
+  /** The number of texts in a training step; default 32. */
+  readonly batchSize?: number
+  /** Adam's initial learning rate, which falls to 0 on half a cosine, or a schedule; default 0.004. */
+  readonly learningRate?: number | Schedule
+  /**
+   * The share of the texts that is kept apart to measure on, drawn by the seed, equal texts together; default 0.1, or 0
+   * where that would be fewer than 20 different texts, which are too few to tell epochs apart.
+   */
+  readonly validationSplit?: number
+  /** Texts to validate on instead. */
+  readonly validationData?: readonly Writing[]
+  /**
+   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
+   * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's
+   * weights are kept, with a warning.
+   */
+  readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   */
+  readonly backupDir?: string | URL
+  /**
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
+   */
+  readonly resume?: boolean
+  /**
+   * When a model is trained further, the share of tokens in the new texts that its vocabulary may lack; default 0.1.
+   */
+  readonly maxUnknown?: number
+  /** Stops training: `train` rejects with an AbortError, and the language encoder has the best weights so far. */
+  readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
+  /** Called as batches end; quick batches may be reported together. */
+  readonly onProgress?: (progress: TaskProgress) => void
+  /** Called, and awaited, as each epoch ends. */
+  readonly onEpoch?: (epoch: TaskEpoch) => void | Promise<void>
+}
+
 /** How many texts are processed at once, and what stops it. */
 export interface PredictTextsOptions {
   /** The number of texts that are processed at once; default 32. */
@@ -395,6 +501,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
+  /**
+   * After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its last
+   * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
+   */
+  readonly unfreezeEvery?: number
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
    * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
@@ -460,6 +571,12 @@ export interface SequenceTaggerOptions {
    * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
    */
   readonly minFrequency?: number
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: `cell`, `bidirectional`, `layers`, `units`, `embedding` and, besides those of the training rows, words are
+   * those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights, the split and the order of training; default 0. */
   readonly seed?: number
 }
@@ -610,6 +727,12 @@ export interface TranslatorOptions {
   readonly minFrequency?: number
   /** The most tokens that are read of a text; the rest is ignored; default 100. */
   readonly maxLength?: number
+  /**
+   * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
+   * with: the sources' tokens, `cell`, `layers`, `units` and `embedding`; it must read in both directions, and the
+   * decoder is as large are those of the encoder. Default none.
+   */
+  readonly encoder?: Encoder
   /** The seed of the initial weights, the split, dropout and the order of training; default 0. */
   readonly seed?: number
 }

@@ -10,6 +10,7 @@ describe('every task', () => {
     expect(classes.map(([name]) => name).sort()).toEqual([
       'Captioner',
       'Forecaster',
+      'LanguageEncoder',
       'QuestionAnswerer',
       'SequenceTagger',
       'TextClassifier',

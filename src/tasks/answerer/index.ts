@@ -7,6 +7,14 @@ import { answersFor } from '../shared/answers.js'
 import { countsOf, weightsOf } from '../shared/classWeights.js'
 import { defaultSplit, divide } from '../shared/division.js'
 import { rankOf } from '../shared/drawn.js'
+import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderVocabulary,
+  readEncoder,
+  unfreezing,
+} from '../shared/encoder.js'
 import { type ClassReport, Confusion, lossOf, shownReport } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { LabelCounts } from '../shared/labels.js'
@@ -67,9 +75,14 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
   /** @internal The options of its constructor and of `train`. */
   static readonly optionTables = [answererOptions, trainClassifierOptions] as const
 
+  readonly #given: QuestionAnswererOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: QuestionAnswererOptions = {}) {
-    super(saving, answererSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = answererSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -83,8 +96,8 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
    * leaves it as it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
    * epoch is another.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<AnsweredQuestion>, options: TrainAnswererOptions = {}): Promise<History> {
     const settings = trainingSettings<AnsweredQuestion>(this.where('train'), '{ story, question, answer }', options)
@@ -156,15 +169,15 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     known: AnswererParts | undefined,
   ): Promise<Training<AnswererParts, History>> {
     const { signal, batchSize } = settings
-    const { seed, minFrequency } = this.settings
+    const { seed } = this.settings
     checkStories(where, rows, true)
     if (given) checkStories(`${where}: validationData`, given, true)
     throwIfAborted(signal)
     const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, seed)
     const pick = (some: readonly number[]) => some.map((row) => rows[row] as AnsweredQuestion)
     const training = pick(division.training)
-    const reader = known?.reader ?? StoryReader.of(training, minFrequency)
-    const parts = known ?? { model: readerModel(this.settings, reader.size), reader }
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, training)
+    const { reader } = parts
     const { x, y } = examples(where, reader.readHidden(training, seed), training, division.training)
     const [held, place] = given ? [given, `${where}: validationData`] : [pick(division.validation), where]
     const numbers = given ? given.map((_, row) => row) : division.validation
@@ -175,7 +188,10 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     const sampleWeight = classWeight && Float32Array.from(targets, (target) => classWeight[target] as number)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, training.length, batchSize)
     const validationData = measured && ([measured.x, measured.y] as const)
-    const data = { x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight }
+    const data = {
+      ...{ x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight },
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
@@ -187,7 +203,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     known: AnswererParts | undefined,
   ): Promise<Training<AnswererParts, History>> {
     const { signal, batchSize, validationSplit = defaultSplit } = settings
-    const { seed, minFrequency } = this.settings
+    const { seed } = this.settings
     if (given) checkStories(`${where}: validationData`, given, true)
     const counts = new LabelCounts()
     const extras = new Set<string>()
@@ -204,8 +220,8 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
       ...{ share: given ? 0 : validationSplit, seed, signal },
     })
     const { sample } = surveyed
-    const reader = known?.reader ?? StoryReader.of(sample, minFrequency, extras)
-    const parts = known ?? { model: readerModel(this.settings, reader.size), reader }
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, sample, extras)
+    const { reader } = parts
     const answers = [...counts.names].sort()
     const classWeight = weightsOf(where, settings.classWeight, answers, counts.of(answers))
     const factors = classWeight && new Map(answers.map((answer, at) => [answer, classWeight[at] as number]))
@@ -223,9 +239,33 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
       x: batchesOf(surveyed, { batchSize, seed }, async (rows) => made(where, rows)),
       ...{ rows: surveyed.rows, loss: pointerLoss },
       validationData: measured && ([measured.x, measured.y] as const),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
     }
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }
+  }
+
+  async #create(
+    where: string,
+    training: readonly AnsweredQuestion[],
+    extras?: ReadonlySet<string>,
+  ): Promise<{ readonly parts: AnswererParts; readonly beginning?: Beginning | undefined }> {
+    const own = StoryReader.of(training, this.settings.minFrequency, extras)
+    const stack = { cell: 'gru', bidirectional: true, layers: 1 } as const
+    const { encoder: given } = this.#given
+    if (given === undefined) {
+      return { parts: { model: readerModel({ ...this.settings, ...stack }, own.size).model, reader: own } }
+    }
+    const encoder = await readEncoder(given)
+    const { units, embedding } = encoder.settings
+    checkAgrees(where, this.#given, { units, embedding })
+    this.settings = { ...this.settings, units, embedding }
+    const { vocabulary, origins } = encoderVocabulary(where, encoder, own.vocabulary)
+    const reader = new StoryReader(vocabulary, own.extras)
+    const { model, words, stacks } = readerModel({ ...this.settings, ...encoder.settings }, reader.size)
+    const beginning = { words, origins, stacks }
+    beginWith(where, beginning, encoder)
+    return { parts: { model, reader }, beginning }
   }
 }
 

@@ -1,17 +1,23 @@
 import type { Tensor } from '../../data/tensor.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { defineLayer } from '../../layers/defineLayer.js'
-import { bidirectional, dropout, embedding, gru } from '../../layers/index.js'
+import { dropout, embedding } from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import { type Functional, model } from '../../model/index.js'
+import type { Beginning } from '../shared/encoder.js'
+import { recurrentStack, type StackSettings, through } from '../shared/recurrentStack.js'
 
 /** The size of a reader. */
-export interface ReaderSettings {
-  readonly units: number
+export interface ReaderSettings extends StackSettings {
   readonly embedding: number
   readonly dropout: number
   readonly hops: number
   readonly seed: number
+}
+
+/** A model with the layers that read words. */
+export interface ReaderModel extends Pick<Beginning, 'words' | 'stacks'> {
+  readonly model: Functional<Tensor>
 }
 
 /**
@@ -23,15 +29,15 @@ export interface ReaderSettings {
  * Inputs: the ids of story and question, `[batch, time]` each; output: the weights of the story's words,
  * `[batch, time]`.
  */
-export function readerModel(settings: ReaderSettings, vocabularySize: number): Functional<Tensor> {
-  const { units, hops, seed } = settings
+export function readerModel(settings: ReaderSettings, vocabularySize: number): ReaderModel {
+  const { hops, seed } = settings
   const story = input({ shape: [null], dtype: 'int32', name: 'story' })
   const question = input({ shape: [null], dtype: 'int32', name: 'question' })
   const words = embedding({ inputDim: vocabularySize, outputDim: settings.embedding })
   const drop = dropout({ rate: settings.dropout })
-  const read = (returnSequences: boolean) => bidirectional({ layer: gru({ units, returnSequences }) })
-  const memory = read(true).apply(drop.apply(words.apply(story)))
-  const asked = read(false).apply(drop.apply(words.apply(question)))
+  const [reading, asking] = [recurrentStack(settings, true), recurrentStack(settings, false)]
+  const memory = through(drop.apply(words.apply(story)), reading)
+  const asked = through(drop.apply(words.apply(question)), asking)
   const pointer = defineLayer({
     name: 'pointer',
     inputs: { memory: ['steps', 'size'], asked: ['size'] },
@@ -48,7 +54,8 @@ export function readerModel(settings: ReaderSettings, vocabularySize: number): F
     },
   })
   const weights = pointer().apply([memory, asked] as never)
-  return model({ inputs: [story, question], outputs: weights as never, seed }) as Functional<Tensor>
+  const made = model({ inputs: [story, question], outputs: weights as never, seed }) as Functional<Tensor>
+  return { model: made, words, stacks: [reading, asking] }
 }
 
 /** −log of the total weight at the positions of the answer, which the targets mark with ones. */

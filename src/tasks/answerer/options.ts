@@ -1,4 +1,5 @@
 import type { QuestionAnswererOptions, TrainClassifierOptions } from '../optionTypes.js'
+import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
 import type { TaskListeners } from '../shared/training.js'
 import { integer, number, seed } from '../shared/values.js'
@@ -15,6 +16,7 @@ export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a
     'How often to look at the story; answers that follow from several facts need as many hops',
   ),
   minFrequency: option(integer(1), 2, 'How often a word must occur in the training rows to be known'),
+  encoder: encoderOption('`units`, `embedding`, the recurrent layers and, besides those of the training rows, words'),
   seed: option(
     seed,
     0,

@@ -1,13 +1,21 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Dataset } from '../../data/dataset.js'
 import { isStreamed } from '../../data/sources.js'
-import { given } from '../../options.js'
-import { charTokenizer, subwordTokenizer, wordTokenizer } from '../../text/index.js'
 import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
 import type { PredictTextsOptions, TextClassifierOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { answersFor, inParts } from '../shared/answers.js'
 import { countsOf, weightsOf } from '../shared/classWeights.js'
 import { defaultSplit, divide } from '../shared/division.js'
+import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderTokenizer,
+  readEncoder,
+  readingLayers,
+  sameIds,
+  unfreezing,
+} from '../shared/encoder.js'
 import { Comparison, type Evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { labellingModel } from '../shared/labellingModel.js'
@@ -18,6 +26,7 @@ import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
+import { textTokenizer } from '../shared/textTokenizer.js'
 import {
   predictionSettings,
   type TrainingSettings,
@@ -47,15 +56,21 @@ export interface Prediction {
 
 /**
  * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches,
- * and a softmax over the labels at the last step.
+ * and a softmax over the labels at the last step. With an `encoder`, which has learned to say something of every step, the
+ * labels are told from the largest and the mean values of all steps.
  */
 export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
   /** @internal The options of its constructor and of `train`. */
   static readonly optionTables = [classifierOptions, trainClassifierOptions] as const
 
+  readonly #given: TextClassifierOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextClassifierOptions = {}) {
-    super(saving, classifierSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = classifierSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -81,7 +96,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
    * Rows that come one after another, such as those of `data.csv`, may be more than fit into memory: one pass finds the
    * labels, a sample to build the vocabulary from and the validation part, and each epoch is a pass.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row, and its file), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while
+   * Rejects with `ERR_DATA` for bad rows (naming the row, and its file), `ERR_OPTION`, also for options that are not those of the `encoder`, `ERR_NUMERIC`, `ERR_STATE` while
    * another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<LabelledText>, options: TrainClassifierOptions = {}): Promise<History> {
@@ -175,7 +190,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const classWeight = weightsOf(where, settings.classWeight, labels.names, countsOf(labels.names.length, y))
     const held = given ?? division.validation.map((row) => rows[row] as LabelledText)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(labels, training, signal))
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, training, signal)
     const x = await encode(parts, training, signal)
     if (known) checkUnknown(where, parts.tokenizer, x, settings.maxUnknown)
     const heldIds = await encode(parts, held, signal)
@@ -183,7 +198,10 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const validationData = held.length > 0 ? ([heldIds, heldTargets] as const) : undefined
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
-    const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
+    const data = {
+      ...({ x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
     const looks = validationData
       ? classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
       : classifierLooks(x, y, labels.names, parts.tokenizer)
@@ -213,7 +231,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const labels = known?.labels ?? Labels.of(counts.names)
     const held = given ?? surveyed.held
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(labels, surveyed.sample, signal))
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, surveyed.sample, signal)
     if (known) checkUnknown(where, parts.tokenizer, await encode(parts, surveyed.sample, signal), settings.maxUnknown)
     const heldIds = await encode(parts, held, signal)
     tellUnknown(where, parts.tokenizer, heldIds)
@@ -226,19 +244,34 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
       metrics: ['accuracy'] as const,
       validationData: held.length > 0 ? ([heldIds, heldTargets] as const) : undefined,
       classWeight: weightsOf(where, settings.classWeight, labels.names, counts.of(labels.names)),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
     }
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
     const looks = classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, looks }) }
   }
 
-  async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {
-    const tokenizer = await tokenizerFor(training, this.settings, signal)
-    return {
-      model: labellingModel(this.settings, tokenizer.vocabularySize, labels.names.length, false),
-      tokenizer,
-      labels,
+  async #create(
+    where: string,
+    labels: Labels,
+    training: readonly LabelledText[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly parts: ClassifierParts; readonly beginning?: Beginning | undefined }> {
+    const given = this.#given
+    const encoder = given.encoder === undefined ? undefined : await readEncoder(given.encoder)
+    if (encoder) {
+      checkAgrees(where, given, encoder.settings)
+      this.settings = { ...this.settings, ...encoder.settings }
     }
+    const texts = training.map((row) => row.text)
+    const tokenizer = encoder
+      ? encoderTokenizer(where, encoder, given)
+      : await textTokenizer(texts, this.settings, signal)
+    const size = tokenizer.vocabularySize
+    const model = labellingModel(this.settings, size, labels.names.length, encoder ? 'pooled' : 'last')
+    const beginning = encoder && readingLayers(model.layers, sameIds(size))
+    if (encoder && beginning) beginWith(where, beginning, encoder)
+    return { parts: { model, tokenizer, labels }, beginning }
   }
 }
 
@@ -246,28 +279,6 @@ const splitRow = ({ text, label }: LabelledText): SplitRow => ({ key: text, clas
 
 function targetsOf(where: string, labels: Labels, rows: readonly LabelledText[]): Int32Array {
   return Int32Array.from(rows, (row, index) => labels.indexOf(`${where}: row ${index}`, row.label))
-}
-
-/** The default size of the vocabulary, and how often a token must occur by default. */
-const tokenLimits = {
-  word: { maxVocabulary: 20_000, minFrequency: 1 },
-  character: { maxVocabulary: 20_000, minFrequency: 1 },
-  subword: { maxVocabulary: 8192, minFrequency: 2 },
-}
-
-const tokenizers = { word: wordTokenizer, character: charTokenizer, subword: subwordTokenizer }
-
-function tokenizerFor(
-  rows: readonly LabelledText[],
-  settings: ClassifierSettings,
-  signal: AbortSignal | undefined,
-): Promise<Tokenizer> | Tokenizer {
-  const { tokenizer, tokens } = settings
-  const { maxVocabulary, minFrequency } = { ...tokenLimits[tokens], ...given(settings) }
-  const maxLength = settings.maxLength ?? tokenizer?.maxLength ?? 300
-  if (tokenizer) return tokenizer.withMaxLength(maxLength)
-  const texts = rows.map((row) => row.text)
-  return tokenizers[tokens](texts, { maxVocabulary, minFrequency, maxLength, ...(signal && { signal }) })
 }
 
 function encode(

@@ -191,15 +191,8 @@ async function runEpochs(
       })
       if (guesses) read = mixed(previous, guesses, share, seed + epoch)
     }
-    const { history } = await model.fit({ ...inputs, previous: read }, words, {
-      ...options,
-      ...{ initialEpoch: epoch, epochs: epoch + 1 },
-    })
-    whole.epoch.push(epoch)
-    for (const [name, values] of Object.entries(history)) {
-      whole.history[name] ??= []
-      whole.history[name].push(...values)
-    }
+    const range = { initialEpoch: epoch, epochs: epoch + 1 }
+    whole.append(await model.fit({ ...inputs, previous: read }, words, { ...options, ...range }))
   }
   return whole
 }

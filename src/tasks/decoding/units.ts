@@ -72,6 +72,14 @@ export async function buildUnits(
   return new TokenizedUnits(tokenizer, level, lowercase, spacing)
 }
 
+/** A vocabulary that is known already: of a tokenizer, or of lists of tokens. */
+export const knownUnits = (
+  tokens: Tokenizer | readonly string[],
+  level: 'word' | 'character',
+  lowercase: boolean,
+): Units =>
+  tokens instanceof Tokenizer ? new TokenizedUnits(tokens.withMaxLength(), level, lowercase) : new ListedUnits(tokens)
+
 /**
  * Throws `ERR_DATA`, naming the row, unless all are texts, or all lists of tokens, like those of a vocabulary or like
  * another one; by default, like the first.

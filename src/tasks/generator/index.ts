@@ -12,6 +12,16 @@ import type { LanguageModelBatches } from '../../text/languageModelBatches.js'
 import { type Tokenizer, wholeCharacters } from '../../text/tokenizer.js'
 import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
+import {
+  beginWith,
+  checkAgrees,
+  denseIn,
+  type EncoderParts,
+  encoderTokenizer,
+  readEncoder,
+  readingLayers,
+  sameIds,
+} from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
@@ -68,9 +78,14 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   /** @internal The options of its constructor and of `train`. */
   static readonly optionTables = [generatorOptions, trainGeneratorOptions] as const
 
+  readonly #given: TextGeneratorOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextGeneratorOptions = {}) {
-    super(saving, generatorSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = generatorSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -92,7 +107,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
    * their tokens are then put into a file for the time being, in which each training step reads its part. Tokens that
    * `data.writeTokens` put into a file need the option `tokenizer`, the one that made them.
    *
-   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, also for an `encoder` that does not read as a generator does, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
    */
   async train(text: TrainingText, options: TrainGeneratorOptions = {}): Promise<History> {
@@ -202,7 +217,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     const { signal, validationSplit, restoreBest } = settings
     throwIfAborted(signal)
     let [training, end] = divided(text, validationSplit ?? defaultSplit)
-    let parts = known ?? (await this.#create(training, signal))
+    let parts = known ?? (await this.#create(where, training, signal))
     let held = end === '' ? undefined : await encode(parts.tokenizer, end, signal)
     let kept: Kept = { keep: 'best' }
     if (validationSplit !== 0) {
@@ -211,7 +226,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       const onDemand = validationSplit !== undefined
       if (lacking && !onDemand) {
         ;[training, held] = [text, undefined]
-        parts = known ?? (await this.#create(training, signal))
+        parts = known ?? (await this.#create(where, training, signal))
       }
       kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
     }
@@ -248,12 +263,18 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       if (!parts && !own) {
         throw new SeqloomError('ERR_OPTION', `${where}: give new TextGenerator the tokenizer that made the tokens`)
       }
+      if (!parts && this.#given.encoder !== undefined) {
+        throw new SeqloomError(
+          'ERR_OPTION',
+          `${where}: tokens of a file have a tokenizer of their own, not the encoder's`,
+        )
+      }
       const [first] = await given.read(0, 1)
       parts ??= this.#with(own as Tokenizer, first as number)
     } else {
       const sample = await sampleFrom(where, given, share, seed, signal)
       if (known) checkUnknown(where, known.tokenizer, [await encode(known.tokenizer, sample, signal)], maxUnknown)
-      parts ??= await this.#create(sample, signal)
+      parts ??= await this.#create(where, sample, signal)
     }
     const made = parts
     const { tokens, close } = await corpusOf(where, given, made.tokenizer, signal)
@@ -274,18 +295,43 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     }
   }
 
-  async #create(text: string, signal?: AbortSignal): Promise<GeneratorParts> {
+  async #create(where: string, text: string, signal: AbortSignal | undefined): Promise<GeneratorParts> {
+    const { encoder: given } = this.#given
+    const encoder = given === undefined ? undefined : await readEncoder(given)
+    if (encoder) {
+      const own = generatorEncoder(where, encoder)
+      checkAgrees(where, this.#given, own)
+      this.settings = { ...this.settings, ...own }
+    }
     const { tokens, maxVocabulary = tokens === 'subword' ? 8192 : 20_000 } = this.settings
     const make = { character: charTokenizer, word: wordTokenizer, subword: subwordTokenizer }[tokens]
-    const tokenizer = this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) }))
+    const tokenizer = encoder
+      ? encoderTokenizer(where, encoder, this.#given).withMaxLength()
+      : (this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) })))
     const [first] = await encode(tokenizer, text, signal)
-    if (first === undefined) throw new SeqloomError('ERR_DATA', 'TextGenerator.train: the text has no tokens')
-    return this.#with(tokenizer, first)
+    if (first === undefined) throw new SeqloomError('ERR_DATA', `${where}: the text has no tokens`)
+    return this.#with(tokenizer, first, encoder)
   }
 
-  #with(tokenizer: Tokenizer, first: number): GeneratorParts {
-    return { model: generatorModel(this.settings, tokenizer.vocabularySize), tokenizer, first }
+  #with(tokenizer: Tokenizer, first: number, encoder?: EncoderParts): GeneratorParts {
+    const size = tokenizer.vocabularySize
+    const model = generatorModel(this.settings, size)
+    if (encoder) {
+      beginWith(this.where('train'), readingLayers(model.layers, sameIds(size)), encoder)
+      for (const [at, layer] of denseIn(model.layers).entries()) layer.setWeights(encoder.head[at] as TensorLike[])
+    }
+    return { model, tokenizer, first }
   }
+}
+
+/** The options of a generator that begins with an encoder; `ERR_OPTION` for one that cannot foresee the next token. */
+function generatorEncoder(where: string, { settings, objective, unit }: EncoderParts) {
+  const { bidirectional, ...others } = settings
+  if (objective === 'nextToken' && !bidirectional) return { ...others, tokens: unit, tied: true }
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: its encoder must have learned the next token, reading forwards only: objective: 'nextToken', bidirectional: false`,
+  )
 }
 
 interface GeneratorData {

@@ -2,6 +2,7 @@ import { type GenerateOptions, generateChecks } from '../../model/generate.js'
 import { checkOptions, custom } from '../../options.js'
 import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
 import { anyCell, cellSentence } from '../shared/cell.js'
+import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
 import { backupOptions, furtherCallbacks, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
 import { flag, integer, number, oneOf, rate, seed, tokenizer } from '../shared/values.js'
@@ -24,6 +25,9 @@ export const generatorOptions = new OptionTable('TextGeneratorOptions', 'How a t
   embedding: option(integer(1), 64, "The size of a token's vector"),
   dropout: option(number(0, 1), 0.2, 'The rate of dropout between the recurrent layers'),
   tied: option(flag, false, 'Whether the output layer uses the vectors of the tokens, too'),
+  encoder: encoderOption(
+    "tokens, `cell`, `layers`, `units`, `embedding` and the output layer, which is `tied`; its objective must be `'nextToken'`, its layers read forwards only",
+  ),
   seed: option(seed, 0, 'The seed of the initial weights and of dropout'),
 })
 

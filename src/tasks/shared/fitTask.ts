@@ -1,4 +1,4 @@
-import type { History } from '../../callbacks/callback.js'
+import type { Callback, History } from '../../callbacks/callback.js'
 import { Dataset } from '../../data/dataset.js'
 import type { DataSet } from '../../data/tensor.js'
 import { AbortError } from '../../errors.js'
@@ -11,6 +11,7 @@ import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
 import { gradientLooks } from './looks.js'
 import { type ReportSettings, reports } from './reports.js'
 import type { TrainingSettings } from './training.js'
+import { inStages, type Unfreezing } from './unfreezing.js'
 
 /** The data and the goal of a task's training. */
 export interface FitData {
@@ -28,6 +29,8 @@ export interface FitData {
   readonly classWeight?: readonly number[] | undefined
   /** Factors of the loss by row. */
   readonly sampleWeight?: Float32Array | undefined
+  /** What is trained only from some epoch on. */
+  readonly unfreezing?: Unfreezing | undefined
 }
 
 /** The settings of {@link fitTask}. */
@@ -37,21 +40,34 @@ export type FitSettings = ReportSettings & KeepSettings & Pick<TrainingSettings<
 export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {
   const { model } = trainee
   const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data
-  const { classWeight, sampleWeight } = data
-  const { epochs, batchSize, signal } = settings
-  model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
+  const { classWeight, sampleWeight, unfreezing } = data
+  const { epochs, batchSize, signal, backupDir, ...others } = settings
+  // The same optimizer in all stages, so that it continues where it was.
+  const optimizer = adam({ learningRate: settings.learningRate })
+  const compile = () => model.compile({ optimizer, loss, metrics })
+  const run = (stage: Pick<FitOptions, 'epochs' | 'initialEpoch'>, callbacks: readonly Callback[]) =>
+    fitRows(model, x, y, {
+      ...{ ...stage, batchSize, callbacks },
+      ...(validationData && { validationData }),
+      ...(classWeight && { classWeight: { ...classWeight } }),
+      ...(sampleWeight && { sampleWeight }),
+      ...(signal && { signal }),
+    })
+  if (!unfreezing) compile()
   return await keepBest(
     trainee,
-    { ...settings, looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks } },
+    {
+      ...(unfreezing ? others : settings),
+      looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks },
+    },
     (best) => [reports(rows, settings, best)],
-    (callbacks) =>
-      fitRows(model, x, y, {
-        ...{ epochs, batchSize, callbacks },
-        ...(validationData && { validationData }),
-        ...(classWeight && { classWeight: { ...classWeight } }),
-        ...(sampleWeight && { sampleWeight }),
-        ...(signal && { signal }),
-      }),
+    (callbacks) => {
+      if (!unfreezing) return run({ epochs }, callbacks)
+      return inStages(unfreezing, epochs, settings, (stage, further) => {
+        compile()
+        return run(stage, [...callbacks, ...further])
+      })
+    },
   )
 }
 

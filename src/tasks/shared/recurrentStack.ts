@@ -1,4 +1,4 @@
-import { type AnyLayer, bidirectional, gru, lstm, rnn, simpleRNN } from '../../layers/index.js'
+import { type AnyLayer, bidirectional, gru, lstm, rnn, type SymbolicTensor, simpleRNN } from '../../layers/index.js'
 import type { Recurrence } from '../../layers/recurrence.js'
 import { type FusedCell, type TaskCell, tracedCell } from './cell.js'
 
@@ -38,3 +38,7 @@ export function recurrentStack(settings: StackSettings, sequences: boolean): Any
     return settings.bidirectional ? bidirectional({ layer }) : (layer as AnyLayer)
   })
 }
+
+/** What layers make of a value, one after the other. */
+export const through = (value: SymbolicTensor, layers: readonly AnyLayer[]): SymbolicTensor =>
+  layers.reduce((made, layer) => layer.apply(made) as SymbolicTensor, value)

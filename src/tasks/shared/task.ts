@@ -82,6 +82,11 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
     return this.#settings
   }
 
+  /** @internal Takes over options that were found in training. */
+  protected set settings(settings: Settings) {
+    this.#settings = settings
+  }
+
   /** @internal The name of a method in errors. */
   protected where(method: string): string {
     return `${this.#saving.kind.task}.${method}`

@@ -149,6 +149,12 @@ export const trainClassifierOptions = new OptionTable(
       "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
         'with a warning',
     ),
+    unfreezeEvery: optional(
+      integer(0),
+      'After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its ' +
+        'last layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning.',
+      '1',
+    ),
     ...backupOptions,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('classifier'),

@@ -6,7 +6,7 @@ import { warn } from '../../warn.js'
 const [telling, mostly] = [0.01, 0.5]
 
 /** The share of tokens that the vocabulary does not hold. */
-function unknownShare({ unknownId }: Pick<Tokenizer, 'unknownId'>, rows: readonly Int32Array[]): number {
+export function unknownShare({ unknownId }: Pick<Tokenizer, 'unknownId'>, rows: readonly Int32Array[]): number {
   if (unknownId === undefined) return 0
   let [unknown, all] = [0, 0]
   for (const ids of rows) {

@@ -10,6 +10,15 @@ import { answersFor, inParts } from '../shared/answers.js'
 import { countsOf, weightsOf } from '../shared/classWeights.js'
 import { defaultSplit, divide } from '../shared/division.js'
 import {
+  type Beginning,
+  beginWith,
+  checkAgrees,
+  encoderVocabulary,
+  readEncoder,
+  readingLayers,
+  unfreezing,
+} from '../shared/encoder.js'
+import {
   type ClassMeasures,
   type ClassReport,
   Confusion,
@@ -88,14 +97,14 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   /** @internal The options of its constructor and of `train`. */
   static readonly optionTables = [taggerOptions, trainClassifierOptions] as const
 
-  readonly #wordVectors: string | URL | undefined
+  readonly #given: SequenceTaggerOptions
 
-  /** `ERR_OPTION` for options that are unknown or out of range. */
+  /** `ERR_OPTION` for options that are unknown or out of range, or cannot be combined. */
   constructor(options: SequenceTaggerOptions = {}) {
-    // Where a file lay is not saved.
-    const { wordVectors, ...settings } = taggerSettings(options)
+    // Word vectors and encoders become part of the model.
+    const { wordVectors, encoder, ...settings } = taggerSettings(options)
     super(saving, settings)
-    this.#wordVectors = wordVectors
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -126,8 +135,8 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
    * Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
    * epoch is another.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<TaggedTokens>, options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
@@ -242,12 +251,16 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const classWeight = weightsOf(where, settings.classWeight, labels.names, countsOf(labels.names.length, each(y)))
     const held = given ?? division.validation.map((row) => rows[row] as TaggedTokens)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(where, labels, training, [...rows, ...(given ?? [])], signal))
+    const all = [...rows, ...(given ?? [])]
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, training, all, signal)
     const validationData = held.length > 0 ? ([encoded(parts, held), heldTargets] as const) : undefined
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const loss = chainIn(parts.model) ? 'crf' : 'sparseCategoricalCrossentropy'
     const x = encoded(parts, training)
-    const data = { x, y, validationData, rows: y.length, loss, metrics: ['accuracy'], classWeight } as const
+    const data = {
+      ...({ x, y, validationData, rows: y.length, loss, metrics: ['accuracy'], classWeight } as const),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+    }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
@@ -277,7 +290,8 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const labels = known?.labels ?? Labels.of(counts.names)
     const { sample, held = surveyed.held } = { sample: surveyed.sample, held: given }
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(where, labels, sample, [...sample, ...held], signal))
+    const seen = [...sample, ...held]
+    const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, sample, seen, signal)
     const x = batchesOf(surveyed, { batchSize, seed }, async (rows) => ({
       x: encoded(parts, rows),
       y: targetsOf(where, labels, rows),
@@ -289,6 +303,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       metrics: ['accuracy'] as const,
       validationData: held.length > 0 ? ([encoded(parts, held), heldTargets] as const) : undefined,
       classWeight: weightsOf(where, settings.classWeight, labels.names, counts.of(labels.names)),
+      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
     }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }
   }
@@ -299,25 +314,36 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     training: readonly TaggedTokens[],
     all: readonly TaggedTokens[],
     signal: AbortSignal | undefined,
-  ): Promise<TaggerParts> {
+  ): Promise<{ readonly parts: TaggerParts; readonly beginning?: Beginning | undefined }> {
     const tokens = training.map((row) => row.tokens)
     const { minFrequency } = this.settings
     const frequent = Vocabulary.of(tokens, minFrequency ?? 2)
     const enough = minFrequency !== undefined || knownShare(frequent, tokens) >= 0.75
     const own = enough ? frequent : Vocabulary.of(tokens, 1)
-    const file = this.#wordVectors
+    const { wordVectors, encoder: given } = this.#given
     // The reader of files is loaded when one is read.
-    const read = file === undefined ? undefined : await import('./wordVectors.js')
-    const words = await read?.pretrainedWords(where, file as string | URL, own, signal)
+    const read = wordVectors === undefined ? undefined : await import('./wordVectors.js')
+    const words = await read?.pretrainedWords(where, wordVectors as string | URL, own, signal)
+    const encoder = given === undefined ? undefined : await readEncoder(given)
+    if (encoder) {
+      checkAgrees(where, this.#given, encoder.settings)
+      this.settings = { ...this.settings, ...encoder.settings }
+    }
+    const joined = encoder && encoderVocabulary(where, encoder, own)
+    const { vocabulary } = joined ?? words ?? { vocabulary: own }
+    const features = featuresOf(this.settings.features ?? [], training)
+    const characters = this.settings.characters ? Characters.of(tokens) : undefined
     const reading: Reading = {
-      vocabulary: words?.vocabulary ?? own,
-      lowercase: words !== undefined,
-      characters: this.settings.characters ? Characters.of(tokens) : undefined,
-      features: featuresOf(this.settings.features ?? [], training),
+      vocabulary,
+      lowercase: words !== undefined || encoder?.lowercase === true,
+      characters,
+      features,
     }
     const scheme = this.settings.crf ? schemeFor(where, labels.names, all) : undefined
     const model = taggerModel(this.settings, reading, words, { names: labels.names, scheme })
-    return { ...reading, model, labels }
+    const beginning = joined && readingLayers(model.layers, joined.origins)
+    if (encoder && beginning) beginWith(where, beginning, encoder)
+    return { parts: { ...reading, model, labels }, beginning }
   }
 }
 

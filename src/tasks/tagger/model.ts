@@ -6,7 +6,7 @@ import type { AnyLayer } from '../../layers/layer.js'
 import type { TagScheme } from '../../layers/tagScheme.js'
 import { type Model, model } from '../../model/index.js'
 import { labellingModel } from '../shared/labellingModel.js'
-import { recurrentStack } from '../shared/recurrentStack.js'
+import { recurrentStack, through } from '../shared/recurrentStack.js'
 import { type Characters, longestToken } from './characters.js'
 import type { Feature } from './features.js'
 import type { TaggerSettings } from './options.js'
@@ -37,7 +37,7 @@ export function taggerModel(
   const { seed } = settings
   const { vocabulary, characters, features } = reading
   if (!settings.crf && words === undefined && readsWords(reading)) {
-    return labellingModel(settings, vocabulary.size, names.length, true)
+    return labellingModel(settings, vocabulary.size, names.length, 'every')
   }
   const tokens = input({ shape: [null], dtype: 'int32', name: 'tokens' })
   const table = words
@@ -95,7 +95,3 @@ function featureInput(feature: Feature, at: number): [SymbolicTensor, SymbolicTe
   const size = Math.min(categorySize, Math.ceil(count / 2) + 1)
   return [given, embedding({ inputDim: count, outputDim: size, name: `${name}_vectors` }).apply(given)]
 }
-
-/** What layers make of a value, one after the other. */
-const through = (value: SymbolicTensor, layers: readonly AnyLayer[]): SymbolicTensor =>
-  layers.reduce((made, layer) => layer.apply(made) as SymbolicTensor, value)

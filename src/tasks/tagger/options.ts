@@ -1,6 +1,8 @@
+import { SeqloomError } from '../../errors.js'
 import { custom } from '../../options.js'
 import { classifierOptions } from '../classifier/options.js'
 import type { SequenceTaggerOptions } from '../optionTypes.js'
+import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
 import { file, flag, integer } from '../shared/values.js'
 
@@ -48,6 +50,9 @@ export const taggerOptions = new OptionTable('SequenceTaggerOptions', 'How a tag
     '2, so that there are unknown ones to learn from, or 1 where that would leave more than a quarter of the ' +
       'tokens unknown',
   ),
+  encoder: encoderOption(
+    '`cell`, `bidirectional`, `layers`, `units`, `embedding` and, besides those of the training rows, words',
+  ),
   seed,
 })
 
@@ -55,5 +60,8 @@ export const taggerOptions = new OptionTable('SequenceTaggerOptions', 'How a tag
 export type TaggerSettings = SettingsOf<SequenceTaggerOptions, typeof taggerOptions>
 
 /** Checks the options of `new SequenceTagger` and fills in the defaults; `ERR_OPTION`. */
-export const taggerSettings = (options: SequenceTaggerOptions): TaggerSettings =>
-  taggerOptions.read('SequenceTagger', options)
+export function taggerSettings(options: SequenceTaggerOptions): TaggerSettings {
+  const settings = taggerOptions.read('SequenceTagger', options)
+  if (settings.encoder === undefined || settings.wordVectors === undefined) return settings
+  throw new SeqloomError('ERR_OPTION', 'SequenceTagger: give an encoder or wordVectors, not both')
+}

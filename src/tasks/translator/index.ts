@@ -32,12 +32,14 @@ import type { TranslatorOptions } from '../optionTypes.js'
 import { answersFor } from '../shared/answers.js'
 import { attentionMap } from '../shared/attentionMap.js'
 import { defaultSplit, divide } from '../shared/division.js'
+import { beginWith, checkAgrees, readEncoder } from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
+import { encoderLayers, encoderSettings, sourceUnits } from './encoder.js'
 import { translatorModel } from './model.js'
 import {
   type TrainTranslatorOptions,
@@ -85,9 +87,14 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   /** @internal The options of its constructor and of `train`. */
   static readonly optionTables = [translatorOptions, trainDecoderOptions] as const
 
+  readonly #given: TranslatorOptions
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranslatorOptions = {}) {
-    super(saving, translatorSettings(options))
+    // Its encoder becomes part of the model.
+    const { encoder, ...settings } = translatorSettings(options)
+    super(saving, settings)
+    this.#given = { ...options }
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -102,8 +109,8 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
    * was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
    * epoch is another.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
+   * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<TranslationRow>, options: TrainTranslatorOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ source, target }', options)
@@ -242,15 +249,25 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   }
 
   async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
+    const where = this.where('train')
+    const { encoder: given } = this.#given
+    const encoder = given === undefined ? undefined : await readEncoder(given)
+    if (encoder) {
+      const own = encoderSettings(where, encoder)
+      checkAgrees(where, this.#given, own)
+      this.settings = { ...this.settings, ...own }
+    }
     const settings = this.settings
     const { lowercase, maxVocabulary, minFrequency, maxLength } = settings
     const limits = { lowercase, maxVocabulary, minFrequency }
-    const source = await buildUnits(
-      'Translator.train: the source of row',
-      training.map((row) => row.source),
-      { ...limits, level: settings.sourceTokenizer },
-      signal,
-    )
+    const source = encoder
+      ? sourceUnits(where, encoder, this.#given.sourceTokenizer)
+      : await buildUnits(
+          'Translator.train: the source of row',
+          training.map((row) => row.source),
+          { ...limits, level: settings.sourceTokenizer },
+          signal,
+        )
     const written = await targetUnits(
       'Translator.train: the target of row',
       training.map((row) => row.target),
@@ -258,6 +275,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       signal,
     )
     const model = translatorModel(settings, source.size, written.target)
+    if (encoder) beginWith(where, encoderLayers(model, source.size), encoder)
     return { model, source, maxLength, ...written }
   }
 }

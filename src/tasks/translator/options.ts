@@ -1,6 +1,7 @@
 import { level } from '../decoding/options.js'
 import type { TrainDecoderOptions, TranslatorOptions, WriteOptions } from '../optionTypes.js'
 import { gatedCell } from '../shared/cell.js'
+import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
 import type { TaskEpoch, TaskProgress } from '../shared/training.js'
 import { flag, integer, number, oneOf, seed } from '../shared/values.js'
@@ -39,6 +40,9 @@ export const translatorOptions = new OptionTable('TranslatorOptions', 'How a tra
   maxVocabulary: option(integer(3), 20_000, 'The most tokens of each vocabulary built from the training rows'),
   minFrequency: option(integer(1), 1, 'How often a token must occur in the training rows to be in the vocabulary'),
   maxLength: option(integer(1), 100, 'The most tokens that are read of a text; the rest is ignored'),
+  encoder: encoderOption(
+    "the sources' tokens, `cell`, `layers`, `units` and `embedding`; it must read in both directions, and the decoder is as large",
+  ),
   seed: option(seed, 0, 'The seed of the initial weights, the split, dropout and the order of training'),
 })
 

@@ -1,0 +1,33 @@
+import { readNamed } from '../../files.js'
+import { checkOptions, integer } from '../../options.js'
+import { pathOf } from '../../path.js'
+import type { Sound } from './wav.js'
+
+export { type LogMelOptions, logMel } from './logMel.js'
+export type { Sound } from './wav.js'
+
+/** Options of {@link readWav}. */
+export interface ReadWavOptions {
+  /** The samples that are to make a second; default those of the file. Others are interpolated, band-limited. */
+  readonly sampleRate?: number
+}
+
+/**
+ * Reads a WAV file, or its bytes: integers of 8, 16, 24 and 32 bits, floats of 32 and 64 bits, any number of channels. Files
+ * that were written to a pipe, which do not say their size, are read to their end. Rejects with `ERR_IO`, `ERR_OPTION`,
+ * `ERR_FORMAT` for what is no WAV file or ends early, and `ERR_UNSUPPORTED` for other codes, such as MP3 or µ-law.
+ */
+export async function readWav(file: string | URL | Uint8Array, options: ReadWavOptions = {}): Promise<Sound> {
+  const where = 'data.readWav'
+  checkOptions(where, options, { accepted: { sampleRate: integer(1, 2 ** 24) } })
+  const isBytes = file instanceof Uint8Array
+  const name = isBytes ? `${where}: the array` : `'${pathOf(`${where}: the file`, file)}'`
+  const bytes = isBytes ? file : await readNamed(pathOf(where, file))
+  const { mixed, parseWav } = await import('./wav.js')
+  const sound = parseWav(name, bytes)
+  const { sampleRate = sound.sampleRate } = options
+  if (sampleRate === sound.sampleRate) return sound
+  const { resampled } = await import('./resample.js')
+  const channels = sound.channels.map((each) => resampled(where, each, sound.sampleRate, sampleRate))
+  return { sampleRate, channels, samples: mixed(where, channels) }
+}

@@ -1,0 +1,319 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cells, tasks, text } from 'seqloom'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { coded } from '../helpers/coded.js'
+import { languageOf } from '../helpers/language.js'
+
+const small = { units: 12, embedding: 12, dropout: 0, seed: 2 } as const
+const quick = { epochs: 4, batchSize: 16, learningRate: 0.01 } as const
+const texts = languageOf(240, 1)
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-encoder-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const rows = texts.slice(0, 60).map((each) => ({ text: each, label: each.includes('cat') ? 'cat' : 'dog' }))
+const listed = texts.map((each) => each.split(' '))
+
+describe.each([
+  ['masked, in both directions', {}],
+  ['of the next token', { objective: 'nextToken', bidirectional: false, layers: 2 }],
+  ['of the next token, each direction on its own', { objective: 'nextToken' }],
+  ['with a cell of another kind', { objective: 'nextToken', bidirectional: false, cell: 'minGRU' }],
+] as const)('a language encoder %s', (_, options) => {
+  it('learns, measures, and comes back as it was', async () => {
+    const encoder = new tasks.LanguageEncoder({ ...small, ...options })
+    const { history } = await encoder.train(texts, { ...quick, epochs: 12 })
+    expect(Object.keys(history).sort()).toEqual(['loss', 'perplexity', 'val_loss', 'val_perplexity'])
+    const found = await encoder.evaluate(languageOf(40, 9))
+    // Of eight words each of which is followed by one of two.
+    expect(found.perplexity).toBeLessThan(5)
+    expect(found.perplexity).toBeCloseTo(Math.exp(found.loss), 5)
+    const path = join(folder, 'again')
+    await encoder.save(path)
+    const again = await tasks.LanguageEncoder.load(path)
+    expect(await again.evaluate(languageOf(40, 9))).toEqual(found)
+    await again.train(texts, { ...quick, epochs: 1 })
+    const classifier = new tasks.TextClassifier({ encoder: path })
+    await classifier.train(rows, { epochs: 2 })
+    expect(classifier.model.layers.some(({ name }) => name.includes('pooled'))).toBe(true)
+  })
+
+  it('gives the same bits for a seed', async () => {
+    const perplexities = await Promise.all(
+      [0, 0].map(async () => {
+        const encoder = new tasks.LanguageEncoder({ ...small, ...options })
+        return (await encoder.train(texts, { ...quick, epochs: 2 })).history
+      }),
+    )
+    expect(perplexities[0]).toEqual(perplexities[1])
+  })
+})
+
+describe('what is hidden', () => {
+  it('is another choice in each epoch, and always the same one in a measurement', async () => {
+    const encoder = new tasks.LanguageEncoder(small)
+    await encoder.train(texts, { ...quick, epochs: 1, learningRate: 1e-12, validationSplit: 0.5 })
+    const [first, second] = [await encoder.evaluate(texts), await encoder.evaluate(texts)]
+    expect(first).toEqual(second)
+    const tokens = texts.reduce((sum, each) => sum + Math.max(1, Math.round(0.15 * each.split(' ').length)), 0)
+    expect(first.count).toBe(tokens)
+    const { history } = await encoder.train(texts, { epochs: 2, learningRate: 1e-12 })
+    expect(history.loss?.[0]).not.toBe(history.loss?.[1])
+  })
+})
+
+describe('tasks that begin with an encoder', () => {
+  const encoder = new tasks.LanguageEncoder(small)
+  const forward = new tasks.LanguageEncoder({ ...small, objective: 'nextToken', bidirectional: false })
+  const ofLists = new tasks.LanguageEncoder({ ...small, cell: 'gru', layers: 2 })
+  beforeAll(async () => {
+    await Promise.all([
+      encoder.train(texts, quick),
+      forward.train(texts, { ...quick, epochs: 12 }),
+      ofLists.train(listed, quick),
+    ])
+  })
+
+  /** The first layers' weights after a training that changes nothing of them. */
+  const untrained = { epochs: 1, learningRate: 1e-12 } as const
+  const near = (data: ArrayLike<number>) => Array.from(data, (value) => Number(value.toFixed(5)))
+
+  it('classify with its weights, and are saved without it', async () => {
+    const path = join(folder, 'encoder')
+    await encoder.save(path)
+    const classifier = new tasks.TextClassifier({ encoder: path, dropout: 0.1 })
+    await classifier.train(rows, untrained)
+    const [table, forwardKernel] = classifier.model.getWeights()
+    const [own, ownKernel] = encoder.model.getWeights()
+    expect(near(table?.data ?? [])).toEqual(near(own?.data.slice(0, table?.data.length) ?? []))
+    expect(near(forwardKernel?.data as Float32Array)).toEqual(near(ownKernel?.data as Float32Array))
+    const target = join(folder, 'classifier')
+    await classifier.save(target)
+    rmSync(path, { recursive: true })
+    const again = await tasks.TextClassifier.load(target)
+    const read = rows.map((row) => row.text)
+    expect(await again.predict(read)).toEqual(await classifier.predict(read))
+    await again.train(rows, { epochs: 1 })
+    expect((await again.quantize()).ready).toBe(true)
+    const settings = JSON.parse(readFileSync(join(target, 'model.json'), 'utf8')).metadata.settings
+    expect(settings).toMatchObject({ units: 12, embedding: 12 })
+    expect(settings).not.toHaveProperty('encoder')
+  })
+
+  it.each([{}, { crf: true, characters: true }, { features: ['long'] }] as const)('tag with %j', async (options) => {
+    const tagged = listed.slice(0, 40).map((tokens) => ({
+      tokens: [...tokens, 'Unseen', 'Unseen', 'CAT'],
+      tags: [...tokens, 'u', 'u', 'c'].map((token) => (token.length > 3 ? 'l' : 's')),
+      ...('features' in options && { features: { long: [...tokens, 'u', 'u', 'c'].map((token) => token.length) } }),
+    }))
+    for (const given of [ofLists, encoder]) {
+      const tagger = new tasks.SequenceTagger({ encoder: given, ...options })
+      await tagger.train(tagged, { epochs: 4, unfreezeEvery: 2 })
+      const target = join(folder, 'tagger')
+      await tagger.save(target)
+      const again = await tasks.SequenceTagger.load(target)
+      expect((await again.evaluate(tagged)).loss).toBeCloseTo((await tagger.evaluate(tagged)).loss, 5)
+    }
+  })
+
+  it('answer questions', async () => {
+    const answered = texts.slice(0, 40).map((story) => ({
+      story,
+      question: 'which animal ?',
+      answer: story.includes('cat') ? 'yes' : 'no',
+    }))
+    for (const given of [ofLists, encoder, forward]) {
+      const answerer = new tasks.QuestionAnswerer({ encoder: given })
+      await answerer.train(answered, { epochs: 2 })
+      const target = join(folder, 'answerer')
+      await answerer.save(target)
+      expect(await (await tasks.QuestionAnswerer.load(target)).predict(answered)).toEqual(
+        await answerer.predict(answered),
+      )
+    }
+  })
+
+  it('write from where it stands', async () => {
+    const generator = new tasks.TextGenerator({ encoder: forward, dropout: 0 })
+    const long = texts.join(' ')
+    await generator.train(long, { epochs: 1, learningRate: 1e-12, restoreBest: false })
+    const { perplexity } = await generator.evaluate(long)
+    expect(perplexity).toBeLessThan(5)
+    let written = ''
+    for await (const piece of generator.generate('the cat', { maxTokens: 5 })) written += piece
+    expect(written).not.toBe('')
+  })
+
+  it('translate', async () => {
+    const pairs = texts.slice(0, 40).map((source) => ({ source, target: source.toUpperCase() }))
+    const translator = new tasks.Translator({ encoder, dropout: 0 })
+    await translator.train(pairs, untrained)
+    const table = translator.model.getLayer('source_embedding').getWeights()[0]
+    const own = encoder.model.getWeights()[0]
+    expect(near(table?.data ?? [])).toEqual(near(own?.data.slice(0, table?.data.length) ?? []))
+    const ofTokens = new tasks.Translator({ encoder: ofLists })
+    await ofTokens.train(
+      listed.slice(0, 40).map((source) => ({ source, target: source })),
+      { epochs: 1 },
+    )
+    await expect(new tasks.Translator({ encoder: ofLists }).train(pairs)).rejects.toEqual(
+      coded('ERR_DATA', /array of tokens/),
+    )
+  })
+
+  it('train its layers one after the other', async () => {
+    const classifier = new tasks.TextClassifier({ encoder })
+    const trained: string[] = []
+    await classifier.train(rows, {
+      epochs: 5,
+      unfreezeEvery: 2,
+      onEpoch: () => {
+        const { layers } = classifier.model
+        trained.push(
+          layers
+            .filter((layer) => layer.trainable && layer.weights.length > 0)
+            .map(({ className }) => className)
+            .join(),
+        )
+      },
+    })
+    expect(trained).toEqual([
+      'Dense',
+      'Dense',
+      'Bidirectional,Dense',
+      'Bidirectional,Dense',
+      'Embedding,Bidirectional,Dense',
+    ])
+    const before = Array.from(encoder.model.getWeights()[0]?.data as Float32Array)
+    expect(before).not.toEqual(Array.from(classifier.model.getWeights()[0]?.data as Float32Array))
+  })
+
+  it.each([1, 3, 6, 8])('go on after an abort in epoch %i with the same bits', async (at) => {
+    const options = { epochs: 8, batchSize: 8, unfreezeEvery: 2, learningRate: 0.01 } as const
+    const whole = new tasks.TextClassifier({ encoder })
+    const expected = await whole.train(rows, options)
+    const backupDir = join(folder, `backup-${at}`)
+    const controller = new AbortController()
+    const interrupted = new tasks.TextClassifier({ encoder }).train(rows, {
+      ...{ ...options, backupDir, signal: controller.signal },
+      onEpoch: ({ epoch }) => {
+        if (epoch === at) controller.abort()
+      },
+    })
+    await expect(interrupted).rejects.toMatchObject({ name: 'AbortError' })
+    expect(existsSync(join(backupDir, 'model.json'))).toBe(true)
+    const resumed = new tasks.TextClassifier({ encoder })
+    const history = await resumed.train(rows, { ...options, backupDir })
+    expect(history.history).toEqual(expected.history)
+    expect(history.epoch).toEqual(expected.epoch)
+    expect(resumed.model.getWeights()).toEqual(whole.model.getWeights())
+    expect(existsSync(backupDir)).toBe(false)
+  })
+
+  it('refuse what does not fit', async () => {
+    const fails = async (task: { train(rows: never): Promise<unknown> }, given: unknown, code: string, words: RegExp) =>
+      await expect(task.train(given as never)).rejects.toEqual(coded(code, words))
+    const classifier = (options: object) => new tasks.TextClassifier({ encoder, ...options })
+    await fails(classifier({ units: 32 }), rows, 'ERR_OPTION', /units is 32, but its encoder's is 12/)
+    await fails(classifier({ cell: 'gru' }), rows, 'ERR_OPTION', /cell is 'gru', but its encoder's is 'lstm'/)
+    await fails(classifier({ cell: cells.minGRU({ units: 12 }) }), rows, 'ERR_OPTION', /another cell/)
+    await fails(classifier({ tokens: 'character' }), rows, 'ERR_OPTION', /tokens is 'character'/)
+    const other = await text.wordTokenizer(['some other words'])
+    await fails(classifier({ tokenizer: other }), rows, 'ERR_OPTION', /tokenizer is not that of its encoder/)
+    await fails(classifier({ maxVocabulary: 9 }), rows, 'ERR_OPTION', /maxVocabulary/)
+    await classifier({
+      units: 12,
+      cell: 'lstm',
+      tokens: 'word',
+      tokenizer: encoder.tokenizer as NonNullable<typeof encoder.tokenizer>,
+    }).train(rows, {
+      epochs: 1,
+    })
+    await fails(new tasks.TextClassifier({ encoder: ofLists }), rows, 'ERR_OPTION', /arrays of tokens/)
+    await fails(new tasks.TextClassifier({ encoder: new tasks.LanguageEncoder() }), rows, 'ERR_STATE', /no model yet/)
+    await fails(new tasks.TextClassifier({ encoder: join(folder, 'none') }), rows, 'ERR_IO', /none/)
+    await fails(new tasks.TextClassifier({ encoder: await encoder.quantize() }), rows, 'ERR_UNSUPPORTED', /int8/)
+    await fails(new tasks.TextGenerator({ encoder }), texts.join(' '), 'ERR_OPTION', /nextToken/)
+    await fails(
+      new tasks.TextGenerator({ encoder: forward, tied: false }),
+      texts.join(' '),
+      'ERR_OPTION',
+      /tied is false/,
+    )
+    await fails(
+      new tasks.Translator({ encoder: forward }),
+      [{ source: 'a', target: 'b' }],
+      'ERR_OPTION',
+      /both directions/,
+    )
+    const characters = new tasks.LanguageEncoder({ ...small, tokens: 'character' })
+    await characters.train(texts.slice(0, 20), { epochs: 1 })
+    const tagged = [{ tokens: ['a', 'b'], tags: ['x', 'y'] }]
+    await fails(new tasks.SequenceTagger({ encoder: characters }), tagged, 'ERR_OPTION', /are not words/)
+    const path = join(folder, 'other-task')
+    await (await trainedClassifier()).save(path)
+    await fails(
+      new tasks.TextClassifier({ encoder: path }),
+      rows,
+      'ERR_FORMAT',
+      /no language encoder: it holds a text classifier/,
+    )
+    expect(() => new tasks.TextClassifier({ encoder: 7 } as never)).toThrow(
+      coded('ERR_OPTION', /tasks.LanguageEncoder/),
+    )
+    expect(() => new tasks.SequenceTagger({ encoder, wordVectors: 'x' })).toThrow(coded('ERR_OPTION', /not both/))
+    await expect(new tasks.TextClassifier().train(rows, { unfreezeEvery: 1 })).rejects.toEqual(
+      coded('ERR_OPTION', /unfreezeEvery/),
+    )
+  })
+
+  const trainedClassifier = async () => {
+    const classifier = new tasks.TextClassifier({ units: 4, embedding: 4 })
+    await classifier.train(rows, { epochs: 1 })
+    return classifier
+  }
+
+  it('refuse an encoder of a version to come', async () => {
+    const path = join(folder, 'future')
+    await encoder.save(path)
+    const file = join(path, 'model.json')
+    const description = JSON.parse(readFileSync(file, 'utf8'))
+    for (const changed of [
+      { ...description, formatVersion: 99 },
+      { ...description, metadata: { ...description.metadata, settings: { objective: 'unheard' } } },
+    ]) {
+      writeFileSync(file, JSON.stringify(changed))
+      await expect(new tasks.TextClassifier({ encoder: path }).train(rows)).rejects.toEqual(coded('ERR_FORMAT'))
+    }
+  })
+})
+
+describe('a language encoder', () => {
+  it('refuses options that cannot be combined', () => {
+    expect(() => new tasks.LanguageEncoder({ bidirectional: false })).toThrow(coded('ERR_OPTION', /nextToken/))
+    expect(() => new tasks.LanguageEncoder({ objective: 'nextToken', layers: 2 })).toThrow(
+      coded('ERR_OPTION', /layers: 1/),
+    )
+    expect(() => new tasks.LanguageEncoder({ objective: 'next' } as never)).toThrow(coded('ERR_OPTION'))
+  })
+
+  it('refuses texts that there is nothing to learn from', async () => {
+    const next = { ...small, objective: 'nextToken' } as const
+    const train = (given: unknown, options = {}) =>
+      new tasks.LanguageEncoder({ ...small, ...options }).train(given as never)
+    await expect(train([])).rejects.toEqual(coded('ERR_DATA', /no rows/))
+    await expect(train('a text')).rejects.toEqual(coded('ERR_DATA', /array/))
+    await expect(train(['', '  '])).rejects.toEqual(coded('ERR_DATA', /hold no token/))
+    await expect(train(['word', 'alone'], next)).rejects.toEqual(coded('ERR_DATA', /two tokens/))
+    await expect(train(['a text', ['a', 'list']])).rejects.toEqual(coded('ERR_DATA', /text 1/))
+    await expect(train([['a', 'list'], 'a text'])).rejects.toEqual(coded('ERR_DATA', /row 1/))
+    await expect(train([['a', 'list']], { tokens: 'character' })).rejects.toEqual(coded('ERR_OPTION', /tokens/))
+  })
+
+  it('learns from a single text', async () => {
+    const encoder = new tasks.LanguageEncoder(small)
+    await encoder.train(['the cat sat on the mat'], { epochs: 1 })
+    expect((await encoder.evaluate(['the cat'])).count).toBe(1)
+  })
+})

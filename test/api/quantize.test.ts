@@ -138,11 +138,12 @@ test('evaluates as it was compiled, and refuses to be trained', async () => {
 })
 
 test('layers of few features, whose kernel stays float32, predict beside an int8 recurrent kernel', () => {
+  type Options = Parameters<typeof layers.gru>[0]
   const kinds = [
-    layers.simpleRNN,
-    layers.lstm,
-    layers.gru,
-    (options: object) => layers.gru({ ...options, resetAfter: false } as never),
+    (options: Options) => layers.simpleRNN(options),
+    (options: Options) => layers.lstm(options),
+    (options: Options) => layers.gru(options),
+    (options: Options) => layers.gru({ ...options, resetAfter: false }),
   ]
   for (const kind of kinds) {
     for (const features of [1, 3, 31]) {

@@ -265,7 +265,7 @@ export async function entries(): Promise<Entry[]> {
     ),
     on('data.write', [[{ a: 1 }], '/nowhere/a.csv'], (rows, file) => data.write(rows, file)),
     on('classifier.train with rows one after another', [labelled, once], (rows, options) =>
-      classifier.train(data.from(rows), options),
+      classifier.train(data.from(rows as typeof labelled), options),
     ),
     on('classifier.predict of texts one after another', [['a'], { batchSize: 1 }], (texts, options) =>
       gone(classifier.predict(data.from<string>(texts), options)),

@@ -10,8 +10,8 @@ describe('an editor', () => {
   it('completes the options of tasks, each with its sentence and its default', () => {
     const options = shown('tasks.TextClassifier')
     expect([...options.keys()].sort()).toEqual([
-      ...['bidirectional', 'cell', 'dropout', 'embedding', 'layers', 'maxLength', 'maxVocabulary', 'minFrequency'],
-      ...['seed', 'tokenizer', 'tokens', 'units'],
+      ...['bidirectional', 'cell', 'dropout', 'embedding', 'encoder', 'layers', 'maxLength', 'maxVocabulary'],
+      ...['minFrequency', 'seed', 'tokenizer', 'tokens', 'units'],
     ])
     expect(options.get('units')).toBe("The size of a recurrent layer's state, in each direction; default 64.")
     expect(options.get('cell')).toBe(

@@ -48,13 +48,13 @@ function tables<Options extends ColumnOptions>(
   files: Files,
   options: Options,
   rules: Parameters<typeof checkOptions>[2]['accepted'],
-  read: (path: string) => AsyncIterable<PlacedRows>,
+  read: (path: string, how: ReturnType<typeof readingOptions>) => AsyncIterable<PlacedRows>,
 ): Dataset<Example> {
   requireReadable(where, options)
   checkOptions(where, options, { accepted: { ...columnRules, ...rules } })
-  const make = examplesOf(where, options)
+  const [make, how] = [examplesOf(where, options), readingOptions(options)]
   return ofFiles(where, files, async function* (path) {
-    for await (const rows of read(path)) yield make(rows)
+    for await (const rows of read(path, how)) yield make(rows)
   })
 }
 
@@ -68,10 +68,10 @@ export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
 export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
 export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | Dataset<Record<string, string>> {
   let header: string | undefined
-  return tables('data.csv', files, options, textRules, async function* (path) {
+  return tables('data.csv', files, options, textRules, async function* (path, how) {
     const { csvBlocks } = await import('./csv.js')
     const wanted = columnsRead(options)
-    for await (const { rows, lines } of csvBlocks(path, wanted, readingOptions(options))) {
+    for await (const { rows, lines } of csvBlocks(path, wanted, how)) {
       const [first] = rows
       if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
       yield { rows, place: (at) => `${path}: line ${lines[at]}` }
@@ -94,9 +94,9 @@ export function jsonLines(
   files: Files,
   options: TextFileOptions & ColumnOptions = {},
 ): Dataset<Example> | Dataset<TableRow> {
-  return tables('data.jsonLines', files, options, { encoding: text_ }, async function* (path) {
+  return tables('data.jsonLines', files, options, { encoding: text_ }, async function* (path, how) {
     const { objectBlocks } = await import('./jsonLines.js')
-    for await (const { rows, lines } of objectBlocks(path, readingOptions(options))) {
+    for await (const { rows, lines } of objectBlocks(path, how)) {
       yield { rows, place: (at) => `${path}: line ${lines[at]}` }
     }
   }) as Dataset<Example> | Dataset<TableRow>

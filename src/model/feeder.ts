@@ -89,7 +89,7 @@ export class Feeder {
   get firstWeight(): SampleWeight | undefined {
     const { sampleWeight } = this.first
     if (sampleWeight === undefined) return undefined
-    return (this.#rows === undefined ? sampleWeight : together([sampleWeight], 1)) as SampleWeight
+    return (this.#rows === undefined ? sampleWeight : together(this.#reading.where, [sampleWeight], 1)) as SampleWeight
   }
 
   /** Whether the data never end. */
@@ -229,13 +229,13 @@ export class Feeder {
       }
       if (this.#rows === undefined) return await convert(each[0] as BatchParts)
       const inputs = each.map((parts) => parts.x)
-      const x = readable('ERR_DATA', where, () => together(inputs, this.#reading.inputs.length))
+      const x = together(where, inputs, this.#reading.inputs.length)
       const y = each.map((parts) => parts.y)
       const weights = each.map((parts) => parts.sampleWeight)
       return await convert({
         x,
-        ...(this.first.y !== undefined && { y: together(y, this.#reading.targets) }),
-        ...(this.first.sampleWeight !== undefined && { sampleWeight: together(weights, 1) }),
+        ...(this.first.y !== undefined && { y: together(where, y, this.#reading.targets) }),
+        ...(this.first.sampleWeight !== undefined && { sampleWeight: together(where, weights, 1) }),
       })
     } catch (error) {
       if (!(error instanceof SeqloomError)) throw error

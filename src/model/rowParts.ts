@@ -36,11 +36,13 @@ function partsOf(where: string, element: unknown, needsTarget: boolean): BatchPa
   return { x: element }
 }
 
-/** The inputs or targets of rows, side by side for each of several. */
-export function together(rows: readonly unknown[], parts: number): unknown {
-  if (isNamed(rows[0])) return stacked(rows)
-  if (parts === 1) return rows
-  return Array.from({ length: parts }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
+/** The inputs, targets or weights of rows, side by side for each of several. `ERR_DATA` for what cannot be read. */
+export function together(where: string, rows: readonly unknown[], parts: number): unknown {
+  return reading('ERR_DATA', where, () => {
+    if (isNamed(rows[0])) return stacked(rows)
+    if (parts === 1) return rows
+    return Array.from({ length: parts }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
+  })
 }
 
 /** Whether the first element's inputs are those of a batch: they have one more dimension than those of a row. */

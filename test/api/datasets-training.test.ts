@@ -184,7 +184,10 @@ describe('training with a stream', () => {
   it('reads no more than a little ahead', async () => {
     let given = 0
     const source = data.from(async function* () {
-      for (; ; given++) yield { x: Array.from({ length: 4096 }, () => 0), y: 0 }
+      for (;;) {
+        given++
+        yield { x: Array.from({ length: 4096 }, () => 0), y: 0 }
+      }
     })
     const m = sequential([layers.dense({ units: 1, inputShape: [4096] })])
     m.compile({ optimizer: optimizers.sgd(), loss: 'mse' })

@@ -628,6 +628,11 @@ describe('toOnnx of the tasks', () => {
       )
       return task
     },
+    async LanguageEncoder() {
+      const task = new tasks.LanguageEncoder({ ...size, bidirectional: true })
+      await task.train(texts, quick)
+      return task
+    },
     async SequenceTagger() {
       const task = new tasks.SequenceTagger(size)
       await task.train(

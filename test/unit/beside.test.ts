@@ -9,7 +9,9 @@ afterAll(() => rmSync(outer, { recursive: true }))
 const folder = join(outer, 'model')
 mkdirSync(join(folder, 'parts'), { recursive: true })
 mkdirSync(join(outer, 'model2'))
+mkdirSync(join(outer, 'snapshot'))
 const files = [
+  join(folder, 'model.json'),
   join(outer, 'secret.bin'),
   join(outer, 'model2', 'a.bin'),
   join(folder, 'a.bin'),
@@ -22,8 +24,11 @@ symlinkSync(join(outer, 'secret.bin'), join(folder, 'outside.bin'))
 symlinkSync(outer, join(folder, 'up'))
 symlinkSync(join(outer, 'nothing'), join(folder, 'broken.bin'))
 symlinkSync(folder, join(outer, 'link'))
+symlinkSync(join(folder, 'model.json'), join(outer, 'snapshot', 'model.json'))
+symlinkSync(join(folder, 'parts', 'b.bin'), join(outer, 'snapshot', 'b.bin'))
+symlinkSync(join(outer, 'secret.bin'), join(outer, 'snapshot', 'outside.bin'))
 
-const found = (name: string, from = folder) => fileBeside("'model.json'", from, name)
+const found = (name: string, from = folder) => fileBeside("'model.json'", join(from, 'model.json'), name)
 
 describe('a file that another one names', () => {
   it('may be in its folder or below it, also by a link that stays there', async () => {
@@ -32,6 +37,12 @@ describe('a file that another one names', () => {
     expect(await found('..c.bin')).toBe(join(folder, '..c.bin'))
     expect(await found('inside.bin')).toBe(join(folder, 'a.bin'))
     expect(await found('a.bin', join(outer, 'link'))).toBe(join(folder, 'a.bin'))
+  })
+
+  it('may be where the naming file really is, if that is a link, and not elsewhere', async () => {
+    const snapshot = join(outer, 'snapshot')
+    expect(await found('b.bin', snapshot)).toBe(join(folder, 'parts', 'b.bin'))
+    await expect(found('outside.bin', snapshot)).rejects.toMatchObject({ code: 'ERR_FORMAT' })
   })
 
   it.each([

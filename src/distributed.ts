@@ -16,9 +16,9 @@ const variable = 'SEQLOOM_DISTRIBUTED'
 const alone: Ranks = { rank: 0, size: 1 }
 
 /**
- * What MPI libraries read when they are opened. To follow which memory is mapped, UCX and Open MPI write other code into the C
- * library's functions, while other threads of Node.js run them: now and then that ends the process. UCX also takes the
- * signals of faults, which V8 needs.
+ * What MPI libraries read when they are opened. To follow which memory is mapped, UCX and Open MPI write other code
+ * into the C library's functions, while other threads of Node.js run them: now and then that ends the process. UCX also
+ * takes the signals of faults, which V8 needs.
  */
 const withoutHooks = {
   UCX_MEM_MMAP_HOOK_MODE: 'none',

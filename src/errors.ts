@@ -1,6 +1,6 @@
 /**
- * The stable codes of every error that the package raises. From their comments, `scripts/generate/documents.mjs` writes docs/errors.md: what
- * an error means, its causes and, after each dash, its cure.
+ * The stable codes of every error that the package raises. From their comments, `scripts/generate/documents.mjs` writes
+ * docs/errors.md: what an error means, its causes and, after each dash, its cure.
  */
 const errorCodes = [
   /**
@@ -98,8 +98,8 @@ const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number]
 
 /**
- * Every error of the package: a stable `code`, a message that says what was wrong, where, and what would be right, and in `help` where to
- * read on.
+ * Every error of the package: a stable `code`, a message that says what was wrong, where, and what would be right, and
+ * in `help` where to read on.
  */
 export class SeqloomError extends Error {
   override readonly name = 'SeqloomError'

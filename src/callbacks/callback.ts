@@ -47,10 +47,10 @@ export const recording: unique symbol = Symbol('recording')
 export const showing: unique symbol = Symbol('showing')
 
 /**
- * Functions that are called during `fit`, `evaluate` and `predict`, in Keras's order. The training waits for all of them
- * but `onBatchEnd`, of which some are skipped when batches follow each other fast; a training whose callbacks have
- * `onTrainBatchBegin`, `onTrainBatchEnd` or `onBatchBegin` waits twice for every batch. If one throws, `fit` rejects with
- * what it threw. Numbers that `onEpochEnd` adds to its logs are part of the history.
+ * Functions that are called during `fit`, `evaluate` and `predict`, in Keras's order. The training waits for all of
+ * them but `onBatchEnd`, of which some are skipped when batches follow each other fast; a training whose callbacks have
+ * `onTrainBatchBegin`, `onTrainBatchEnd` or `onBatchBegin` waits twice for every batch. If one throws, `fit` rejects
+ * with what it threw. Numbers that `onEpochEnd` adds to its logs are part of the history.
  */
 export interface Callback {
   /** Whether logs include the norm of every layer's gradient, as with `callbacks.gradientNorms`; default false. */
@@ -174,8 +174,8 @@ const moments: readonly Moment[] = [
 const unsupported: readonly string[] = ['onYield']
 
 /**
- * Checks the callbacks given to `fit`, `evaluate` or `predict`: unknown functions are `ERR_OPTION`; those that only tfjs
- * calls are `ERR_UNSUPPORTED`.
+ * Checks the callbacks given to `fit`, `evaluate` or `predict`: unknown functions are `ERR_OPTION`; those that only
+ * tfjs calls are `ERR_UNSUPPORTED`.
  */
 export function checkCallbacks(given: unknown, where = 'fit'): Callback[] {
   return reading('ERR_OPTION', `${where}: callbacks`, () => checkEach(given, where))
@@ -215,7 +215,8 @@ export interface HistoryValues {
 /** What `fit` resolves to. In a notebook of Deno it shows itself as its plot. */
 export interface History extends HistoryValues {
   /**
-   * A picture (SVG) of the losses and metrics by epoch: `writeFileSync('run.svg', history.plot())`. Errors: `ERR_OPTION`.
+   * A picture (SVG) of the losses and metrics by epoch: `writeFileSync('run.svg', history.plot())`. Errors:
+   * `ERR_OPTION`.
    */
   plot(options?: PlotOptions): string
 }

@@ -57,13 +57,14 @@ function stamp(time: Date): string {
 
 /**
  * Shows the training on a page of this computer while it runs, and keeps its record: losses and metrics, the learning
- * rate, the speed and the time left, norms of gradients, distributions of weights, and what the options ask for. The page
- * is at an address with a secret, on 127.0.0.1, and loads nothing from elsewhere. It shows all runs of `logDir` beside
- * each other, and ends with the training; `seqloom dashboard` shows the records afterwards. Tasks add what they can
- * show: confusion matrices, states, attention, texts. A training that is resumed from a backup continues its record.
+ * rate, the speed and the time left, norms of gradients, distributions of weights, and what the options ask for. The
+ * page is at an address with a secret, on 127.0.0.1, and loads nothing from elsewhere. It shows all runs of `logDir`
+ * beside each other, and ends with the training; `seqloom dashboard` shows the records afterwards. Tasks add what they
+ * can show: confusion matrices, states, attention, texts. A training that is resumed from a backup continues its
+ * record.
  *
- * Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO` if the port is in use or the folder cannot be written. A record that
- * cannot be written later on ends with a warning.
+ * Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO` if the port is in use or the folder cannot be written. A record
+ * that cannot be written later on ends with a warning.
  *
  * ```ts
  * await m.fit(x, y, { epochs: 20, callbacks: [callbacks.dashboard({ confusion: { x: testX, y: testY } })] })

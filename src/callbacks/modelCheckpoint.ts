@@ -35,8 +35,8 @@ export interface ModelCheckpointOptions {
 
 /**
  * Saves the model after every epoch, after so many batches, or after each of these that is the best so far. Errors:
- * `ERR_OPTION`, also for a name in `path` that no value has; `fit` rejects with `ERR_IO`, before it trains if the folder
- * holds a finished model or a `model.json` that is not Seqloom's.
+ * `ERR_OPTION`, also for a name in `path` that no value has; `fit` rejects with `ERR_IO`, before it trains if the
+ * folder holds a finished model or a `model.json` that is not Seqloom's.
  */
 export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
   checkOptions('callbacks.modelCheckpoint', options, {

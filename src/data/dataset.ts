@@ -38,8 +38,8 @@ export interface BatchedOptions extends BucketOptions {
  * Rows or batches one after another, read when they are needed, as often as they are needed; `for await` goes through
  * them. Made by the functions of `data`. Methods give new data sets and read nothing.
  *
- * Each time a model goes through it is a pass: a shuffled data set has another order in each, determined by its seed and
- * the number of the pass.
+ * Each time a model goes through it is a pass: a shuffled data set has another order in each, determined by its seed
+ * and the number of the pass.
  */
 export class Dataset<T> implements AsyncIterable<T> {
   readonly #way: Way<T>

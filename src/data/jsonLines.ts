@@ -98,8 +98,8 @@ export function objectIn(place: string, text: string): Record<string, unknown> {
 }
 
 /**
- * Named texts of an object. `plainValues` reads numbers, truth values and times as they are written, and null as an empty
- * text; `lists` reads lists as their JSON. `ERR_DATA`, naming the place, for what is missing or no text.
+ * Named texts of an object. `plainValues` reads numbers, truth values and times as they are written, and null as an
+ * empty text; `lists` reads lists as their JSON. `ERR_DATA`, naming the place, for what is missing or no text.
  */
 export function textsOf<Name extends string>(
   place: string,

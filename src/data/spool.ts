@@ -16,8 +16,8 @@ export interface Spool<T> {
 
 /**
  * Writes elements that can be gone through only once into a file for the time being, so that they can be gone through
- * again. The file has no name once it is open, so that it is gone with the process, however that ends. `ERR_IO`; `ERR_DATA`
- * for elements that cannot be written, such as functions.
+ * again. The file has no name once it is open, so that it is gone with the process, however that ends. `ERR_IO`;
+ * `ERR_DATA` for elements that cannot be written, such as functions.
  */
 export async function spooled<T>(name: string, blocks: Blocks<T>): Promise<Spool<T>> {
   const path = join(tmpdir(), `seqloom-${randomUUID()}.rows`)

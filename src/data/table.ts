@@ -32,9 +32,9 @@ const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text
 
 /**
  * Columns of tables as texts, for commands: of CSV and tab-separated files (`.tsv`), JSON lines (`.jsonl`, `.ndjson`),
- * Parquet and Arrow files (`.parquet`, `.arrow`, `.feather`), text compressed or not; of all files that a pattern names; of
- * standard input (`-`), which is CSV; or of a query in SQL. Errors as those of `data.csv`, `jsonLines`, `parquet`, `arrow`
- * and `query`; `ERR_DATA`, naming the row, for values that cannot be texts.
+ * Parquet and Arrow files (`.parquet`, `.arrow`, `.feather`), text compressed or not; of all files that a pattern
+ * names; of standard input (`-`), which is CSV; or of a query in SQL. Errors as those of `data.csv`, `jsonLines`,
+ * `parquet`, `arrow` and `query`; `ERR_DATA`, naming the row, for values that cannot be texts.
  */
 export function textColumns<Column extends string>(
   from: string,

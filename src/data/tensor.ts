@@ -46,9 +46,9 @@ export type Texts = string | readonly Texts[]
 export type DataSet = Data | Texts | readonly (Data | Texts)[] | { readonly [name: string]: Data | Texts }
 
 /**
- * Rows or batches one after another: `{ x, y }`, `[x, y]` or with a third part `sampleWeight`; for predictions `{ x }` or
- * the inputs alone. A `Dataset`, any other iterable or async iterable but arrays, or a web stream. Elements are batches
- * if their inputs have as many dimensions as the model's with the batch, rows if they have one less.
+ * Rows or batches one after another: `{ x, y }`, `[x, y]` or with a third part `sampleWeight`; for predictions `{ x }`
+ * or the inputs alone. A `Dataset`, any other iterable or async iterable but arrays, or a web stream. Elements are
+ * batches if their inputs have as many dimensions as the model's with the batch, rows if they have one less.
  */
 export type Streamed =
   | AsyncIterable<unknown>

@@ -16,18 +16,18 @@ export interface WriteOptions {
 }
 
 /**
- * Writes rows, which are objects, into a file as they come, in bounded memory: CSV (`.csv`, `.tsv`), JSON lines (`.jsonl`,
- * `.ndjson`), these with gzip if the name ends in `.gz`, or Parquet (`.parquet`). The columns are those of the first row;
- * values other than texts, numbers and truth values are written as their JSON, save in JSON lines. The file is replaced at
- * once when all is written.
+ * Writes rows, which are objects, into a file as they come, in bounded memory: CSV (`.csv`, `.tsv`), JSON lines
+ * (`.jsonl`, `.ndjson`), these with gzip if the name ends in `.gz`, or Parquet (`.parquet`). The columns are those of
+ * the first row; values other than texts, numbers and truth values are written as their JSON, save in JSON lines. The
+ * file is replaced at once when all is written.
  *
  * ```ts
  * const texts = data.csv('mails.csv').map(({ text }) => text)
  * await data.write(classifier.predict(texts), 'labels.parquet')
  * ```
  *
- * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows with
- * other columns, `ERR_IO`, what the source throws, and an AbortError.
+ * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
+ * with other columns, `ERR_IO`, what the source throws, and an AbortError.
  */
 export async function write(rows: From<object>, file: string | URL, options: WriteOptions = {}): Promise<number> {
   const where = 'data.write'

@@ -14,8 +14,8 @@ export interface ShownTokens {
   /** What stands between the words; default a space. For characters give `''`. */
   readonly separator?: string
   /**
-   * Whether a terminal shows colours; by default standard output's terminal is asked, and `NO_COLOR`. Without them each word that
-   * matters is followed by its share: `prize(+0.61)`.
+   * Whether a terminal shows colours; by default standard output's terminal is asked, and `NO_COLOR`. Without them each
+   * word that matters is followed by its share: `prize(+0.61)`.
    */
   readonly colours?: boolean
 }

@@ -11,8 +11,9 @@ import { validSteps } from './steps.js'
 /** How much of a loss's gradient reaches the states of earlier steps. */
 export class GradientFlow {
   /**
-   * For each state, by the layer's path and the state's name (`lstm/h`): the norm of the loss's gradient with respect to it, by the number
-   * of steps before the last one of the row; the root of the mean square over the rows that are as long.
+   * For each state, by the layer's path and the state's name (`lstm/h`): the norm of the loss's gradient with respect
+   * to it, by the number of steps before the last one of the row; the root of the mean square over the rows that are as
+   * long.
    */
   readonly norms: Readonly<Record<string, readonly number[]>>
 
@@ -41,9 +42,9 @@ export class GradientFlow {
 }
 
 /**
- * Vanishing and exploding gradients made visible: how the gradient of the loss with respect to the states of recurrent layers shrinks or
- * grows on its way back through time (Hochreiter 1991; Bengio, Simard and Frasconi 1994). `x` and `target` are what `gradients` takes:
- * targets of a compiled model, or `{ cotangents }`.
+ * Vanishing and exploding gradients made visible: how the gradient of the loss with respect to the states of recurrent
+ * layers shrinks or grows on its way back through time (Hochreiter 1991; Bengio, Simard and Frasconi 1994). `x` and
+ * `target` are what `gradients` takes: targets of a compiled model, or `{ cotangents }`.
  *
  * ```ts
  * const flow = await inspect.gradientFlow(m, x, y)

@@ -19,8 +19,9 @@ export interface SaliencyOptions {
   /** The class whose score is explained, from 0; default: each row's most probable one. */
   readonly class?: number
   /**
-   * `'integratedGradients'`, the default (Sundararajan, Taly and Yan, arXiv 1703.01365): gradients along the line from zeros to the
-   * input, so that the parts of a row add up to the difference that it makes; or `'gradientTimesInput'`, one gradient.
+   * `'integratedGradients'`, the default (Sundararajan, Taly and Yan, arXiv 1703.01365): gradients along the line from
+   * zeros to the input, so that the parts of a row add up to the difference that it makes; or `'gradientTimesInput'`,
+   * one gradient.
    */
   readonly method?: 'integratedGradients' | 'gradientTimesInput'
   /** How many gradients are taken along the line; default 50. */
@@ -38,8 +39,8 @@ export class Saliency {
   /** The model's output for that class, of each row. */
   readonly scores: Float32Array
   /**
-   * For integrated gradients, by how much the parts of each row miss the difference between its score and that of zeros; more `steps`
-   * make it smaller. NaN for `'gradientTimesInput'`, whose parts add up to nothing in particular.
+   * For integrated gradients, by how much the parts of each row miss the difference between its score and that of
+   * zeros; more `steps` make it smaller. NaN for `'gradientTimesInput'`, whose parts add up to nothing in particular.
    */
   readonly missing: Float32Array
 
@@ -73,17 +74,17 @@ export class Saliency {
 }
 
 /**
- * What in a sequence makes a model choose a class: gradients of the class's score with respect to the input, or to the vectors of its
- * tokens, times these. `x` is what `predict` takes; the model has one input, `[batch, time, features]` or tokens that an embedding reads,
- * and one output `[batch, classes]`.
+ * What in a sequence makes a model choose a class: gradients of the class's score with respect to the input, or to the
+ * vectors of its tokens, times these. `x` is what `predict` takes; the model has one input, `[batch, time, features]`
+ * or tokens that an embedding reads, and one output `[batch, classes]`.
  *
  * ```ts
  * const found = await inspect.saliency(m, [[4, 8, 15]])
  * console.log(found.text({ tokens: ['win', 'a', 'prize'] }))
  * ```
  *
- * A number in place of the options is the class. Rejects with `ERR_UNSUPPORTED` for other models, `ERR_OPTION`, and with
- * what `predict` rejects with.
+ * A number in place of the options is the class. Rejects with `ERR_UNSUPPORTED` for other models, `ERR_OPTION`, and
+ * with what `predict` rejects with.
  */
 export async function saliency(model: Model, x: DataSet, given: number | SaliencyOptions = {}): Promise<Saliency> {
   const where = 'inspect.saliency'

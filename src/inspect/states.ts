@@ -33,8 +33,9 @@ export class LayerStates {
   /** The layer's name; for a bidirectional layer with that of the direction, `bidirectional/forward_lstm`. */
   readonly layer: string
   /**
-   * By name, `[batch, time, units]` each, in the order of the input. For an LSTM `h`, `c` and the gates `input`, `forget`,
-   * `candidate`, `output`; for a GRU `h`, `update`, `reset`, `candidate`; for a simple RNN `h`; for a traced cell its outputs.
+   * By name, `[batch, time, units]` each, in the order of the input. For an LSTM `h`, `c` and the gates `input`,
+   * `forget`, `candidate`, `output`; for a GRU `h`, `update`, `reset`, `candidate`; for a simple RNN `h`; for a traced
+   * cell its outputs.
    */
   readonly values: Readonly<Record<string, Tensor>>
 
@@ -45,8 +46,8 @@ export class LayerStates {
   }
 
   /**
-   * A picture (SVG) of one row of the batch: for each name a map of units by steps, blue below zero and red above it. `tokens` stand
-   * above the steps; at most 64 units and 200 steps are drawn. `ERR_OPTION`.
+   * A picture (SVG) of one row of the batch: for each name a map of units by steps, blue below zero and red above it.
+   * `tokens` stand above the steps; at most 64 units and 200 steps are drawn. `ERR_OPTION`.
    */
   svg(
     options: { readonly row?: number; readonly names?: readonly string[]; readonly tokens?: readonly string[] } = {},
@@ -101,9 +102,9 @@ const listOfNames = custom(
 )
 
 /**
- * What the recurrent layers of a model carry from step to step, and the gates of LSTM and GRU, while it reads `x`, which is what `predict`
- * takes. Layers that return their last step alone are looked into at every step, too; those inside other layers than `bidirectional` are
- * not, and a stateful layer begins with zeros.
+ * What the recurrent layers of a model carry from step to step, and the gates of LSTM and GRU, while it reads `x`,
+ * which is what `predict` takes. Layers that return their last step alone are looked into at every step, too; those
+ * inside other layers than `bidirectional` are not, and a stateful layer begins with zeros.
  *
  * ```ts
  * const [lstm] = await inspect.states(m, [[4, 8, 15]])
@@ -111,7 +112,8 @@ const listOfNames = custom(
  * await writeFile('gates.svg', lstm.svg())
  * ```
  *
- * Rejects with `ERR_OPTION` for a model without recurrent layers or a layer that is none, and with what `predict` rejects with.
+ * Rejects with `ERR_OPTION` for a model without recurrent layers or a layer that is none, and with what `predict`
+ * rejects with.
  */
 export async function states(model: Model, x: DataSet, options: StatesOptions = {}): Promise<LayerStates[]> {
   requireModel('inspect.states', model)

@@ -4,9 +4,10 @@ import { SeqloomError, visible } from '../errors.js'
 import { cannot } from '../files.js'
 
 /**
- * The real path of a file that a stranger's file names, beside that or below; `naming` is its path, and `where` says what it is. Names have slashes. Links
- * may lead to other places of that folder, or, where the naming file is a link itself, of the one that it leads to, as in the cache of Hugging Face's hub.
- * `ERR_FORMAT` for other names, `ERR_IO` for what is not there.
+ * The real path of a file that a stranger's file names, beside that or below; `naming` is its path, and `where` says
+ * what it is. Names have slashes. Links may lead to other places of that folder, or, where the naming file is a link
+ * itself, of the one that it leads to, as in the cache of Hugging Face's hub. `ERR_FORMAT` for other names, `ERR_IO`
+ * for what is not there.
  */
 export async function fileBeside(where: string, naming: string, name: string): Promise<string> {
   const outside = () =>

@@ -4,8 +4,8 @@ import { SeqloomError } from '../errors.js'
 import { isThere } from '../files.js'
 import type { Source } from './format.js'
 
-// Files that a function does not read: of another program, under a wrong name, or models of TensorFlow that are no layers but operations. They are refused
-// with the way to what can be read.
+// Files that a function does not read: of another program, under a wrong name, or models of TensorFlow that are no
+// layers but operations. They are refused with the way to what can be read.
 
 /** The programs whose files are told from each other by how they begin. */
 type Program = 'Keras' | 'PyTorch' | 'ONNX' | 'TensorFlow.js'

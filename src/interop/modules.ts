@@ -5,8 +5,9 @@ import type { AnyLayer } from '../layers/layer.js'
 import { countOf, inOrder, type Move } from '../model/newWeights.js'
 import { isRecord } from '../options.js'
 
-// How PyTorch's modules hold what our layers hold. Its weights are [outputs, inputs], ours [inputs, outputs]; gates are stacked i, f, g, o (LSTM, the order of
-// ours) and r, z, n (GRU; ours is z, r, n); every recurrent module has two biases, which are added up where ours is one.
+// How PyTorch's modules hold what our layers hold. Its weights are [outputs, inputs], ours [inputs, outputs]; gates are
+// stacked i, f, g, o (LSTM, the order of ours) and r, z, n (GRU; ours is z, r, n); every recurrent module has two
+// biases, which are added up where ours is one.
 
 /** Elements of a parameter, and where they go. Names of recurrent ones are without their `_l0`. */
 export interface ParameterMove extends Move {

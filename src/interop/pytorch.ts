@@ -74,16 +74,17 @@ const isList = custom(
  * `pytorch_model.bin.index.json`) or as the folder.
  *
  * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm`,
- * `nn.BatchNorm1d` and `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
- * the order of their numbers. Gates are put in Seqloom's order. The two biases of a recurrent module are added up if
- * the layer has one; both are remembered for `toPyTorch`. Types may be float32, float16, bfloat16 and float64.
+ * `nn.BatchNorm1d` and `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of
+ * the same name, or in the order of their numbers. Gates are put in Seqloom's order. The two biases of a recurrent
+ * module are added up if the layer has one; both are remembered for `toPyTorch`. Types may be float32, float16,
+ * bfloat16 and float64.
  *
  * Replaces all weights or none: they are read into memory of their own, and the model keeps its weights until that is
- * done, also if reading the file fails half way. Resolves to the mapping found, for `toPyTorch`. Rejects with `ERR_FORMAT`,
- * listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and layers that
- * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types,
- * and for whole modules and other objects in a `.pt` file; `ERR_OPTION` for a checkpoint with several state dicts
- * (choose one with `key`); `ERR_DATA` for values that are not finite; `ERR_IO`, `ERR_STATE`.
+ * done, also if reading the file fails half way. Resolves to the mapping found, for `toPyTorch`. Rejects with
+ * `ERR_FORMAT`, listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and
+ * layers that several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for
+ * other types, and for whole modules and other objects in a `.pt` file; `ERR_OPTION` for a checkpoint with several
+ * state dicts (choose one with `key`); `ERR_DATA` for values that are not finite; `ERR_IO`, `ERR_STATE`.
  */
 export async function loadPyTorch(
   file: FileOrBytes,

@@ -10,8 +10,8 @@ import { refuseSavedModel } from './foreign.js'
 import { type FileOrBytes, Source, type StoredTensor } from './format.js'
 import { formatOf } from './formats.js'
 
-// Large models are stored as several files of tensors, shards, and an index, which says in which of them each tensor is: a format of Hugging Face's
-// transformers, `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
+// Large models are stored as several files of tensors, shards, and an index, which says in which of them each tensor
+// is: a format of Hugging Face's transformers, `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
 
 /** The named tensors of a file or of several. */
 export interface NamedTensors {
@@ -40,8 +40,9 @@ const ranks = [
 const shardName = /^(.*)-(\d{5})-of-(\d{5})(\.[a-z]+)$/i
 
 /**
- * Opens a file of tensors, the index of several, or a folder that has either; `key` says where in a checkpoint they are. What is given back is closed by the
- * caller. Rejects as formats do, and with `ERR_FORMAT` for one shard of several.
+ * Opens a file of tensors, the index of several, or a folder that has either; `key` says where in a checkpoint they
+ * are. What is given back is closed by the caller. Rejects as formats do, and with `ERR_FORMAT` for one shard of
+ * several.
  */
 export async function openTensors(
   what: string,

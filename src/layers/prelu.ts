@@ -20,8 +20,8 @@ export interface PReLUOptions extends LayerOptions, RuleOptions<'alpha'> {
   /** Default `'zeros'`. PyTorch begins with 0.25: `initializers.constant({ value: 0.25 })`. */
   readonly alphaInitializer?: InitializerName | Initializer
   /**
-   * The dimensions along which alpha is the same, counted from 1, since 0 is the batch: `[1]` for the steps of sequences.
-   * One or several; null, the default, for none.
+   * The dimensions along which alpha is the same, counted from 1, since 0 is the batch: `[1]` for the steps of
+   * sequences. One or several; null, the default, for none.
    */
   readonly sharedAxes?: number | readonly number[] | null
 }
@@ -92,9 +92,9 @@ export class PReLU extends TracedLayer<SymbolicTensor> {
 /**
  * x, and alpha · x where x is below 0, with an alpha that is learned.
  *
- * Input `[batch, …]`; shapes stay. Weight: alpha, of the input's shape without the batch, 1 for dimensions of `sharedAxes`.
- * Sequences of any length need `sharedAxes: [1]`. Source: He et al., arXiv 1502.01852, equation 1. Errors: `ERR_OPTION`;
- * `ERR_SHAPE`, also if a size that alpha needs is not known.
+ * Input `[batch, …]`; shapes stay. Weight: alpha, of the input's shape without the batch, 1 for dimensions of
+ * `sharedAxes`. Sequences of any length need `sharedAxes: [1]`. Source: He et al., arXiv 1502.01852, equation 1.
+ * Errors: `ERR_OPTION`; `ERR_SHAPE`, also if a size that alpha needs is not known.
  */
 export function prelu(options: PReLUOptions = {}): PReLU {
   return new PReLU(options)

@@ -49,18 +49,19 @@ export interface CompileOptions {
   /** What is measured besides the loss. Functions of your own are named after the function. */
   readonly metrics?: Metrics | null
   /**
-   * Metrics in which sample weights count: the sum of the weighted values by the sum of the weights. One that is also in
-   * `metrics` is called `weighted_…`.
+   * Metrics in which sample weights count: the sum of the weighted values by the sum of the weights. One that is also
+   * in `metrics` is called `weighted_…`.
    */
   readonly weightedMetrics?: Metrics | null
   /** The factor of each output's loss in the total; default 1. A single output may have it as a number. */
   readonly lossWeights?: readonly (number | null)[] | { readonly [output: string]: number } | number | null
   /**
-   * What products with weights are computed in, in training and in prediction: those of simple RNN, LSTM and GRU, of dense and
-   * convolutional layers, and those within the loop of traced cells. With `'bfloat16'`, both factors are rounded to bfloat16 (8 significant
-   * bits, to nearest, ties to even; denormals count as zero), while sums, states, activations, weights and the
-   * optimizer stay float32, and so does what is saved. Sessions stay float32. It needs a processor with
-   * AVX512-BF16, elsewhere it is `ERR_UNSUPPORTED`; {@link backend} says whether there is one. Default `'float32'`.
+   * What products with weights are computed in, in training and in prediction: those of simple RNN, LSTM and GRU, of
+   * dense and convolutional layers, and those within the loop of traced cells. With `'bfloat16'`, both factors are
+   * rounded to bfloat16 (8 significant bits, to nearest, ties to even; denormals count as zero), while sums, states,
+   * activations, weights and the optimizer stay float32, and so does what is saved. Sessions stay float32. It needs a
+   * processor with AVX512-BF16, elsewhere it is `ERR_UNSUPPORTED`; {@link backend} says whether there is one. Default
+   * `'float32'`.
    */
   readonly precision?: Precision
   /** Of no effect. */

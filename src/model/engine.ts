@@ -233,8 +233,8 @@ export class Engine implements LayerUser {
   }
 
   /**
-   * Compiles; `trained` says which weights training changes, by default those of trainable layers. With the very optimizer
-   * that it was compiled with before, the optimizer continues where it was.
+   * Compiles; `trained` says which weights training changes, by default those of trainable layers. With the very
+   * optimizer that it was compiled with before, the optimizer continues where it was.
    */
   compile(made: TrainPlan, trained?: readonly boolean[]): void {
     const engine = this.ready()

@@ -231,8 +231,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Sets how to train. The optimizer begins anew, unless it is the very one that the model was compiled with before
-   * (`m.optimizer`): then it goes on, for weights that train now or again. If a loss reads an output as something it cannot be, such as logits as probabilities, the
-   * process gets a `SeqloomWarning`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
+   * (`m.optimizer`): then it goes on, for weights that train now or again. If a loss reads an output as something it
+   * cannot be, such as logits as probabilities, the process gets a `SeqloomWarning`. Errors: `ERR_OPTION`,
+   * `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
    */
   compile(
     options: Omit<CompileOptions, 'optimizer'> & { readonly optimizer: CompileOptions['optimizer'] | ModelOptimizer },
@@ -251,9 +252,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   fit(x: DataSet, y: DataSet, options?: FitOptions): Promise<History>
   /**
-   * The same with rows or batches that come one after another, from data of any size: they are read, a little ahead, while
-   * the loop works on earlier ones. An epoch is one pass, or `stepsPerEpoch` batches. Further errors: `ERR_DATA` for rows
-   * of other shapes, naming them, and for streams that end too early; what the source throws.
+   * The same with rows or batches that come one after another, from data of any size: they are read, a little ahead,
+   * while the loop works on earlier ones. An epoch is one pass, or `stepsPerEpoch` batches. Further errors: `ERR_DATA`
+   * for rows of other shapes, naming them, and for streams that end too early; what the source throws.
    *
    * ```ts
    * const rows = data.csv('logs/*.csv.gz', { x: ['a', 'b'], y: 'label', classes: ['no', 'yes'] })
@@ -354,8 +355,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * The gradients of the sum of outputs times cotangents, computed on this thread: for small models, where waiting for
-   * another thread takes longer than the work. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_STATE` while the model
-   * trains.
+   * another thread takes longer than the work. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_STATE` while the
+   * model trains.
    */
   gradientsSync(x: DataSet, target: Cotangents): Gradients {
     return gradientsSync(this.engine, x, target)
@@ -450,8 +451,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /**
    * Runs the model one step at a time: `m.session({ batchSize: 1 })`. For a model with several inputs, such as a
    * decoder with attention, use `m.session({ constants: { source } })` with all inputs except the one that comes step
-   * by step. Sequences that a cell reads side by side come step by step together: `session.step({ x, deltas })`. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`,
-   * `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
+   * by step. Sequences that a cell reads side by side come step by step together: `session.step({ x, deltas })`.
+   * Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`, `ERR_DATA` and
+   * `ERR_SHAPE` for unsuitable constants.
    */
   session(options: SessionOptions = {}): Session<Out> {
     return session<Out>(this.engine, options, this.returnsList())
@@ -510,8 +512,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Gives the model the weights of a file that `saveWeights` wrote, or of the folder of a saved model: all, by their
-   * names, or none if one does not fit. How the model is compiled, and the optimizer's state, stay. Errors: `ERR_FORMAT`
-   * for a damaged file, or one of another model; `ERR_IO`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` as for `setWeights`.
+   * names, or none if one does not fit. How the model is compiled, and the optimizer's state, stay. Errors:
+   * `ERR_FORMAT` for a damaged file, or one of another model; `ERR_IO`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` as for
+   * `setWeights`.
    */
   async loadWeights(from: string | URL): Promise<void> {
     await loadWeights(this as Model, from)
@@ -536,14 +539,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * A model with the same layers whose weights are int8, for inference: files and weights in memory of about a quarter of
-   * the size, and faster predictions, most of all step by step. This model stays as it is.
+   * A model with the same layers whose weights are int8, for inference: files and weights in memory of about a quarter
+   * of the size, and faster predictions, most of all step by step. This model stays as it is.
    *
    * Kernels of fused cells, dense layers, convolutions and traced cells (with at least 32 inputs) and tables of
    * embeddings (of at least 8 values) are rounded to integers from −127 to 127 times a scale for each output channel,
-   * or for each row of a table. What is multiplied with them is rounded in the same manner when it is computed, each row
-   * with a scale of its own; sums are exact. Other weights, states, gates and activations stay float32. See Jacob et
-   * al., “Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference” (CVPR 2018).
+   * or for each row of a table. What is multiplied with them is rounded in the same manner when it is computed, each
+   * row with a scale of its own; sums are exact. Other weights, states, gates and activations stay float32. See Jacob
+   * et al., “Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference” (CVPR 2018).
    *
    * It predicts, streams, generates, searches and, compiled like this one, evaluates; `fit`, `trainOnBatch` and
    * `gradients` are `ERR_UNSUPPORTED`. `setWeights` rounds what it is given. Errors: `ERR_OPTION`; `ERR_STATE` while

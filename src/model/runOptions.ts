@@ -120,22 +120,22 @@ export interface FitOptions {
    */
   readonly verbose?: Verbose
   /**
-   * Factors of the losses: for each row `[rows]`, or for each step of sequences `[rows, time]`, ragged where the targets
-   * are. A model with several trained outputs takes one for all, or one for each in order or by name.
+   * Factors of the losses: for each row `[rows]`, or for each step of sequences `[rows, time]`, ragged where the
+   * targets are. A model with several trained outputs takes one for all, or one for each in order or by name.
    */
   readonly sampleWeight?: SampleWeight | null
   /**
    * A factor for the loss of every row, or step, by its class: `{ 0: 1, 1: 10 }`; 1 for classes left out. Only for
    * training: validation is not weighted. The class is the label, the most probable class of a one-hot target, or 1 for
-   * a binary target of at least 0.5. Several trained outputs have theirs in order (null for ones) or by name. In weighted
-   * metrics they count, too.
+   * a binary target of at least 0.5. Several trained outputs have theirs in order (null for ones) or by name. In
+   * weighted metrics they count, too.
    */
   readonly classWeight?: ClassWeights | null
   /**
    * Whether all processes that `mpirun` has started train this model together, each on its share of every batch; all of
    * them must call `fit` with the same data and options. Default: what `configure` was told, or `SEQLOOM_DISTRIBUTED`.
-   * With `{ averageEvery: n }` (local SGD, Stich 2019), each makes n steps of its own before the weights become the mean
-   * of all, for slow networks: the result then depends on the number of processes.
+   * With `{ averageEvery: n }` (local SGD, Stich 2019), each makes n steps of its own before the weights become the
+   * mean of all, for slow networks: the result then depends on the number of processes.
    */
   readonly distributed?: boolean | { readonly averageEvery?: number }
   /** One or more callbacks. */

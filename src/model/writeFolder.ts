@@ -44,8 +44,9 @@ const head = descriptionText({}).slice(0, -'\n}\n'.length)
 /**
  * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced;
  * then it takes the old one's place, and the files that only the old one listed are removed. A crash at any moment
- * leaves the old model or the new one; the next write removes leftovers. Of several ranks, rank 0 alone writes. Only files that a description by Seqloom lists
- * are ever removed or replaced. Writes to one folder follow each other, in all processes.
+ * leaves the old model or the new one; the next write removes leftovers. Of several ranks, rank 0 alone writes. Only
+ * files that a description by Seqloom lists are ever removed or replaced. Writes to one folder follow each other, in
+ * all processes.
  *
  * Errors: `ERR_IO`, naming the folder; what `admit` throws.
  */

@@ -6,9 +6,9 @@ import { type LearningRate, anyLearningRate as rate, type Schedule } from './sch
 /** Options of every optimizer; those that are null are left out. */
 export interface OptimizerOptions {
   /**
-   * The step size: a number, a schedule from `schedules.*`, or a function of the number of batches so far (each is a step
-   * unless `gradientAccumulationSteps` makes one of several). The default is Keras's for each optimizer. A function is
-   * not saved with a model.
+   * The step size: a number, a schedule from `schedules.*`, or a function of the number of batches so far (each is a
+   * step unless `gradientAccumulationSteps` makes one of several). The default is Keras's for each optimizer. A
+   * function is not saved with a model.
    */
   readonly learningRate?: LearningRate
   /** Limits every element of the gradient to this magnitude. */
@@ -36,8 +36,8 @@ export interface OptimizerOptions {
   /**
    * How many batches make up a step, whose gradient is the mean of theirs; clipping and decay are of steps. Where
    * batches have different numbers of rows, each counts the same. An epoch's last batches are continued by the next
-   * one. As in Keras, schedules and the mean of the weights follow batches all the same, so that a schedule's course over
-   * the epochs stays what it was. Default null: every batch is a step.
+   * one. As in Keras, schedules and the mean of the weights follow batches all the same, so that a schedule's course
+   * over the epochs stays what it was. Default null: every batch is a step.
    */
   readonly gradientAccumulationSteps?: number | null
   /**
@@ -46,12 +46,13 @@ export interface OptimizerOptions {
    */
   readonly lookahead?: LookaheadOptions | boolean | null
   /**
-   * Lazy updates of embedding tables: rows without a gradient in a step's batches stay as they are, with their moments and
-   * without decay, so that the time of a step does not grow with the vocabulary. Rows that have one are updated as
-   * always; the corrections of Adam's moments count all steps. With `formula: 'keras'`, `adam` is PyTorch's `SparseAdam`
-   * then; TensorFlow Addons calls it `LazyAdam`. For `adagrad`, and `sgd` without momentum, this changes no result.
-   * `ERR_UNSUPPORTED` with `useEma` or `lookahead`, for `adafactor`, `ftrl`, `lamb` and `muon`, and in `compile` for a table
-   * that is used as a whole too: by a regularizer, a constraint, or a layer that shares it. Default false.
+   * Lazy updates of embedding tables: rows without a gradient in a step's batches stay as they are, with their moments
+   * and without decay, so that the time of a step does not grow with the vocabulary. Rows that have one are updated as
+   * always; the corrections of Adam's moments count all steps. With `formula: 'keras'`, `adam` is PyTorch's
+   * `SparseAdam` then; TensorFlow Addons calls it `LazyAdam`. For `adagrad`, and `sgd` without momentum, this changes
+   * no result. `ERR_UNSUPPORTED` with `useEma` or `lookahead`, for `adafactor`, `ftrl`, `lamb` and `muon`, and in
+   * `compile` for a table that is used as a whole too: by a regularizer, a constraint, or a layer that shares it.
+   * Default false.
    */
   readonly sparse?: boolean
 }

@@ -11,8 +11,9 @@ export interface LookOptions {
   /** A few rows with their targets, on which gradients are taken for their histograms. */
   readonly gradientData?: readonly [x: DataSet, y: DataSet]
   /**
-   * The confusion matrix: of rows with the numbers of their classes (and the classes' names), for a model that gives the
-   * probabilities of classes, `[rows, classes]`, or a probability, `[rows, 1]`; or a function that counts by itself.
+   * The confusion matrix: of rows with the numbers of their classes (and the classes' names), for a model that gives
+   * the probabilities of classes, `[rows, classes]`, or a probability, `[rows, 1]`; or a function that counts by
+   * itself.
    */
   readonly confusion?:
     | { readonly x: DataSet; readonly y: ArrayLike<number>; readonly labels?: readonly string[] }
@@ -20,8 +21,8 @@ export interface LookOptions {
   /** A function that gives attention maps, such as those of `translator.translate` with `alignments`. */
   readonly attention?: (model: Model) => AttentionWeights | Promise<AttentionWeights>
   /**
-   * The hidden states over one row: of the recurrent layer with this name (by default the first), those of both directions
-   * of a bidirectional one, as `inspect.states` gives them; or a function that gives them.
+   * The hidden states over one row: of the recurrent layer with this name (by default the first), those of both
+   * directions of a bidirectional one, as `inspect.states` gives them; or a function that gives them.
    */
   readonly states?:
     | { readonly x: ArrayLike<unknown>; readonly tokens?: readonly string[]; readonly layer?: string }
@@ -87,8 +88,8 @@ async function hidden(model: Model, given: NonNullable<LookOptions['states']>): 
 const mostTensors = 64
 
 /**
- * The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns; and how long that
- * kept this thread busy.
+ * The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns; and how long
+ * that kept this thread busy.
  */
 export async function histograms(
   of: 'weights' | 'gradients',

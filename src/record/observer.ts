@@ -13,9 +13,9 @@ export interface ObserverOptions extends LookOptions {
   /** Whether the norm of every layer's gradient is noted, as `callbacks.gradientNorms` does; default true. */
   readonly gradientNorms?: boolean
   /**
-   * How many epochs there are from one look at the model to the next: at the distributions of weights and gradients, and
-   * at what the options below ask for. 0 is never. Default `'auto'`: after the first and the last epoch, and in between
-   * as often as that takes less than 1% of the time.
+   * How many epochs there are from one look at the model to the next: at the distributions of weights and gradients,
+   * and at what the options below ask for. 0 is never. Default `'auto'`: after the first and the last epoch, and in
+   * between as often as that takes less than 1% of the time.
    */
   readonly pictureFreq?: 'auto' | number
 }

@@ -16,8 +16,8 @@ export interface Curves {
 const norm = 'gradient_norm/'
 
 /**
- * A picture (SVG) of the losses and metrics by epoch: one panel for each, that of validation dashed, and one for the norms
- * of gradients on a logarithmic scale. `ERR_OPTION`.
+ * A picture (SVG) of the losses and metrics by epoch: one panel for each, that of validation dashed, and one for the
+ * norms of gradients on a logarithmic scale. `ERR_OPTION`.
  */
 export function plot(curves: Curves, options: PlotOptions = {}): string {
   checkOptions('plot', options, { accepted: { width: integer(200, 10_000) } })

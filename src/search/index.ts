@@ -1,4 +1,5 @@
-// Finding settings: trainings with options that are drawn from a space of them. Names are the public ones: `search.random`.
+// Finding settings: trainings with options that are drawn from a space of them. Names are the public ones:
+// `search.random`.
 
 import { serverChecks } from '../dashboard/listening.js'
 import { SeqloomError } from '../errors.js'
@@ -59,8 +60,9 @@ export interface HalvingOptions<S extends Space> extends SearchOptions<Sampled<S
 export type HyperbandOptions<S extends Space> = Omit<HalvingOptions<S>, 'minEpochs' | 'trials'>
 
 /**
- * Random search (Bergstra and Bengio, JMLR 13, 2012): trains with options that are drawn from a space, several at a time, and
- * trains the best anew. The same seed gives the same trials and the same result for any number of workers and threads.
+ * Random search (Bergstra and Bengio, JMLR 13, 2012): trains with options that are drawn from a space, several at a
+ * time, and trains the best anew. The same seed gives the same trials and the same result for any number of workers and
+ * threads.
  *
  * ```ts
  * const found = await search.random({
@@ -76,9 +78,9 @@ export type HyperbandOptions<S extends Space> = Omit<HalvingOptions<S>, 'minEpoc
  * await found.refitted.save('best')
  * ```
  *
- * Or of a task: `search.random({ task: tasks.TextClassifier, data: rows, space: { units: search.choice([32, 64]) } })`. A trial that
- * fails is noted with its error; others go on. Rejects with `ERR_OPTION`, with the error of the first trial if all fail, with
- * `ERR_STATE` for a folder of another search, `ERR_IO`, `ERR_FORMAT`, and an AbortError.
+ * Or of a task: `search.random({ task: tasks.TextClassifier, data: rows, space: { units: search.choice([32, 64]) } })`.
+ * A trial that fails is noted with its error; others go on. Rejects with `ERR_OPTION`, with the error of the first
+ * trial if all fail, with `ERR_STATE` for a folder of another search, `ERR_IO`, `ERR_FORMAT`, and an AbortError.
  */
 export function random<S extends Space, C extends TaskClass>(
   options: RandomOptions<S> & TaskSearch<S, C>,
@@ -95,9 +97,9 @@ export async function random(options: RandomOptions<Space> & object): Promise<un
 }
 
 /**
- * Successive halving (Jamieson and Talwalkar, arXiv 1502.07943): many trials begin; after few epochs, the best third (of
- * `factor` 3) goes on for three times as many, and so on. What goes on continues where it was, bit for bit. Options and
- * errors as of {@link random}; with a `model`, `epochs` is not among those of `fit`.
+ * Successive halving (Jamieson and Talwalkar, arXiv 1502.07943): many trials begin; after few epochs, the best third
+ * (of `factor` 3) goes on for three times as many, and so on. What goes on continues where it was, bit for bit. Options
+ * and errors as of {@link random}; with a `model`, `epochs` is not among those of `fit`.
  *
  * ```ts
  * await search.halving({ task: tasks.TextClassifier, data: rows, space: { units: search.choice([16, 64, 256]) }, epochs: 27 })
@@ -121,8 +123,8 @@ export async function halving(options: HalvingOptions<Space> & object): Promise<
 }
 
 /**
- * Hyperband (Li et al., arXiv 1603.06560): {@link halving} several times, from many trials that are compared early to few that are
- * compared late, where it is not known which is better.
+ * Hyperband (Li et al., arXiv 1603.06560): {@link halving} several times, from many trials that are compared early to
+ * few that are compared late, where it is not known which is better.
  */
 export function hyperband<S extends Space, C extends TaskClass>(
   options: HyperbandOptions<S> & TaskSearch<S, C>,

@@ -45,8 +45,9 @@ export class LearningRateTest {
   }
 
   /**
-   * A good learning rate to begin with: where the smoothed loss falls fastest over the logarithm of the rate, up to where it is
-   * least; without the first tenth of the steps, in which the mean begins. Undefined where the loss never falls.
+   * A good learning rate to begin with: where the smoothed loss falls fastest over the logarithm of the rate, up to
+   * where it is least; without the first tenth of the steps, in which the mean begins. Undefined where the loss never
+   * falls.
    */
   get suggestion(): number | undefined {
     const { smoothed, learningRates } = this
@@ -91,9 +92,9 @@ function smoothed(losses: readonly number[]): number[] {
 }
 
 /**
- * The learning-rate range test (Smith, arXiv 1506.01186, section 3.3): trains a copy of a compiled model for some steps, with a
- * learning rate that grows from step to step, and notes the losses. The model itself stays as it is, its optimizer included. The test
- * ends early where the loss rises far above its least value, or is no number.
+ * The learning-rate range test (Smith, arXiv 1506.01186, section 3.3): trains a copy of a compiled model for some
+ * steps, with a learning rate that grows from step to step, and notes the losses. The model itself stays as it is, its
+ * optimizer included. The test ends early where the loss rises far above its least value, or is no number.
  *
  * ```ts
  * const found = await lrFinder(m, x, y, { batchSize: 64 })
@@ -101,9 +102,9 @@ function smoothed(losses: readonly number[]): number[] {
  * await writeFile('rates.svg', found.svg())
  * ```
  *
- * `x` and `y` are what `fit` takes; for rows that come one after another give no `y`. Rejects with `ERR_OPTION`, with `ERR_STATE` for a
- * model that was not compiled or is in `fit`, with `ERR_NUMERIC` where already the first loss is no number, and with what `fit` rejects
- * with.
+ * `x` and `y` are what `fit` takes; for rows that come one after another give no `y`. Rejects with `ERR_OPTION`, with
+ * `ERR_STATE` for a model that was not compiled or is in `fit`, with `ERR_NUMERIC` where already the first loss is no
+ * number, and with what `fit` rejects with.
  */
 export function lrFinder(model: Model, x: DataSet, y: DataSet, options?: LrFinderOptions): Promise<LearningRateTest>
 export function lrFinder(model: Model, data: Streamed, options?: LrFinderOptions): Promise<LearningRateTest>

@@ -28,8 +28,8 @@ export interface ModelSearch<S extends Space, M extends Model> {
   /** Targets. */
   readonly y?: DataSet
   /**
-   * The options of `fit`, or a function that makes them for the options of a trial; the latter where there are callbacks.
-   * With `validationData` or `validationSplit`, unless what is monitored is of the training.
+   * The options of `fit`, or a function that makes them for the options of a trial; the latter where there are
+   * callbacks. With `validationData` or `validationSplit`, unless what is monitored is of the training.
    */
   readonly fit?: FitOptions | ((options: Sampled<S>) => FitOptions)
 }

@@ -23,8 +23,8 @@ export function halvingBracket(epochs: number, minEpochs: number, factor: number
 }
 
 /**
- * Hyperband (Li et al., arXiv 1603.06560, algorithm 1): successive halvings that begin with many short trials, with fewer
- * longer ones, and so on.
+ * Hyperband (Li et al., arXiv 1603.06560, algorithm 1): successive halvings that begin with many short trials, with
+ * fewer longer ones, and so on.
  */
 export function hyperbandBrackets(epochs: number, factor: number): Bracket[] {
   const all = rungsOf(1, epochs, factor)

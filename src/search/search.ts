@@ -41,20 +41,20 @@ export interface SearchOptions<Own = Options> {
   /** Whether less is better (`'min'`) or more; default `'auto'`, as in `callbacks.earlyStopping`. */
   readonly mode?: MonitorMode
   /**
-   * How many trials are trained at the same time, each on a thread of its own; default: as many as the engine has threads
-   * (`backend().threads`). The results do not depend on it.
+   * How many trials are trained at the same time, each on a thread of its own; default: as many as the engine has
+   * threads (`backend().threads`). The results do not depend on it.
    */
   readonly workers?: number
   /**
    * A folder for the search: a file for each trial, backups of those that are not at their end, and `runs`, which
-   * `seqloom dashboard` shows. The same search started again goes on, wherever it was stopped or killed; trials that failed
-   * are made again. By default nothing is kept.
+   * `seqloom dashboard` shows. The same search started again goes on, wherever it was stopped or killed; trials that
+   * failed are made again. By default nothing is kept.
    */
   readonly folder?: string | URL
   /**
-   * `'trial'`, the default, trains the best anew as in its trial, up to its best epoch: a model has the very weights that were
-   * compared; a task keeps the epoch that it finds best. `'all'` trains it for as many epochs on all rows, those of
-   * `validationSplit` included; callbacks then must not ask for `val_` values. false leaves it out.
+   * `'trial'`, the default, trains the best anew as in its trial, up to its best epoch: a model has the very weights
+   * that were compared; a task keeps the epoch that it finds best. `'all'` trains it for as many epochs on all rows,
+   * those of `validationSplit` included; callbacks then must not ask for `val_` values. false leaves it out.
    */
   readonly refit?: Refit | false
   /** After so many seconds no training of a trial begins any more; default: no limit. */

@@ -35,9 +35,9 @@ export type Space = Readonly<Record<string, Dimension>>
 export type Sampled<S extends Space> = { readonly [Name in keyof S]: S[Name] extends Dimension<infer T> ? T : never }
 
 /**
- * One of some texts, numbers, booleans or nulls, each as likely as the others (Optuna's `suggest_categorical`, Keras Tuner's
- * `Choice`). For anything else, such as layers, choose a name and let the function that makes the model look it up.
- * `ERR_OPTION` for none, for one twice, and for other values.
+ * One of some texts, numbers, booleans or nulls, each as likely as the others (Optuna's `suggest_categorical`, Keras
+ * Tuner's `Choice`). For anything else, such as layers, choose a name and let the function that makes the model look it
+ * up. `ERR_OPTION` for none, for one twice, and for other values.
  */
 export function choice<const T extends Value>(values: readonly T[]): Dimension<T> {
   return reading('ERR_OPTION', 'search.choice', () => {
@@ -68,8 +68,8 @@ export function uniform(low: number, high: number): Dimension<number> {
 }
 
 /**
- * A number from `low` to below `high` whose logarithm is uniform, so that every power of ten is as likely as the others:
- * for learning rates and the like. `ERR_OPTION` unless 0 < `low` < `high`.
+ * A number from `low` to below `high` whose logarithm is uniform, so that every power of ten is as likely as the
+ * others: for learning rates and the like. `ERR_OPTION` unless 0 < `low` < `high`.
  */
 export function logUniform(low: number, high: number): Dimension<number> {
   checkRange('search.logUniform', low, high, Number.MIN_VALUE)

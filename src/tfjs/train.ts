@@ -1,5 +1,5 @@
-// tf.train: optimizers as values that compile() takes, with tfjs's names and defaults; training of a model is native. Gradients
-// that a program takes by itself move variables here.
+// tf.train: optimizers as values that compile() takes, with tfjs's names and defaults; training of a model is native.
+// Gradients that a program takes by itself move variables here.
 import { describe, SeqloomError } from '../errors.js'
 import { check } from './failure.js'
 import { variableGrads } from './gradients/index.js'
@@ -27,8 +27,8 @@ export interface TrainedModel {
 const setsByCall: readonly string[] = ['SGD', 'Momentum']
 
 /**
- * An optimizer, to be given to `compile`, or to be called with a function to minimize. Setting `learningRate` takes effect from the next batch on; as in tfjs, that of
- * `sgd` and `momentum` does so by `setLearningRate` alone.
+ * An optimizer, to be given to `compile`, or to be called with a function to minimize. Setting `learningRate` takes
+ * effect from the next batch on; as in tfjs, that of `sgd` and `momentum` does so by `setLearningRate` alone.
  */
 export class Optimizer {
   readonly #className: string

@@ -12,6 +12,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const once = { epochs: 1 } as const
 const grey = (value: number) => ({ data: new Uint8Array(4).fill(value), width: 2, height: 2 })
 
+it('labels apart from their texts, as other libraries take them, are told how rows are given', async () => {
+  const message =
+    /^TextClassifier\.train: the rows are objects \{ text, label \} in one array; the second argument is for options/
+  const apart = new tasks.TextClassifier().train(['a', 'b'] as never, ['x', 'y'] as never)
+  await expect(apart).rejects.toEqual(coded('ERR_OPTION', message))
+})
+
 describe('a bad row is named by its place among the rows that were given', () => {
   const at = 17
   const withBad = <Row>(rows: readonly Row[], bad: Row): Row[] => [...rows.slice(0, at), bad, ...rows.slice(at)]

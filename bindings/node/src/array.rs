@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// simple RNN (16, 64, 64), 256 KiB each, take a sixth less time as copies, those of 1 MiB a few percent more.
 const WORTH_SHARING: usize = 512 << 10;
 
-/// The same for a synchronous call: during a loop of them, no memory comes back at all, so that every result needs pages
-/// that no cache holds. On Zen 4, these and a copy into them take 0.22, 0.44, 0.96 and 2.4 ms for 2, 4, 8 and 16 MiB;
-/// with JavaScript's own memory it is 0.14, 0.27, 0.59 and 1.5.
+/// The same for a synchronous call: during a loop of them, no memory comes back at all, so that every result needs
+/// pages that no cache holds. On Zen 4, these and a copy into them take 0.22, 0.44, 0.96 and 2.4 ms for 2, 4, 8 and 16
+/// MiB; with JavaScript's own memory it is 0.14, 0.27, 0.59 and 1.5.
 const WORTH_SHARING_AT_ONCE: usize = 16 << 20;
 
 /// The most bytes of the engine's memory that JavaScript may hold when a synchronous call adds to them. Node.js gives
@@ -30,7 +30,8 @@ static SHARED: AtomicUsize = AtomicUsize::new(0);
 /// What JavaScript takes for an array as such: the objects of the array and its buffer, and of what holds them.
 const ARRAY_BYTES: usize = 640;
 
-/// Asks for what JavaScript takes for so many arrays, of so many bytes together, in its own memory, whose lack ends the process.
+/// Asks for what JavaScript takes for so many arrays, of so many bytes together, in its own memory, whose lack ends the
+/// process.
 pub(crate) fn room_for_results(arrays: usize, bytes: usize) -> Outcome<()> {
     Ok(room_for(bytes.saturating_add(arrays.saturating_mul(ARRAY_BYTES)), "The results")?)
 }

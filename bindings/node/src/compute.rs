@@ -52,8 +52,8 @@ impl NativeModel {
         })
     }
 
-    /// The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
-    /// given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
+    /// The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
+    /// the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
     ///
     /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
     #[napi(
@@ -385,7 +385,8 @@ fn native(report: GradientReport, at_once: bool) -> NativeGradients {
 }
 
 impl NativeModel {
-    /// Runs `body` on another thread; where there is an `on_event`, that is told of what happens, and the loop waits for it.
+    /// Runs `body` on another thread; where there is an `on_event`, that is told of what happens, and the loop waits
+    /// for it.
     fn told<'env, T: ToNapiValue + Send + 'static>(
         &self,
         env: &'env Env,

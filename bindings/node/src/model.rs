@@ -66,8 +66,9 @@ pub struct NativeBytes {
 
 /// A model: a graph of operations with its weights, and after `compile` its training.
 ///
-/// Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous ones fail with
-/// `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and `resume`.
+/// Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous
+/// ones fail with `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and
+/// `resume`.
 #[napi(custom_finalize)]
 pub struct NativeModel {
     pub(crate) shared: Arc<Shared>,
@@ -327,9 +328,11 @@ impl NativeModel {
         guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.step_count() as f64)))
     }
 
-    /// Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.
+    /// Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number
+    /// of steps open.
     ///
-    /// Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is busy.
+    /// Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is
+    /// busy.
     #[napi(catch_unwind, ts_args_type = "batchSize: number, time?: number")]
     pub fn bytes_for(&self, batch_size: Unknown<'_>, time: Unknown<'_>) -> Result<NativeBytes, ErrorCode> {
         guard(|| {

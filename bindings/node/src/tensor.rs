@@ -52,8 +52,8 @@ pub(crate) fn read(value: &Unknown<'_>, what: &str) -> Outcome<HostTensor> {
     Description::read(value, what)?.tensor(what, elements)
 }
 
-/// Tensors whose elements are read where JavaScript has them, for a call that has ended before any JavaScript runs again.
-/// `call` is that call; it drops the tensors and all that it made of their elements.
+/// Tensors whose elements are read where JavaScript has them, for a call that has ended before any JavaScript runs
+/// again. `call` is that call; it drops the tensors and all that it made of their elements.
 pub(crate) fn lend_list<V>(
     value: &Unknown<'_>,
     what: &str,
@@ -144,8 +144,8 @@ fn lent(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
     {
         let source = argument::Source::<f32>::of(&array, what)?;
         if let Some(place) = source.place(&array).filter(|_| source.len() >= WORTH_LENDING) {
-            // SAFETY: the elements stay where they are and as they are while no JavaScript runs, and `lend_list` says who
-            // drops the buffer before that.
+            // SAFETY: the elements stay where they are and as they are while no JavaScript runs, and `lend_list` says
+            // who drops the buffer before that.
             let elements = unsafe { AlignedVec::lent(place, source.len()) };
             return Ok(TensorData::F32(elements.into()));
         }

@@ -1,9 +1,9 @@
 //! Speed of the fused cells: `cargo run --release --example cells -p seqloom-kernels -- [arguments]`.
 //!
-//! Prints for each cell and shape the best and the median time of a forward pass (inference, also with int8 weights) and of a training step
-//! (forward, then backward with the gradient of the input), with the share of what the FMA units can do at most.
-//! Arguments choose, in any order: cells by name, shapes as `batch,time,size`, the number of rounds, and `bfloat16`, which measures products
-//! of bfloat16 in turn with those of float32.
+//! Prints for each cell and shape the best and the median time of a forward pass (inference, also with int8 weights)
+//! and of a training step (forward, then backward with the gradient of the input), with the share of what the FMA units
+//! can do at most. Arguments choose, in any order: cells by name, shapes as `batch,time,size`, the number of rounds,
+//! and `bfloat16`, which measures products of bfloat16 in turn with those of float32.
 #![allow(clippy::print_stdout, reason = "a program that prints what it measures")]
 
 use std::time::Instant;

@@ -44,8 +44,8 @@ macro_rules! zeroable {
 }
 zeroable!(f32, f64, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize);
 
-/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless made by [`AlignedVec::try_any`]; or elements that
-/// somebody else lends, which are only read.
+/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless made by [`AlignedVec::try_any`]; or elements
+/// that somebody else lends, which are only read.
 pub struct AlignedVec<T> {
     pointer: NonNull<T>,
     length: usize,

@@ -13,9 +13,10 @@ export interface ReadWavOptions {
 }
 
 /**
- * Reads a WAV file, or its bytes: integers of 8, 16, 24 and 32 bits, floats of 32 and 64 bits, any number of channels. Files
- * that were written to a pipe, which do not say their size, are read to their end. Rejects with `ERR_IO`, `ERR_OPTION`,
- * `ERR_FORMAT` for what is no WAV file or ends early, and `ERR_UNSUPPORTED` for other codes, such as MP3 or µ-law.
+ * Reads a WAV file, or its bytes: integers of 8, 16, 24 and 32 bits, floats of 32 and 64 bits, any number of channels.
+ * Files that were written to a pipe, which do not say their size, are read to their end. Rejects with `ERR_IO`,
+ * `ERR_OPTION`, `ERR_FORMAT` for what is no WAV file or ends early, and `ERR_UNSUPPORTED` for other codes, such as MP3
+ * or µ-law.
  */
 export async function readWav(file: string | URL | Uint8Array, options: ReadWavOptions = {}): Promise<Sound> {
   const where = 'data.readWav'

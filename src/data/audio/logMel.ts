@@ -42,9 +42,9 @@ const powerOfTwo = custom(
 )
 
 /**
- * The natural logarithms of the powers of a recording's frequencies in bands of the mel scale, `[frames, nMels]`: what a
- * `Transcriber` takes as frames. The powers are those of `torchaudio.transforms.MelSpectrogram`, whose names the options
- * have. Errors: `ERR_OPTION`; `ERR_DATA` for samples that are none, and for fewer than a frame needs.
+ * The natural logarithms of the powers of a recording's frequencies in bands of the mel scale, `[frames, nMels]`: what
+ * a `Transcriber` takes as frames. The powers are those of `torchaudio.transforms.MelSpectrogram`, whose names the
+ * options have. Errors: `ERR_OPTION`; `ERR_DATA` for samples that are none, and for fewer than a frame needs.
  */
 export function logMel(samples: NumericArray, options: LogMelOptions = {}): Tensor<Float32Array> {
   checkOptions(where, options, {

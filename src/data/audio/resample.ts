@@ -6,8 +6,8 @@ const [zeros, rolloff] = [6, 0.99]
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
 
 /**
- * Samples at another rate: band-limited interpolation (Smith, Digital Audio Resampling) with a sinc function under a Hann
- * window, as `torchaudio.functional.resample` with its defaults.
+ * Samples at another rate: band-limited interpolation (Smith, Digital Audio Resampling) with a sinc function under a
+ * Hann window, as `torchaudio.functional.resample` with its defaults.
  */
 export function resampled(where: string, samples: Float32Array, from: number, to: number): Float32Array {
   if (from === to) return samples

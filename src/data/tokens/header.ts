@@ -25,8 +25,9 @@ const checksum = (...parts: readonly Uint8Array[]): Buffer => {
 }
 
 /**
- * The header of a token file, in little-endian order: `SEQTOKEN`, the version (16 bits), the width of a token (16 bits),
- * the size of the vocabulary (32 bits), the fingerprint (32 bytes), zeros, and 8 bytes of the SHA-256 of all that.
+ * The header of a token file, in little-endian order: `SEQTOKEN`, the version (16 bits), the width of a token (16
+ * bits), the size of the vocabulary (32 bits), the fingerprint (32 bytes), zeros, and 8 bytes of the SHA-256 of all
+ * that.
  */
 export function headerBytes({ width, vocabularySize, fingerprint }: TokenHeader): Buffer {
   const bytes = Buffer.alloc(headerSize)

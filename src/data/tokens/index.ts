@@ -5,8 +5,8 @@ export type { TokenBatchesOptions, TokenFile, TokenRange, TokenWindow, TokenWind
 export { type TokensProgress, type WriteTokensOptions, writeTokens } from './write.js'
 
 /**
- * Opens a file that {@link writeTokens} wrote. Rejects with `ERR_OPTION`, `ERR_IO` and, naming the file, with `ERR_FORMAT`
- * for anything else or a damaged one.
+ * Opens a file that {@link writeTokens} wrote. Rejects with `ERR_OPTION`, `ERR_IO` and, naming the file, with
+ * `ERR_FORMAT` for anything else or a damaged one.
  */
 export async function tokens(file: string | URL): Promise<TokenFile> {
   return await TokenFile.open(absolutePathOf('data.tokens: file', file))

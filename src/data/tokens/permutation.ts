@@ -11,9 +11,9 @@ function mixed(bits: number): number {
 const rounds = 6
 
 /**
- * An order of the numbers below `size` that a seed and the number of a pass determine: what comes at a place is computed,
- * so that the order takes no memory and can be entered anywhere. It is a Feistel network over as many bits as the size has,
- * walked until it falls below the size (Black and Rogaway, 2002: cycle walking).
+ * An order of the numbers below `size` that a seed and the number of a pass determine: what comes at a place is
+ * computed, so that the order takes no memory and can be entered anywhere. It is a Feistel network over as many bits as
+ * the size has, walked until it falls below the size (Black and Rogaway, 2002: cycle walking).
  */
 export function permutation(size: number, seed: number, pass: number): (at: number) => number {
   const half = Math.max(1, Math.ceil(Math.log2(Math.max(size, 2)) / 2))

@@ -48,9 +48,9 @@ export interface TokenBatchesOptions extends TokenRange {
 const rowsAtOnce = 64
 
 /**
- * Token ids in a file, read by position, so that a text of any size takes no memory. It is read (`pread`), not mapped: a
- * file that is cut while it is used is an error, where a mapped one ends the process. Made by {@link writeTokens}, opened
- * by {@link tokens}.
+ * Token ids in a file, read by position, so that a text of any size takes no memory. It is read (`pread`), not mapped:
+ * a file that is cut while it is used is an error, where a mapped one ends the process. Made by {@link writeTokens},
+ * opened by {@link tokens}.
  */
 export class TokenFile {
   readonly path: string

@@ -24,8 +24,8 @@ export interface WriteTokensOptions {
   /** The file to write, which is replaced at once when all is written. */
   readonly file: string | URL
   /**
-   * What follows each text, before it is turned into ids; default `'\n'`, as the lines of `data.text` come without their
-   * ends. `'<|endoftext|>'` is one token for tokenizers that know it as such; `''` is nothing.
+   * What follows each text, before it is turned into ids; default `'\n'`, as the lines of `data.text` come without
+   * their ends. `'<|endoftext|>'` is one token for tokenizers that know it as such; `''` is nothing.
    */
   readonly separator?: string
   /** Called as parts are written. */
@@ -38,9 +38,9 @@ export interface WriteTokensOptions {
 const piece = 1 << 22
 
 /**
- * Turns texts of any size into ids, on all threads and in bounded memory, and writes them one after another into a file,
- * from which `data.tokens` reads them by position. The file is there once it is whole: an error, an abort or a crash
- * leaves what was there before.
+ * Turns texts of any size into ids, on all threads and in bounded memory, and writes them one after another into a
+ * file, from which `data.tokens` reads them by position. The file is there once it is whole: an error, an abort or a
+ * crash leaves what was there before.
  *
  * ```ts
  * const tokenizer = await text.subwordTokenizer(sample)

@@ -4,8 +4,8 @@ import { lstm as lstmCell } from '../../cells/lstm.js'
 import { simpleRNN as simpleRNNCell } from '../../cells/simpleRnn.js'
 import * as layers from '../../layers/index.js'
 
-// What Keras calls our layers and their options, and where its files keep their weights. Both directions read this: `layers.ts` makes layers of ours from
-// saved ones, `describe.ts` describes ours for Keras.
+// What Keras calls our layers and their options, and where its files keep their weights. Both directions read this:
+// `layers.ts` makes layers of ours from saved ones, `describe.ts` describes ours for Keras.
 
 /** The programs whose descriptions differ: Keras 3, Keras 2, and TensorFlow.js, which follows Keras 2. */
 export type Dialect = 'keras3' | 'keras2' | 'tfjs'
@@ -206,7 +206,8 @@ export function classOf<Class>(table: Readonly<Record<string, Class>>, name: str
 }
 
 /**
- * Which of our states each of tfjs's is, for a stack of cells with so many states each: tfjs lists those of the last cell first.
+ * Which of our states each of tfjs's is, for a stack of cells with so many states each: tfjs lists those of the last
+ * cell first.
  */
 export function tfjsStates(counts: readonly number[]): number[] {
   let end = counts.reduce((sum, count) => sum + count, 0)

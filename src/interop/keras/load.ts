@@ -141,8 +141,9 @@ export async function made(config: unknown, origin: Origin, finder: (built: Buil
 }
 
 /**
- * Finds weights by the names of layers. Those of a model within the model stand one after the other under its name: first what training changes, then the rest,
- * such as the statistics of a normalization and the weights of layers that are not trained.
+ * Finds weights by the names of layers. Those of a model within the model stand one after the other under its name:
+ * first what training changes, then the rest, such as the statistics of a normalization and the weights of layers that
+ * are not trained.
  */
 function byOwner({ entries, model }: Built, weights: Group, where: string): Finder {
   const { engine } = model

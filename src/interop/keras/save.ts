@@ -17,11 +17,14 @@ export interface ToKerasOptions {
 const versions = { 2: '2.15.0', 3: '3.15.1' } as const
 
 /**
- * Writes a model for Keras, in the form that the file's ending says: `.keras`, the whole model for `keras.saving.load_model`; `.h5`, the same in the older form;
- * `.weights.h5`, the weights alone for `model.load_weights`. Layers keep their names, and weights every bit. How the model is compiled and what initial values it
- * had is not written; what matters only in training and is another thing in Keras is left out with a warning. A file of that name is replaced.
+ * Writes a model for Keras, in the form that the file's ending says: `.keras`, the whole model for
+ * `keras.saving.load_model`; `.h5`, the same in the older form; `.weights.h5`, the weights alone for
+ * `model.load_weights`. Layers keep their names, and weights every bit. How the model is compiled and what initial
+ * values it had is not written; what matters only in training and is another thing in Keras is left out with a warning.
+ * A file of that name is replaced.
  *
- * Rejects with `ERR_UNSUPPORTED`, naming all layers and options that Keras has not; `ERR_OPTION`, `ERR_IO`, `ERR_STATE`.
+ * Rejects with `ERR_UNSUPPORTED`, naming all layers and options that Keras has not; `ERR_OPTION`, `ERR_IO`,
+ * `ERR_STATE`.
  */
 export async function toKeras(model: Model, file: string | URL, options: ToKerasOptions = {}): Promise<void> {
   if (!isInstance(model, Model)) {

@@ -19,12 +19,12 @@ const isLookup = ({ className }: Pick<KerasObject, 'className'>): boolean =>
   className === 'TextVectorization' || className === 'StringLookup'
 
 /**
- * Reads the vocabulary of a `TextVectorization` or `StringLookup` layer in a `.keras` file (or in an `.h5` file whose layer was given its vocabulary) as a
- * tokenizer that gives the same ids: 0 is padding, 1 is `[UNK]`, and texts are cut at the layer's `output_sequence_length`. A `StringLookup` takes every text as
- * one token.
+ * Reads the vocabulary of a `TextVectorization` or `StringLookup` layer in a `.keras` file (or in an `.h5` file whose
+ * layer was given its vocabulary) as a tokenizer that gives the same ids: 0 is padding, 1 is `[UNK]`, and texts are cut
+ * at the layer's `output_sequence_length`. A `StringLookup` takes every text as one token.
  *
- * Rejects with `ERR_UNSUPPORTED`, naming all that does not fit (ngrams, other output modes, functions); `ERR_FORMAT` if there is no such layer or no vocabulary;
- * `ERR_OPTION`, `ERR_IO`.
+ * Rejects with `ERR_UNSUPPORTED`, naming all that does not fit (ngrams, other output modes, functions); `ERR_FORMAT` if
+ * there is no such layer or no vocabulary; `ERR_OPTION`, `ERR_IO`.
  */
 export async function loadKerasVocabulary(
   file: string | URL | Uint8Array | ArrayBuffer,

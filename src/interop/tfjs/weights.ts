@@ -30,8 +30,8 @@ const packings: Readonly<Record<string, readonly (keyof typeof stored)[]>> = {
 }
 
 /**
- * The weights of a group, or what the optimizer keeps beside them, none read yet. `ERR_FORMAT` unless the bytes are as many as they take; `ERR_UNSUPPORTED` for
- * types that are no numbers.
+ * The weights of a group, or what the optimizer keeps beside them, none read yet. `ERR_FORMAT` unless the bytes are as
+ * many as they take; `ERR_UNSUPPORTED` for types that are no numbers.
  */
 export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Bytes, optimizers = false): TfjsWeight[] {
   let offset = 0

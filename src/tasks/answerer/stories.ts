@@ -89,8 +89,8 @@ export class StoryReader {
   ) {}
 
   /**
-   * The words that occur often enough in the training stories, and the answers that are not in their stories, of these or
-   * others.
+   * The words that occur often enough in the training stories, and the answers that are not in their stories, of these
+   * or others.
    */
   static of(rows: readonly AnsweredQuestion[], minFrequency: number, known: Iterable<string> = []): StoryReader {
     const texts = rows.flatMap(({ story, question }) => [wordsOf(story), wordsOf(question)])

@@ -33,7 +33,7 @@ import { throwIfAborted } from '../shared/fitTask.js'
 import { checkList, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { rowsByKey, type SplitRow } from '../shared/split.js'
-import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
+import { batchesOf, survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { type AttentionMap, attentionMap } from './attentionMaps.js'
 import { attentionPicture } from './attentionPicture.js'
@@ -116,21 +116,17 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
    * Trains on images with captions, all of one size, with teacher forcing, and returns the losses of the epochs. The
    * vocabulary is built from the training part only. A captioner that already has a model continues from its weights
    * and vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as
-   * it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
-   * epoch is another.
+   * it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of
+   * them, each epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<CaptionRow>, options: TrainCaptionerOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ image, caption }', options)
-    const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
-      const given = await validationRows(where, settings.validationData, signal)
-      return await prepared(where, rows, signal, {
-        small: (some) => this.#prepare(where, some, given, settings, known),
-        large: (all) => this.#prepareLarge(where, all, given, settings, known),
-      })
+    return await this.learnRows(rows, settings, {
+      small: (...given) => this.#prepare(...given),
+      large: (...given) => this.#prepareLarge(...given),
     })
   }
 

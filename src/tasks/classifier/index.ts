@@ -24,7 +24,7 @@ import { classifierLooks } from '../shared/looks.js'
 import { checkNotEmpty, type RowStream, type Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
-import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
+import { batchesOf, survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { textTokenizer } from '../shared/textTokenizer.js'
 import {
@@ -56,8 +56,8 @@ export interface Prediction {
 
 /**
  * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches,
- * and a softmax over the labels at the last step. With an `encoder`, which has learned to say something of every step, the
- * labels are told from the largest and the mean values of all steps.
+ * and a softmax over the labels at the last step. With an `encoder`, which has learned to say something of every step,
+ * the labels are told from the largest and the mean values of all steps.
  */
 export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
   /** @internal The options of its constructor and of `train`. */
@@ -96,18 +96,15 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
    * Rows that come one after another, such as those of `data.csv`, may be more than fit into memory: one pass finds the
    * labels, a sample to build the vocabulary from and the validation part, and each epoch is a pass.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row, and its file), `ERR_OPTION`, also for options that are not those of the `encoder`, `ERR_NUMERIC`, `ERR_STATE` while
-   * another training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row, and its file), `ERR_OPTION`, also for options that are not
+   * those of the `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal
+   * aborts.
    */
   async train(rows: Rows<LabelledText>, options: TrainClassifierOptions = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ text, label }', options)
-    const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
-      const given = await validationRows(where, settings.validationData, signal)
-      return await prepared(where, rows, signal, {
-        small: (some) => this.#prepare(where, some, given, settings, known),
-        large: (all) => this.#prepareLarge(where, all, given, settings, known),
-      })
+    return await this.learnRows(rows, settings, {
+      small: (...given) => this.#prepare(...given),
+      large: (...given) => this.#prepareLarge(...given),
     })
   }
 
@@ -144,9 +141,9 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
   }
 
   /**
-   * What in each text speaks for a label, or against it: for every token that the model reads, its part of the label's probability
-   * (`inspect.saliency`). Rejects with `ERR_STATE` before training, `ERR_DATA` for anything but texts, naming the position, and
-   * `ERR_OPTION` for a label that was not learned.
+   * What in each text speaks for a label, or against it: for every token that the model reads, its part of the label's
+   * probability (`inspect.saliency`). Rejects with `ERR_STATE` before training, `ERR_DATA` for anything but texts,
+   * naming the position, and `ERR_OPTION` for a label that was not learned.
    */
   async explain(texts: readonly string[], options: ExplainOptions = {}): Promise<Explanation[]> {
     return await this.use('explain', async (parts, where) => await explained(where, parts, texts, options))

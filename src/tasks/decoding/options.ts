@@ -73,7 +73,7 @@ export function decoderTraining<Row>(
   row: string,
   options: TrainDecoderOptions<Row>,
 ): DecoderTraining<Row> {
-  const settings = trainDecoderOptions.read(where, options, { validationData: rowsLike(row) })
+  const settings = trainDecoderOptions.read(where, options, rowsLike(where, row, options))
   if (settings.backupDir !== undefined && settings.scheduledSampling > 0) {
     throw new SeqloomError('ERR_OPTION', `${where}: backupDir does not go with scheduledSampling`)
   }

@@ -53,8 +53,8 @@ export const command = taskCommand({
 })
 
 /**
- * Prints what a forecaster expects after the series that it has read, or after those of a file: with a time, rows of time and group with what is known of
- * them from another file.
+ * Prints what a forecaster expects after the series that it has read, or after those of a file: with a time, rows of
+ * time and group with what is known of them from another file.
  */
 async function predict(
   forecaster: AnyForecaster,

@@ -11,8 +11,8 @@ import type { RowStream } from '../shared/rows.js'
 import { survey } from '../shared/survey.js'
 
 /**
- * What a generator learns from: a text, texts that come one after another, such as the lines of `data.text`, or the tokens
- * that `data.writeTokens` wrote.
+ * What a generator learns from: a text, texts that come one after another, such as the lines of `data.text`, or the
+ * tokens that `data.writeTokens` wrote.
  */
 export type TrainingText = string | RowStream<string> | TokenFile
 

@@ -107,8 +107,8 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
    * their tokens are then put into a file for the time being, in which each training step reads its part. Tokens that
    * `data.writeTokens` put into a file need the option `tokenizer`, the one that made them.
    *
-   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, also for an `encoder` that does not read as a generator does, `ERR_NUMERIC`, `ERR_STATE` while another
-   * training runs, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, also for an `encoder` that does not read as a
+   * generator does, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(text: TrainingText, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
@@ -189,8 +189,8 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   }
 
   /**
-   * The probability of each token of the tokenizer to come next, after each text: what a transcriber takes as its language
-   * model. A text begins a line. Rejects with `ERR_STATE` before training and with `ERR_DATA`.
+   * The probability of each token of the tokenizer to come next, after each text: what a transcriber takes as its
+   * language model. A text begins a line. Rejects with `ERR_STATE` before training and with `ERR_DATA`.
    */
   async nextProbabilities(texts: readonly string[]): Promise<Float32Array[]> {
     return await this.use('nextProbabilities', async ({ model, tokenizer, first }, where) => {

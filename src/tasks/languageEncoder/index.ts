@@ -46,9 +46,9 @@ export interface LanguageEncoderEvaluation {
 }
 
 /**
- * Learns a language from texts without labels, so that other tasks need fewer labelled ones: given as their `encoder`, its
- * embedding and recurrent layers are what they begin with. It learns to predict hidden tokens from all others or each
- * next token from those before; see `objective`.
+ * Learns a language from texts without labels, so that other tasks need fewer labelled ones: given as their `encoder`,
+ * its embedding and recurrent layers are what they begin with. It learns to predict hidden tokens from all others or
+ * each next token from those before; see `objective`.
  *
  * ```ts
  * const language = new tasks.LanguageEncoder({ units: 64 })
@@ -91,11 +91,11 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   }
 
   /**
-   * Trains on texts, or on arrays of tokens for a tagger, and returns the losses of the epochs, in nats per predicted token,
-   * and perplexities. The vocabulary is built from the training part only; texts without tokens, and those with a single
-   * one where the next is predicted, are left out. Texts that come one after another are kept in memory. One that already has a model continues from its weights
-   * and vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it
-   * was.
+   * Trains on texts, or on arrays of tokens for a tagger, and returns the losses of the epochs, in nats per predicted
+   * token, and perplexities. The vocabulary is built from the training part only; texts without tokens, and those with
+   * a single one where the next is predicted, are left out. Texts that come one after another are kept in memory. One
+   * that already has a model continues from its weights and vocabulary; meanwhile a copy of its earlier state answers
+   * other calls, and a training that fails leaves it as it was.
    *
    * Rejects with `ERR_DATA` for bad texts (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
@@ -110,8 +110,8 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   }
 
   /**
-   * The loss on other texts, in nats per predicted token, and its perplexity; which tokens are hidden depends on the seed
-   * alone. Rejects with `ERR_STATE` before training and with `ERR_DATA`, naming the row.
+   * The loss on other texts, in nats per predicted token, and its perplexity; which tokens are hidden depends on the
+   * seed alone. Rejects with `ERR_STATE` before training and with `ERR_DATA`, naming the row.
    */
   async evaluate(texts: Rows<Writing>, options: PredictTextsOptions = {}): Promise<LanguageEncoderEvaluation> {
     const settings = predictionSettings(this.where('evaluate'), options)

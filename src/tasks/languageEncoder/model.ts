@@ -12,8 +12,8 @@ export const modelSize = ({ objective }: LanguageEncoderSettings, tokens: number
   tokens + Number(objective === 'masked')
 
 /**
- * The encoder, an embedding and recurrent layers, and over its states at some positions a softmax over the tokens, whose
- * weights are the embedding's (arXiv 1611.01462). Inputs: the tokens, `[batch, time]`, and the positions, as
+ * The encoder, an embedding and recurrent layers, and over its states at some positions a softmax over the tokens,
+ * whose weights are the embedding's (arXiv 1611.01462). Inputs: the tokens, `[batch, time]`, and the positions, as
  * `objective.ts` makes them; output: `[batch, positions, tokens]`.
  */
 export function languageModel(settings: LanguageEncoderSettings, size: number): Functional {

@@ -8,8 +8,8 @@ export interface Example {
   readonly x: {
     readonly tokens: Int32Array
     /**
-     * The steps whose states predict, each in an array; if directions predict on their own, followed by 1 for the forward
-     * one's and 0 for the backward one's.
+     * The steps whose states predict, each in an array; if directions predict on their own, followed by 1 for the
+     * forward one's and 0 for the backward one's.
      */
     readonly positions: readonly (readonly number[])[]
   }

@@ -9,8 +9,8 @@ import { finite, type RowStream, type Rows } from './rows.js'
 const together = 256
 
 /**
- * The answers for rows that come one after another, in their order, made as they are read: no more than some of them are
- * in memory.
+ * The answers for rows that come one after another, in their order, made as they are read: no more than some of them
+ * are in memory.
  */
 export function answersFor<Row, Answer>(
   where: string,

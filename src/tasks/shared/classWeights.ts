@@ -18,7 +18,8 @@ export const labelWeights: Check = custom(
 )
 
 /**
- * The factors of labels, in order, of which there are so many examples each; undefined if all are 1. `ERR_OPTION`, naming it, for a label that does not exist.
+ * The factors of labels, in order, of which there are so many examples each; undefined if all are 1. `ERR_OPTION`,
+ * naming it, for a label that does not exist.
  */
 export function weightsOf(
   where: string,

@@ -135,8 +135,8 @@ export function readingLayers(layers: readonly AnyLayer[], origins: readonly num
 export const sameIds = (size: number): number[] => Array.from({ length: size }, (_, id) => id)
 
 /**
- * Puts an encoder's weights into the layers of a new model. What reads further tokens and features keeps its first values.
- * `ERR_UNSUPPORTED` for a cell whose weights do not fit because of further features.
+ * Puts an encoder's weights into the layers of a new model. What reads further tokens and features keeps its first
+ * values. `ERR_UNSUPPORTED` for a cell whose weights do not fit because of further features.
  */
 export function beginWith(where: string, { words, origins, stacks }: Beginning, encoder: EncoderParts): void {
   words.setWeights([vectorsFrom(words.getWeights()[0] as TensorLike, encoder, origins)])

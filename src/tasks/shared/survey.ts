@@ -45,8 +45,9 @@ export interface Survey<Row> {
 }
 
 /**
- * Goes through rows once: checks and counts them, draws a sample and holds some out, all in bounded memory. What is held
- * out is decided by a hash of each row's key and the seed, so that every pass, and a resumed training, decides alike.
+ * Goes through rows once: checks and counts them, draws a sample and holds some out, all in bounded memory. What is
+ * held out is decided by a hash of each row's key and the seed, so that every pass, and a resumed training, decides
+ * alike.
  */
 export async function survey<Row>(source: Dataset<Row>, options: SurveyOptions<Row>): Promise<Survey<Row>> {
   const { check, keyOf, share, seed, signal, count } = options

@@ -1,8 +1,26 @@
 import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
+import type { Dataset } from '../../data/dataset.js'
 import type { QuantizeOptions, SaveOptions } from '../../model/index.js'
+import type { Rows } from './rows.js'
 import { readTask, type Saving, saveTask } from './saved.js'
 import { Served, type TaskParts, type Training } from './served.js'
+import { prepared, validationRows } from './survey.js'
+
+/** What a training on rows is told besides them. */
+interface RowSettings<Row> {
+  readonly validationData?: Rows<Row> | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Prepares a training on rows, with those to validate on and the parts that are there already. */
+type Prepare<Data, Row, Settings, Parts> = (
+  where: string,
+  data: Data,
+  given: readonly Row[] | undefined,
+  settings: Settings,
+  known: Parts | undefined,
+) => Promise<Training<Parts, History>>
 
 /** A model together with its data handling, to train, use, save and load. */
 export abstract class Task implements Disposable {
@@ -61,8 +79,8 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
 
   /**
    * The same task with int8 weights: smaller files and faster answers, nearly the same; `train` then is
-   * `ERR_UNSUPPORTED`. This one stays as it is. See {@link Model.quantize}. Rejects with `ERR_STATE` before training and
-   * with `ERR_OPTION`.
+   * `ERR_UNSUPPORTED`. This one stays as it is. See {@link Model.quantize}. Rejects with `ERR_STATE` before training
+   * and with `ERR_OPTION`.
    */
   async quantize(options: QuantizeOptions = {}): Promise<this> {
     return await this.alone('quantize', async (parts) => {
@@ -124,5 +142,30 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
   ): Promise<T> {
     const where = this.where('train')
     return await this.#served.train(where, signal, (known) => prepare(where, known))
+  }
+
+  /**
+   * @internal {@link learn} from rows: `small` prepares what fits into memory, `large` what is gone through again and
+   * again.
+   */
+  protected async learnRows<Row, Own extends RowSettings<Row>>(
+    rows: Rows<Row>,
+    settings: Own,
+    {
+      small,
+      large,
+    }: {
+      readonly small: Prepare<readonly Row[], Row, Own, Parts>
+      readonly large: Prepare<Dataset<Row>, Row, Own, Parts>
+    },
+  ): Promise<History> {
+    const { validationData, signal } = settings
+    return await this.learn(signal, async (where, known) => {
+      const given = await validationRows(where, validationData, signal)
+      return await prepared(where, rows, signal, {
+        small: (some) => small(where, some, given, settings, known),
+        large: (all) => large(where, all, given, settings, known),
+      })
+    })
   }
 }

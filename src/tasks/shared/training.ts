@@ -1,3 +1,4 @@
+import { describe, SeqloomError } from '../../errors.js'
 import type { LabelledText } from '../classifier/rows.js'
 import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
@@ -174,10 +175,21 @@ export const trainingSettings = <Row>(
   where: string,
   row: string,
   options: TrainClassifierOptions<Row>,
-): TrainingSettings<Row> => trainClassifierOptions.read(where, options, { validationData: rowsLike(row) })
+): TrainingSettings<Row> => trainClassifierOptions.read(where, options, rowsLike(where, row, options))
 
-/** The check of rows that are all like one. */
-export const rowsLike = (row: string) => ({ ...rows, expected: `an array of ${row}, or a data set of them` })
+/**
+ * The check of rows that are all like one. `ERR_OPTION` for an array in place of the options: labels apart from what
+ * they label, as Keras's `fit` takes them.
+ */
+export function rowsLike(where: string, row: string, options: unknown): { readonly validationData: typeof rows } {
+  if (Array.isArray(options)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${where}: the rows are objects ${row} in one array; the second argument is for options, not ${describe(options)}`,
+    )
+  }
+  return { validationData: { ...rows, expected: `an array of ${row}, or a data set of them` } }
+}
 
 /** The options of `predict` and `evaluate`. */
 export const predictOptions = new OptionTable(

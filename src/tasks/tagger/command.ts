@@ -56,8 +56,8 @@ export const command = taskCommand({
 })
 
 /**
- * The features that are of numbers: those of which the tagger knows it; before training those of which all rows have only
- * numbers, or, of what can be read only once, the first row.
+ * The features that are of numbers: those of which the tagger knows it; before training those of which all rows have
+ * only numbers, or, of what can be read only once, the first row.
  */
 async function numericIn(
   tagger: SequenceTagger,

@@ -31,7 +31,7 @@ import { LabelCounts, Labels } from '../shared/labels.js'
 import { checkList, type RowStream, type Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
-import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
+import { batchesOf, survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import {
   predictionSettings,
@@ -132,21 +132,17 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
    * Trains on tagged sequences and returns the losses and accuracies (over tokens) of the epochs. The vocabulary is
    * built from the training part only. A tagger that already has a model continues from its weights, vocabulary and
    * tags; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
-   * Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
-   * epoch is another.
+   * Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them,
+   * each epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<TaggedTokens>, options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
-    const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
-      const given = await validationRows(where, settings.validationData, signal)
-      return await prepared(where, rows, signal, {
-        small: (some) => this.#prepare(where, some, given, settings, known),
-        large: (all) => this.#prepareLarge(where, all, given, settings, known),
-      })
+    return await this.learnRows(rows, settings, {
+      small: (...given) => this.#prepare(...given),
+      large: (...given) => this.#prepareLarge(...given),
     })
   }
 

@@ -24,9 +24,9 @@ export interface Tagged {
 const [characterFilters, categorySize] = [30, 25] as const
 
 /**
- * Embedded tokens, recurrent layers, and at every step a softmax over the tags, or a CRF over all steps. With characters,
- * the largest values of a convolution over a token's characters stand beside its vector (Ma and Hovy, arXiv 1603.01354);
- * so do given features.
+ * Embedded tokens, recurrent layers, and at every step a softmax over the tags, or a CRF over all steps. With
+ * characters, the largest values of a convolution over a token's characters stand beside its vector (Ma and Hovy, arXiv
+ * 1603.01354); so do given features.
  */
 export function taggerModel(
   settings: TaggerSettings,
@@ -68,8 +68,8 @@ export function taggerModel(
 }
 
 /**
- * A vector of each token: the largest values of a convolution over its characters, in windows of three. As characters are
- * one of many, its kernel is three tables: what a character adds to the window after, around and before it.
+ * A vector of each token: the largest values of a convolution over its characters, in windows of three. As characters
+ * are one of many, its kernel is three tables: what a character adds to the window after, around and before it.
  */
 function characterVectors(letters: SymbolicTensor, { size }: Characters): SymbolicTensor {
   const tables = ['before', 'letters', 'after'].map((name) =>

@@ -22,7 +22,7 @@ import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
-import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
+import { batchesOf, survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { defaultEpochs } from '../shared/work.js'
 import { transcriberModel } from './model.js'
@@ -74,8 +74,9 @@ export interface TranscriptionEvaluation {
 
 /**
  * Learns to write what sequences of frames say, such as the features of speech or the strokes of a pen, from the texts
- * alone: where in the frames a character is need not be known (connectionist temporal classification, Graves et al. 2006;
- * with `method: 'transducer'` an RNN transducer, Graves 2012). Features are scaled to a mean of 0 and a deviation of 1.
+ * alone: where in the frames a character is need not be known (connectionist temporal classification, Graves et al.
+ * 2006; with `method: 'transducer'` an RNN transducer, Graves 2012). Features are scaled to a mean of 0 and a deviation
+ * of 1.
  *
  * ```ts
  * const transcriber = new tasks.Transcriber({ stackFrames: 2 })
@@ -104,29 +105,26 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
 
   /**
    * Trains on frames with their texts and returns the losses of the epochs. The vocabulary is built from the training
-   * part only. A transcriber that already has a model continues from its weights and vocabulary; meanwhile a copy of its
-   * earlier state answers other calls, and a training that fails leaves it as it was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
-   * epoch is another.
+   * part only. A transcriber that already has a model continues from its weights and vocabulary; meanwhile a copy of
+   * its earlier state answers other calls, and a training that fails leaves it as it was. Rows may come one after
+   * another, and be more than fit into memory: one pass finds what is learned of all of them, each epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows, also for a text that needs more steps than its frames make (naming the row),
    * `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<TranscriptionRow>, options: TrainTranscriberOptions<TranscriptionRow> = {}): Promise<History> {
     const settings = transcriberTraining(this.where('train'), options)
-    const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
-      const given = await validationRows(where, settings.validationData, signal)
-      return await prepared(where, rows, signal, {
-        small: (some) => this.#prepare(where, some, given, settings, known),
-        large: (all) => this.#prepareLarge(where, all, given, settings, known),
-      })
+    return await this.learnRows(rows, settings, {
+      small: (...given) => this.#prepare(...given),
+      large: (...given) => this.#prepareLarge(...given),
     })
   }
 
   /**
-   * Writes what frames say. Rejects with `ERR_STATE` before training, with `ERR_DATA` for anything but frames with as many
-   * features as those of the training, naming the position, and with `ERR_OPTION`. For frames that come one after another,
-   * sequence by sequence, it gives a data set of transcriptions, in the same order, which are made as they are read.
+   * Writes what frames say. Rejects with `ERR_STATE` before training, with `ERR_DATA` for anything but frames with as
+   * many features as those of the training, naming the position, and with `ERR_OPTION`. For frames that come one after
+   * another, sequence by sequence, it gives a data set of transcriptions, in the same order, which are made as they are
+   * read.
    */
   transcribe(frames: readonly Frames[], options?: TranscribeOptions): Promise<Transcription[]>
   transcribe(frames: RowStream<Frames>, options?: TranscribeOptions): Dataset<Transcription>
@@ -146,8 +144,8 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
   }
 
   /**
-   * Measures on frames with known texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming
-   * the row.
+   * Measures on frames with known texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows,
+   * naming the row.
    */
   async evaluate(
     all: Rows<TranscriptionRow>,

@@ -101,7 +101,7 @@ export type TranscriberTraining = SettingsOf<TrainTranscriberOptions<Transcripti
 export const transcriberTraining = (
   where: string,
   options: TrainTranscriberOptions<TranscriptionRow>,
-): TranscriberTraining => trainTranscriberOptions.read(where, options, { validationData: rowsLike('{ frames, text }') })
+): TranscriberTraining => trainTranscriberOptions.read(where, options, rowsLike(where, '{ frames, text }', options))
 
 /** What scores a token by those before: a trained generator of the same tokens, or a function of their ids. */
 export type LanguageModel =

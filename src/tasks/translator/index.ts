@@ -36,7 +36,7 @@ import { beginWith, checkAgrees, readEncoder } from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
-import { batchesOf, prepared, survey, validationRows } from '../shared/survey.js'
+import { batchesOf, survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { encoderLayers, encoderSettings, sourceUnits } from './encoder.js'
@@ -106,21 +106,17 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
    * Trains on texts with translations, with teacher forcing, and returns the losses of the epochs. Vocabularies are
    * built from the training part only. A translator that already has a model continues from its weights and
    * vocabularies; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it
-   * was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of them, each
-   * epoch is another.
+   * was. Rows may come one after another, and be more than fit into memory: one pass finds what is learned of all of
+   * them, each epoch is another.
    *
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<TranslationRow>, options: TrainTranslatorOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ source, target }', options)
-    const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
-      const given = await validationRows(where, settings.validationData, signal)
-      return await prepared(where, rows, signal, {
-        small: (some) => this.#prepare(where, some, given, settings, known),
-        large: (all) => this.#prepareLarge(where, all, given, settings, known),
-      })
+    return await this.learnRows(rows, settings, {
+      small: (...given) => this.#prepare(...given),
+      large: (...given) => this.#prepareLarge(...given),
     })
   }
 
@@ -297,8 +293,8 @@ function looksOf(where: string, parts: TranslatorParts, source: Writing): LookOp
 }
 
 /**
- * Throws `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets: that of the vocabulary, or else
- * that of the first row.
+ * Throws `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets: that of the vocabulary, or
+ * else that of the first row.
  */
 function checkAll(
   where: string,

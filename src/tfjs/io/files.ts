@@ -22,8 +22,8 @@ export function pathOfFileUrl(url: string): string {
 }
 
 /**
- * Saves a model to a folder, as `model.json` and `weights.bin`, and loads one from its `model.json`. A layers model that
- * is there, whoever wrote it, is replaced, as in tfjs; any other file of these names is not, which is `ERR_IO`.
+ * Saves a model to a folder, as `model.json` and `weights.bin`, and loads one from its `model.json`. A layers model
+ * that is there, whoever wrote it, is replaced, as in tfjs; any other file of these names is not, which is `ERR_IO`.
  */
 export function fileSystem(path: string | string[]): IOHandler {
   const [only, ...others] = Array.isArray(path) ? path : [path]

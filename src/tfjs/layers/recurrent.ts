@@ -148,8 +148,8 @@ function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCell
 }
 
 /**
- * One step of a recurrent layer, for `tf.layers.rnn`. Programs extend it by `build`, `call` and `stateSize`; `call`, from
- * the input and the states to the output and the new states, is recorded once.
+ * One step of a recurrent layer, for `tf.layers.rnn`. Programs extend it by `build`, `call` and `stateSize`; `call`,
+ * from the input and the states to the output and the new states, is recorded once.
  */
 export abstract class RNNCell extends Layer {
   /** The sizes of the states. */

@@ -47,8 +47,8 @@ export function trainingConfigOf({ loss, metrics, optimizer }: LayersModel): Con
 }
 
 /**
- * Compiles a model as it was when it was saved, and lets its optimizer go on from there. What cannot be compiled here leaves
- * the model without, and a warning.
+ * Compiles a model as it was when it was saved, and lets its optimizer go on from there. What cannot be compiled here
+ * leaves the model without, and a warning.
  */
 export async function compileAsSaved(
   model: LayersModel,

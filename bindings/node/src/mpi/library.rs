@@ -1,7 +1,7 @@
 //! The MPI library, found and opened when it is needed: Open MPI, or MPICH and those that share its binary interface.
 //!
-//! MPI is a standard of source code: handles are addresses of the library's objects in Open MPI and numbers in MPICH, whose values are those of
-//! its `mpi.h`. Both are passed in one register, so one type of function serves both.
+//! MPI is a standard of source code: handles are addresses of the library's objects in Open MPI and numbers in MPICH,
+//! whose values are those of its `mpi.h`. Both are passed in one register, so one type of function serves both.
 
 use crate::error::{ErrorCode, Failure, Outcome};
 use std::ffi::{c_char, c_int, c_void};
@@ -64,7 +64,8 @@ functions! {
     finalize: b"MPI_Finalize\0", fn();
 }
 
-// SAFETY: functions and constants of a library that stays open; who calls them, and from which thread, is decided elsewhere.
+// SAFETY: functions and constants of a library that stays open; who calls them, and from which thread, is decided
+// elsewhere.
 unsafe impl Send for Library {}
 
 /// Names a library by hand.

@@ -85,7 +85,8 @@ pub fn fail_mpi(why: Unknown<'_>) -> Result<(), ErrorCode> {
     })
 }
 
-/// Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the whole job does.
+/// Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the
+/// whole job does.
 ///
 /// Errors: `ERR_STATE` before `beginMpi`.
 #[napi(catch_unwind, ts_args_type = "code: number")]

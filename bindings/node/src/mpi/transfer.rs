@@ -68,7 +68,8 @@ impl Transfer {
         (0..self.size).filter(move |&rank| rank != own)
     }
 
-    /// Sends and receives. On failure what is under way keeps its memory for good, and nothing can be exchanged any more.
+    /// Sends and receives. On failure what is under way keeps its memory for good, and nothing can be exchanged any
+    /// more.
     pub(super) fn exchange(&mut self, mut parcels: Parcels, abandoned: &AtomicBool) -> Outcome<Parcels> {
         if let Some(why) = &self.broken {
             return Err(Failure::new(
@@ -246,7 +247,8 @@ impl Transfer {
         }
     }
 
-    /// Ends MPI: in order if all went well, else for all ranks of the job, after a while in which they may end by themselves.
+    /// Ends MPI: in order if all went well, else for all ranks of the job, after a while in which they may end by
+    /// themselves.
     pub(super) fn end(&mut self, code: c_int, grace: Duration) {
         if code == 0 && self.broken.is_none() {
             self.tell(Ended::Finished, "");

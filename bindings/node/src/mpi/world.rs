@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 /// `MPI_THREAD_FUNNELED`: one thread calls, the one that has begun.
 const FUNNELED: c_int = 1;
 
-/// How long the thread yields its core to others before it sleeps: exchanges of one step follow each other within this time.
+/// How long the thread yields its core to others before it sleeps: exchanges of one step follow each other within this
+/// time.
 const ATTENTIVE: Duration = Duration::from_micros(300);
 
 /// How long ranks have to end by themselves once one of them has failed.
@@ -107,7 +108,8 @@ fn timeout() -> Outcome<Duration> {
 fn start() -> Outcome<(Library, usize, usize)> {
     let library = library::open()?;
     let (mut provided, mut rank, mut size) = (0, 0, 0);
-    // SAFETY: the functions are the library's, called in the order that MPI asks for; null stands for arguments of the program.
+    // SAFETY: the functions are the library's, called in the order that MPI asks for; null stands for arguments of the
+    // program.
     unsafe {
         library.check((library.init_thread)(
             std::ptr::null_mut(),
@@ -167,8 +169,8 @@ impl World {
         self.give(Job::Fail(why));
     }
 
-    /// Tells the other ranks that this process ends, and why, and lets `at_exit` run once it has said so itself: Node.js prints what ended the
-    /// process only after all of JavaScript has run.
+    /// Tells the other ranks that this process ends, and why, and lets `at_exit` run once it has said so itself:
+    /// Node.js prints what ended the process only after all of JavaScript has run.
     pub(super) fn leave(&self, code: c_int) {
         self.leaving.store(true, Ordering::Release);
         if code == 0 {

@@ -23,8 +23,8 @@ settings! {
 }
 
 /// Σ sampleWeight · −log p(target) / rows, and the number of rows. Inputs: logits `[batch, time, symbols]`; targets
-/// `[batch, length]`, of which each ends before its first negative number or is followed by blanks alone; sample weights
-/// `[batch]`.
+/// `[batch, length]`, of which each ends before its first negative number or is followed by blanks alone; sample
+/// weights `[batch]`.
 #[derive(Debug)]
 pub(crate) struct Ctc {
     blank: usize,

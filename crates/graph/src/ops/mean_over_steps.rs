@@ -8,8 +8,8 @@ use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape, fits};
 use seqloom_kernels::Scalar;
 
-/// Inputs: a value `[batch]`, `[batch, time]` or of rank 0, and optionally sample weights `[batch]` or like it. Outputs: Σ
-/// weight · value / (number of valid positions), and that number.
+/// Inputs: a value `[batch]`, `[batch, time]` or of rank 0, and optionally sample weights `[batch]` or like it.
+/// Outputs: Σ weight · value / (number of valid positions), and that number.
 #[derive(Debug, Clone)]
 pub(crate) struct MeanOverSteps;
 

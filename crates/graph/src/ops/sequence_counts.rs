@@ -27,11 +27,12 @@ settings! {
 /// The longest n-grams: each order takes a pass over all sequences.
 const ORDERS: usize = 100;
 
-/// Counts over rows, each times its weight: of the sequences that predictions `[batch, time, tokens]` and targets have at valid steps. Inputs:
-/// prediction, targets, weights; steps of weight 0 are left out, and the first other step's weight is the row's.
+/// Counts over rows, each times its weight: of the sequences that predictions `[batch, time, tokens]` and targets have
+/// at valid steps. Inputs: prediction, targets, weights; steps of weight 0 are left out, and the first other step's
+/// weight is the row's.
 ///
-/// Without `order`, `[3]`: how many tokens must be inserted, removed or replaced (Levenshtein 1966), how many are expected, and the rows. With it,
-/// `[3 · order]`: of each order, how many n-grams are found, expected, and both.
+/// Without `order`, `[3]`: how many tokens must be inserted, removed or replaced (Levenshtein 1966), how many are
+/// expected, and the rows. With it, `[3 · order]`: of each order, how many n-grams are found, expected, and both.
 #[derive(Debug, Clone)]
 pub(crate) struct SequenceCounts {
     order: Option<usize>,

@@ -123,8 +123,8 @@ pub struct StateTensor {
 
 /// An optimizer with its state for the trainable weights of one model.
 ///
-/// Rows of an embedding table that a batch did not use receive the same update as with a dense gradient of zero, unless `sparse` leaves them as they are.
-/// Results do not depend on the number of threads.
+/// Rows of an embedding table that a batch did not use receive the same update as with a dense gradient of zero, unless
+/// `sparse` leaves them as they are. Results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Optimizer {
     learning_rate: Schedule,
@@ -140,9 +140,11 @@ pub struct Optimizer {
     /// The names of all states and their first values, those of the rule first.
     kinds: Vec<(&'static str, f32)>,
     slots: Vec<Slot>,
-    /// One arena for each state of the rule, holding the trainable weights in order; shared with models that went on from here, until they change.
+    /// One arena for each state of the rule, holding the trainable weights in order; shared with models that went on
+    /// from here, until they change.
     states: Arc<Vec<AlignedVec<f32>>>,
-    /// Whether the states have their first values where these are not zero: writing them is left to the thread that trains.
+    /// Whether the states have their first values where these are not zero: writing them is left to the thread that
+    /// trains.
     begun: bool,
     norms: Norms,
     scales: Vec<f32>,
@@ -180,11 +182,12 @@ fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedV
 }
 
 impl Optimizer {
-    /// Makes the optimizer that `json` describes: `kind` (its name), the kind's own settings, `learningRate` (a number or a schedule),
-    /// `weightDecay` (before every step, weights shrink by this share times the learning rate) and `excludeFromWeightDecay` (parts of the names of those
-    /// that do not), at most one of `clipValue`, `clipNorm` (each weight) and `globalClipNorm`, `gradientAccumulationSteps`, `useEma`, `emaMomentum`,
-    /// `emaOverwriteFrequency`, `lookahead` (`syncPeriod`, `slowStepSize`), and `sparse` (rows of tables without a gradient stay as they are). What is left
-    /// out has its default.
+    /// Makes the optimizer that `json` describes: `kind` (its name), the kind's own settings, `learningRate` (a number
+    /// or a schedule), `weightDecay` (before every step, weights shrink by this share times the learning rate) and
+    /// `excludeFromWeightDecay` (parts of the names of those that do not), at most one of `clipValue`, `clipNorm` (each
+    /// weight) and `globalClipNorm`, `gradientAccumulationSteps`, `useEma`, `emaMomentum`, `emaOverwriteFrequency`,
+    /// `lookahead` (`syncPeriod`, `slowStepSize`), and `sparse` (rows of tables without a gradient stay as they are).
+    /// What is left out has its default.
     ///
     /// # Errors
     /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_UNSUPPORTED` for what cannot be `sparse`; `ERR_MEMORY` when the state does not fit.
@@ -279,7 +282,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The learning rate of the next step. Schedules follow batches, as Keras's do: their course stays what it is when more batches make up a step.
+    /// The learning rate of the next step. Schedules follow batches, as Keras's do: their course stays what it is when
+    /// more batches make up a step.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.rate(self.batch)
     }
@@ -310,8 +314,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Gives a rate for each of the next batches; the last one stays. For a schedule of the kind `function` alone, which is a function that is not
-    /// known here.
+    /// Gives a rate for each of the next batches; the last one stays. For a schedule of the kind `function` alone,
+    /// which is a function that is not known here.
     ///
     /// # Errors
     /// `ERR_STATE` where the learning rate is something else.
@@ -364,7 +368,8 @@ impl Optimizer {
         self.gradient_norm
     }
 
-    /// For every trainable weight its name and the sum of the squares of its gradient at the last step, before clipping.
+    /// For every trainable weight its name and the sum of the squares of its gradient at the last step, before
+    /// clipping.
     pub fn gradient_squares(&self) -> impl Iterator<Item = (&str, f64)> {
         let trainable = self.slots.iter().zip(self.norms.squares()).filter(|(slot, _)| slot.trainable);
         trainable.map(|(slot, &square)| (slot.name.as_str(), square))
@@ -463,7 +468,8 @@ impl Optimizer {
         self.bound.raise(std::iter::once(values));
     }
 
-    /// Whether the step may make a weight or a state infinite: not with ordinary numbers, so that nothing is copied for it.
+    /// Whether the step may make a weight or a state infinite: not with ordinary numbers, so that nothing is copied for
+    /// it.
     fn is_risky(&mut self, rate: f64, parameters: &Parameters<f32>) -> Result<bool> {
         let clipped = |(square, scale): (&f64, &f32)| square.sqrt() * f64::from(*scale);
         let gradient = self.norms.squares().iter().zip(&self.scales).map(clipped).fold(0.0, f64::max);
@@ -484,7 +490,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Checks the gradients, clips them by value and computes the factors that clip them by norm (Keras's `limit / max(norm, limit)`).
+    /// Checks the gradients, clips them by value and computes the factors that clip them by norm (Keras's `limit /
+    /// max(norm, limit)`).
     fn clip(&mut self, gradients: &mut Gradients<f32>) -> Result<()> {
         self.measure(gradients)?;
         let squares = self.norms.squares();

@@ -83,8 +83,8 @@ impl<T: Scalar> Pass<'_, T> {
         body(node.op.as_mut(), &mut context).map_err(|error| node.explain(error))
     }
 
-    /// Whether two equal cells, of which the one at `position` is the first, take less time side by side on a thread each
-    /// than one after the other on all threads. Without barriers between them, two threads always do more.
+    /// Whether two equal cells, of which the one at `position` is the first, take less time side by side on a thread
+    /// each than one after the other on all threads. Without barriers between them, two threads always do more.
     fn is_worth_two(&self, position: usize) -> bool {
         let node = &self.checked.nodes[self.program.nodes[position]];
         let shape = node.inputs.first().map(|&value| self.metas[value].shape);

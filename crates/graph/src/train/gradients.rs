@@ -181,7 +181,8 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
         .collect()
 }
 
-/// A copy of an output's values, or of its cotangents, with what predictions have at padding: zeros, or the last valid step.
+/// A copy of an output's values, or of its cotangents, with what predictions have at padding: zeros, or the last valid
+/// step.
 fn filled(executor: &Executor<f32>, output: usize, values: &[f32], what: &str) -> Result<Buffer<f32>> {
     let mut copy = Buffer::copied(values, what)?;
     if let (Some(mask), Some(copy)) = (executor.output_mask(output), copy.get_mut()) {

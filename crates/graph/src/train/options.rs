@@ -24,7 +24,8 @@ pub struct FitOptions {
     pub validation_split: f64,
     /// Rows of a validation batch; default as for training.
     pub validation_batch_size: Option<usize>,
-    /// Batches of an epoch; default all. Where the rows run out, they are gone through again, and an epoch begins where the one before ended.
+    /// Batches of an epoch; default all. Where the rows run out, they are gone through again, and an epoch begins where
+    /// the one before ended.
     pub steps_per_epoch: Option<usize>,
     /// Batches of a validation at most; default all.
     pub validation_steps: Option<usize>,
@@ -52,7 +53,8 @@ pub struct FitOptions {
     pub checkpoint_seconds: Option<f64>,
     /// Whether all ranks of the model's group train together; default false.
     pub distributed: bool,
-    /// Then, after how many steps of its own each rank's weights become the mean of all; default 1: gradients are summed in every step instead.
+    /// Then, after how many steps of its own each rank's weights become the mean of all; default 1: gradients are
+    /// summed in every step instead.
     pub average_every: u64,
 }
 

@@ -105,8 +105,8 @@ impl Trainer {
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
 
-    /// Tells of what happens in an epoch: of the beginning, of every batch with its rows and the scores so far, of the end.
-    /// With `ranks`, each of them does its share of every batch of that epoch.
+    /// Tells of what happens in an epoch: of the beginning, of every batch with its rows and the scores so far, of the
+    /// end. With `ranks`, each of them does its share of every batch of that epoch.
     pub(super) fn evaluate_over(
         &mut self,
         mut walk: Walk<'_>,
@@ -192,7 +192,8 @@ impl Trainer {
         result
     }
 
-    /// Forward, losses, backward, clipping, update. Nothing has changed when it fails, or gives false because one of the ranks asks for the end.
+    /// Forward, losses, backward, clipping, update. Nothing has changed when it fails, or gives false because one of
+    /// the ranks asks for the end.
     pub(super) fn train_step(
         &mut self,
         inputs: &[BatchInput<'_, f32>],
@@ -266,8 +267,8 @@ impl Trainer {
         Ok(true)
     }
 
-    /// Makes the weights and states of ranks that make steps of their own the means of all: `tally` gets the scores that each has
-    /// `pending`. Whether one of the ranks asks for the end.
+    /// Makes the weights and states of ranks that make steps of their own the means of all: `tally` gets the scores
+    /// that each has `pending`. Whether one of the ranks asks for the end.
     pub(super) fn average(
         &mut self,
         mut part: Part<'_>,

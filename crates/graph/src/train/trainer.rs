@@ -252,7 +252,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// Weights of a model with the same layers as this one stores them: what is int8 here and was not there is quantized.
+    /// Weights of a model with the same layers as this one stores them: what is int8 here and was not there is
+    /// quantized.
     fn converted(&self, parameters: Arc<Parameters<f32>>) -> Result<Arc<Parameters<f32>>> {
         let stored = |slot: &Slot| slot.int8.clone();
         let (from, to) = (parameters.slots(), self.parameters.slots());

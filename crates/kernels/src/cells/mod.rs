@@ -7,8 +7,8 @@
 //! take the planes as their panels.
 //!
 //! If the rows suffice, the members of the team take groups of them from a queue, each through a chunk of time after
-//! another, and never wait for one another (see `row_groups`). Otherwise the blocks are split among them, and a step ends with
-//! one barrier, since the next one reads the whole state.
+//! another, and never wait for one another (see `row_groups`). Otherwise the blocks are split among them, and a step
+//! ends with one barrier, since the next one reads the whole state.
 
 mod activations;
 mod backward;

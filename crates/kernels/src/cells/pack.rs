@@ -81,8 +81,8 @@ fn fill_panels(
     });
 }
 
-/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size. They stay float32 where there are no
-/// products of bfloat16.
+/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size. They stay float32 where there are
+/// no products of bfloat16.
 pub(crate) fn pack_cell(
     level: Detected,
     spec: &CellSpec,

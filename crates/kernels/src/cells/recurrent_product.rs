@@ -102,8 +102,8 @@ impl RecurrentProduct<'_> {
         }
     }
 
-    /// The same with int8 weights. Every member quantizes the rows of the state by itself, which takes little time beside
-    /// the product.
+    /// The same with int8 weights. Every member quantizes the rows of the state by itself, which takes little time
+    /// beside the product.
     ///
     /// # Safety
     /// As [`Self::run`].

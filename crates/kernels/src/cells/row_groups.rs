@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::layout::PanelLayout;
 use crate::pool::{self, Chains, Turn, split};
 
-/// The fewest rows of a group. With fewer, reading all weights at every step takes longer than the barriers would: an LSTM
-/// (16, 64, 64) took 1.2 ms instead of 0.75.
+/// The fewest rows of a group. With fewer, reading all weights at every step takes longer than the barriers would: an
+/// LSTM (16, 64, 64) took 1.2 ms instead of 0.75.
 const ROWS: usize = 16;
 /// Parts that a sequence is cut into, so that a member can take over the rest of another's group.
 const PARTS: usize = 4;

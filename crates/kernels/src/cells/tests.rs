@@ -254,8 +254,8 @@ fn awkward_sizes_match_the_reference() {
     }
 }
 
-/// The largest difference from the reference, and the root of the mean square: where a number is near a tie, the kernel and the
-/// reference may round it differently, by one part in 256.
+/// The largest difference from the reference, and the root of the mean square: where a number is near a tie, the kernel
+/// and the reference may round it differently, by one part in 256.
 fn differences(got: &Results<f32>, exact: &Results<f64>) -> [f64; 2] {
     let pairs = [
         (&got.y, &exact.y),

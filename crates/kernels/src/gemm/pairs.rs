@@ -1,9 +1,9 @@
 //! Products of bfloat16 with sums in float32.
 //!
 //! A word, the size of an f32, holds two numbers that follow each other along K. Right panels are packed so: row j of a
-//! panel has the rows 2j and 2j + 1 in its words. The left operand is float32 and is rounded on the way, a block of it at
-//! a time, which takes a few percent of the product. An instruction adds both products of a word to a sum, in its own
-//! rounding; it takes denormals as zero and gives none. Sums run in a fixed order as in [`super::Block`].
+//! panel has the rows 2j and 2j + 1 in its words. The left operand is float32 and is rounded on the way, a block of it
+//! at a time, which takes a few percent of the product. An instruction adds both products of a word to a sum, in its
+//! own rounding; it takes denormals as zero and gives none. Sums run in a fixed order as in [`super::Block`].
 
 use std::mem::MaybeUninit;
 
@@ -39,8 +39,8 @@ pub(super) unsafe fn multiply_pairs(pairs: Pairs, block: Block) {
     pairs.enter(unsafe { Promised::new(PairBlock(block)) });
 }
 
-/// Runs a block of at most [`DEPTH`] whose left operand, [`super::Strips`] of float32, becomes pairs where it lies; those of the
-/// right one are made panel by panel.
+/// Runs a block of at most [`DEPTH`] whose left operand, [`super::Strips`] of float32, becomes pairs where it lies;
+/// those of the right one are made panel by panel.
 ///
 /// # Safety
 /// The block's promise; nobody else uses the strips, which `strips` are.

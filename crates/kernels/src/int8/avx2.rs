@@ -43,8 +43,8 @@ impl Dot for Avx2Dot {
         }
     }
 
-    /// `vpmaddubsw` multiplies numbers without a sign by numbers with one: so the magnitude of x, and w with the sign of
-    /// x. Both are at most 127, so that no pair of products saturates: 2 · 127² < 2^15.
+    /// `vpmaddubsw` multiplies numbers without a sign by numbers with one: so the magnitude of x, and w with the sign
+    /// of x. Both are at most 127, so that no pair of products saturates: 2 · 127² < 2^15.
     #[inline(always)]
     fn dot(self, sums: __m256i, [x, magnitude]: [__m256i; 2], weights: __m256i) -> __m256i {
         with_features!({

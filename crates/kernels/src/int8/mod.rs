@@ -33,8 +33,8 @@ pub(crate) use rows::{QuantizeRows, Quantized, quantized_words};
 pub(crate) use unit::available;
 pub(crate) use unit::{Unit, best, dispatch};
 
-/// The instructions that products with int8 weights use: `scalar`, `avx2`, `avx-vnni`, `avx512`, `avx512-vnni`, `neon` or
-/// `neon-dotprod`.
+/// The instructions that products with int8 weights use: `scalar`, `avx2`, `avx-vnni`, `avx512`, `avx512-vnni`, `neon`
+/// or `neon-dotprod`.
 pub fn instructions() -> &'static str {
     best(crate::simd::active()).name()
 }

@@ -36,8 +36,8 @@ impl Parking {
         Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
-    /// Returns once `ready()` holds, with the time that it took, or none if that was short; calls `late` if it takes long.
-    /// The thread that makes it true, with `SeqCst` stores, must then call [`Parking::notify`].
+    /// Returns once `ready()` holds, with the time that it took, or none if that was short; calls `late` if it takes
+    /// long. The thread that makes it true, with `SeqCst` stores, must then call [`Parking::notify`].
     pub(super) fn wait_until(&self, ready: impl Fn() -> bool, late: impl FnOnce()) -> Duration {
         let mut spins = 0u32;
         let mut start = None;

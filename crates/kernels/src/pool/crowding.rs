@@ -1,9 +1,9 @@
 //! No teams while other programs use the cores.
 //!
-//! Where there are fewer free cores than members, members who meet often wait for whoever does not run: with two threads on
-//! two cores shared by twenty programs, an LSTM (1, 100, 128) took 200 ms instead of the 0.5 of one thread. So where a
-//! region's members together worked less than one of them could have worked alone, the caller is alone in the next ones, for
-//! a time that is long beside what was lost.
+//! Where there are fewer free cores than members, members who meet often wait for whoever does not run: with two
+//! threads on two cores shared by twenty programs, an LSTM (1, 100, 128) took 200 ms instead of the 0.5 of one thread.
+//! So where a region's members together worked less than one of them could have worked alone, the caller is alone in
+//! the next ones, for a time that is long beside what was lost.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -68,10 +68,10 @@ struct Workers {
 
 /// Runs `body` on every member of a team at once, the caller included, and returns when all have finished.
 ///
-/// The team has [`super::threads()`] members (fewer if the system refuses threads). If another region is running, on this
-/// thread or another, or one thread is chosen, or other programs use the cores, the team is the caller alone and no
-/// barrier ever waits.
-/// Denormals are flushed during the call on every member; the caller's setting is restored afterwards.
+/// The team has [`super::threads()`] members (fewer if the system refuses threads). If another region is running, on
+/// this thread or another, or one thread is chosen, or other programs use the cores, the team is the caller alone and
+/// no barrier ever waits. Denormals are flushed during the call on every member; the caller's setting is restored
+/// afterwards.
 ///
 /// # Panics
 /// If a member panics, the others leave at their next barrier and the first panic is raised again on the caller.

@@ -1,7 +1,8 @@
 //! The kernels as plain sequential code: the truth that every SIMD kernel is tested against.
 //!
-//! Functions of single numbers, and what is made of them alone, also run where there are no vectors for them. Whatever works on matrices is
-//! written as the papers have it, over `ndarray`, and is what `f64` runs on; it needs the feature `double`.
+//! Functions of single numbers, and what is made of them alone, also run where there are no vectors for them. Whatever
+//! works on matrices is written as the papers have it, over `ndarray`, and is what `f64` runs on; it needs the feature
+//! `double`.
 
 mod activation;
 mod bfloat16;

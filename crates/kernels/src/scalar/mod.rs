@@ -11,7 +11,8 @@ use crate::{
 };
 pub use real::Real;
 
-/// A number type with all kernels: `f32` on SIMD, `f64` on the plain code of [`mod@crate::reference`], with the feature `double`.
+/// A number type with all kernels: `f32` on SIMD, `f64` on the plain code of [`mod@crate::reference`], with the feature
+/// `double`.
 ///
 /// Slices whose lengths contradict each other are the caller's mistake: every function checks them and panics.
 pub trait Scalar: Real {
@@ -22,8 +23,9 @@ pub trait Scalar: Real {
     /// An int8 right matrix in the layout that [`Scalar::gemm_int8`] reads.
     type PackedInt8: Send + Sync;
 
-    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack. The precision is that of the
-    /// factors of all products, where [`crate::simd::bfloat16`] allows it; sums, states and gates are of the type itself.
+    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack. The
+    /// precision is that of the factors of all products, where [`crate::simd::bfloat16`] allows it; sums, states and
+    /// gates are of the type itself.
     ///
     /// # Errors
     /// [`OutOfMemory`] if a buffer cannot be allocated; `into` may then be empty.

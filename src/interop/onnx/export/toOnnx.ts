@@ -24,9 +24,9 @@ export interface ToOnnxOptions {
   readonly lengths?: boolean
   /**
    * Whether to write what a session does: the states of the recurrent layers are inputs, `<layer>_h`, and outputs,
-   * `<layer>_h_next`; those of the first step are zeros. It takes any number of steps at a time. If the model has inputs
-   * besides the one that comes step by step, as a decoder does, `'start'` writes the part before the first step: its
-   * outputs are inputs of the other part, under the same names. Default false.
+   * `<layer>_h_next`; those of the first step are zeros. It takes any number of steps at a time. If the model has
+   * inputs besides the one that comes step by step, as a decoder does, `'start'` writes the part before the first step:
+   * its outputs are inputs of the other part, under the same names. Default false.
    */
   readonly stateful?: boolean | 'start'
   /** With `stateful`, the input that comes step by step; default the only one. */

@@ -5,8 +5,9 @@ import { inOrder, type Move, type Pieces } from '../../../model/newWeights.js'
 import { type Dim, multiply, product, showDims } from './dim.js'
 import type { Segment } from './segment.js'
 
-// What names in an ONNX graph stand for. Ours has the batch in front, and keeps it; theirs stands anywhere. So a computed value has two lists of axes,
-// both made of the same atoms: how it lies in our tensor, and what ONNX sees. Transposing, squeezing and most reshaping change the second alone.
+// What names in an ONNX graph stand for. Ours has the batch in front, and keeps it; theirs stands anywhere. So a
+// computed value has two lists of axes, both made of the same atoms: how it lies in our tensor, and what ONNX sees.
+// Transposing, squeezing and most reshaping change the second alone.
 
 /** A part of an axis that is never taken apart, or only on both sides at once. */
 export interface Atom {

@@ -64,7 +64,8 @@ impl LossKind {
 }
 
 /// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets,
-/// sample weights `[batch]` or more of the prediction's dimensions but the last. Weights of classes count in training only.
+/// sample weights `[batch]` or more of the prediction's dimensions but the last. Weights of classes count in training
+/// only.
 #[derive(Debug, Clone)]
 pub(crate) struct Loss {
     kind: LossKind,

@@ -25,8 +25,8 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// The input and the initial states.
     pub(crate) const READS: usize = 3;
-    /// The packed input, output and initial states, the stash, the packed last cell state, the kernel's scratch; then the
-    /// outputs.
+    /// The packed input, output and initial states, the stash, the packed last cell state, the kernel's scratch; then
+    /// the outputs.
     pub(crate) const WRITES: usize = 10;
 }
 

@@ -20,8 +20,8 @@ settings! {
     }
 }
 
-/// `[batch, time, width]` and `[batch, labels, width]` to `[batch, time, labels, symbols]`, zero where a step or a label is
-/// not valid.
+/// `[batch, time, width]` and `[batch, labels, width]` to `[batch, time, labels, symbols]`, zero where a step or a
+/// label is not valid.
 #[derive(Debug, Clone)]
 pub(super) struct TransducerJoint {
     joint: Joint,

@@ -30,8 +30,8 @@ settings! {
     }
 }
 
-/// Σ sampleWeight · −log p(target) / rows, and the number of rows. Inputs: the values of encoder `[batch, time, width]` and
-/// predictor `[batch, labels + 1, width]`, targets as in [`super::super::unaligned`], sample weights `[batch]`.
+/// Σ sampleWeight · −log p(target) / rows, and the number of rows. Inputs: the values of encoder `[batch, time, width]`
+/// and predictor `[batch, labels + 1, width]`, targets as in [`super::super::unaligned`], sample weights `[batch]`.
 ///
 /// The forward pass leaves the parts of alignments in the stash, two numbers for each place; the backward pass computes
 /// the logits again.

@@ -125,8 +125,8 @@ impl Ranks {
         Ok(self.note(moment, (epoch, 0), stop, &[], cancel)?.0)
     }
 
-    /// Before an epoch: gives all ranks the weights, the optimizer's state and the learning rate of rank 0, if they differ. Whether one of them
-    /// asks for the end.
+    /// Before an epoch: gives all ranks the weights, the optimizer's state and the learning rate of rank 0, if they
+    /// differ. Whether one of them asks for the end.
     pub(super) fn follow_first(
         &mut self,
         epoch: usize,

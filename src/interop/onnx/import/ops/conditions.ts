@@ -3,7 +3,8 @@ import { same } from '../dim.js'
 import { type Below, type Computed, type Constant, dimsOf, sizesIn, unsupported, type Value } from '../values.js'
 import { both, chosenBy } from './elementwise.js'
 
-// Conditions on values. A condition is one number for all rows there; here, where the file is for one row, it is one of each row.
+// Conditions on values. A condition is one number for all rows there; here, where the file is for one row, it is one of
+// each row.
 
 /** A condition that is a number of each row, which may stand in an axis of one element. */
 export function ofRow(call: Call, condition: Computed): Computed {

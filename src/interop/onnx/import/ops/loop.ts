@@ -262,7 +262,8 @@ function countOf(goesOn: Value, index: Dim, limit: Dim | undefined): Dim {
     if (limited === undefined) throw unsupported('nothing says how many steps it takes at most')
     return limited
   }
-  // Whether to go on is asked with the numbers of the next step, or of this one. How far they are from the end, each step counts down.
+  // Whether to go on is asked with the numbers of the next step, or of this one. How far they are from the end, each
+  // step counts down.
   const count = add(add(subtract(goesOn.right, goesOn.left), index), 1)
   const isConstant = typeof count === 'number' || !count.key.includes((index as Exclude<Dim, number>).key.slice(2))
   if (!isConstant) throw unsupported('its condition is no count of steps')

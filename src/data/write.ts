@@ -1,8 +1,8 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { AbortError, describe, requireReadable, SeqloomError } from '../errors.js'
-import { replaceFile } from '../files.js'
-import { abortSignal, checkOptions, isRecord } from '../options.js'
+import { cannot, isThere, replaceFile } from '../files.js'
+import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
 import type { Blocks } from './blocks.js'
 import type { TableRow } from './columns.js'
@@ -11,6 +11,8 @@ import { type From, from } from './sources.js'
 
 /** Options of {@link write}. */
 export interface WriteOptions {
+  /** Whether to replace a file that is there; default false, which rejects with `ERR_IO`. */
+  readonly overwrite?: boolean
   /** Stops writing, which rejects with an AbortError. */
   readonly signal?: AbortSignal
 }
@@ -19,7 +21,7 @@ export interface WriteOptions {
  * Writes rows, which are objects, into a file as they come, in bounded memory: CSV (`.csv`, `.tsv`), JSON lines
  * (`.jsonl`, `.ndjson`), these with gzip if the name ends in `.gz`, or Parquet (`.parquet`). The columns are those of
  * the first row; values other than texts, numbers and truth values are written as their JSON, save in JSON lines. The
- * file is replaced at once when all is written.
+ * file appears at once when all is written.
  *
  * ```ts
  * const texts = data.csv('mails.csv').map(({ text }) => text)
@@ -27,14 +29,23 @@ export interface WriteOptions {
  * ```
  *
  * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
- * with other columns, `ERR_IO`, what the source throws, and an AbortError.
+ * with other columns, `ERR_IO`, also for a file that is there, what the source throws, and an AbortError.
  */
 export async function write(rows: From<object>, file: string | URL, options: WriteOptions = {}): Promise<number> {
   const where = 'data.write'
   requireReadable(where, options)
-  checkOptions(where, options, { accepted: { signal: abortSignal } })
+  checkOptions(where, options, { accepted: { overwrite: flag, signal: abortSignal } })
   const path = absolutePathOf(`${where}: file`, file)
   const format = formatOf(where, path)
+  const there = await isThere(path).catch((cause) => {
+    throw cannot('write', path, cause)
+  })
+  if (there && !options.overwrite) {
+    throw new SeqloomError(
+      'ERR_IO',
+      `'${path}' is there already, and is not replaced unless asked to (overwrite: true, --force on the command line)`,
+    )
+  }
   const source = from(rows)
   let count = 0
   let failure: { readonly error: unknown } | undefined

@@ -7,8 +7,8 @@ import { validSteps } from './steps.js'
 
 /** Which row to show, and its words. */
 export interface ShownTokens {
-  /** The words of the row's steps. */
-  readonly tokens: readonly string[]
+  /** The words of the row's steps; default their numbers, from 0. */
+  readonly tokens?: readonly string[]
   /** The row of the batch; default 0. */
   readonly row?: number
   /** What stands between the words; default a space. For characters give `''`. */
@@ -29,12 +29,12 @@ function words(where: string, values: Tensor, shown: ShownTokens): { readonly wo
       separator: custom('a text', (v) => typeof v === 'string'),
       colours: flag,
     },
-    required: ['tokens'],
   })
-  const { tokens, row = 0 } = shown
+  const { row = 0 } = shown
   const [rows = 0, time = 0] = values.shape
   if (row < 0 || row >= rows) throw new SeqloomError('ERR_OPTION', `${where}: row ${row} is none of the ${rows} rows`)
   const steps = validSteps(values, row, time)
+  const tokens = shown.tokens ?? steps.map(String)
   if (tokens.length !== steps.length) {
     throw new SeqloomError('ERR_DATA', `${where}: row ${row} has ${steps.length} steps, got ${tokens.length} tokens`)
   }

@@ -53,19 +53,18 @@ export class Saliency {
   }
 
   /** The tokens of a row as coloured words for a terminal: red for the class, blue against it. `ERR_OPTION`, `ERR_DATA`. */
-  text(shown: ShownTokens): string {
+  text(shown: ShownTokens = {}): string {
     return colouredText(this.values, shown)
   }
 
   /** The tokens of a row as a picture (SVG), coloured likewise. `ERR_OPTION`, `ERR_DATA`. */
-  svg(shown: ShownTokens): string {
+  svg(shown: ShownTokens = {}): string {
     return tokenPicture(this.values, shown)
   }
 
   /** What a notebook shows. */
   [jupyterDisplay](): Displayed {
-    const tokens = Array.from({ length: this.values.shape[1] ?? 0 }, (_, step) => String(step))
-    return displayed(this.svg({ tokens }), `saliency of ${tokens.length} steps for class ${this.classes[0]}`)
+    return displayed(this.svg(), `saliency of ${this.values.shape[1]} steps for class ${this.classes[0]}`)
   }
 
   static {

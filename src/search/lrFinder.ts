@@ -45,19 +45,21 @@ export class LearningRateTest {
   }
 
   /**
-   * A good learning rate to begin with: where the smoothed loss falls fastest over the logarithm of the rate, up to
-   * where it is least; without the first tenth of the steps, in which the mean begins. Undefined where the loss never
-   * falls.
+   * A good learning rate to begin with: where the loss falls fastest over the logarithm of the rate, that is, where the
+   * mean of a tenth of the steps afterwards is furthest below the mean of as many before. Undefined where it falls no
+   * further than batches differ: less than three standard errors of such a difference.
    */
   get suggestion(): number | undefined {
-    const { smoothed, learningRates } = this
-    const least = smoothed.reduce((best, value, at) => (value < (smoothed[best] as number) ? at : best), 0)
-    let [found, steepest] = [undefined as number | undefined, 0]
-    for (let at = Math.max(1, Math.floor(smoothed.length / 10)); at < least; at++) {
-      const slope = (smoothed[at + 1] as number) - (smoothed[at - 1] as number)
-      if (slope < steepest) [found, steepest] = [at, slope]
-    }
-    return found === undefined ? undefined : learningRates[found]
+    const { losses, learningRates } = this
+    const width = Math.max(1, Math.floor(losses.length / 10))
+    const falls = losses.map((_, at) => mean(losses, at - width, at) - mean(losses, at, at + width))
+    const found = falls.reduce((best, fall, at) => (fall > (falls[best] ?? 0) ? at : best), -1)
+    if (found < 0) return undefined
+    // Where the losses have no trend yet, successive ones differ by their noise alone.
+    const early = losses.slice(0, Math.max(2, found))
+    const squares = early.slice(1).map((loss, at) => (loss - (early[at] as number)) ** 2 / 2)
+    const error = Math.sqrt((2 / width) * mean(squares, 0, squares.length))
+    return (falls[found] as number) > 3 * error ? learningRates[found] : undefined
   }
 
   /** A picture (SVG) of the losses over the learning rates, with the suggestion. */
@@ -83,11 +85,17 @@ export class LearningRateTest {
   }
 }
 
+/** The mean of some of the values; NaN where they are not all there. */
+function mean(values: readonly number[], from: number, to: number): number {
+  if (from < 0 || to > values.length || from >= to) return Number.NaN
+  return values.slice(from, to).reduce((sum, value) => sum + value, 0) / (to - from)
+}
+
 function smoothed(losses: readonly number[]): number[] {
-  let mean = 0
+  let sum = 0
   return losses.map((loss, at) => {
-    mean = smoothing * mean + (1 - smoothing) * loss
-    return mean / (1 - smoothing ** (at + 1))
+    sum = smoothing * sum + (1 - smoothing) * loss
+    return sum / (1 - smoothing ** (at + 1))
   })
 }
 
@@ -118,6 +126,12 @@ export async function lrFinder(
     throw new SeqloomError('ERR_OPTION', `lrFinder: expected a compiled model, not ${describe(model)}`)
   }
   const streamed = isStreamed(x)
+  if (streamed && given !== undefined) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'lrFinder: the rows of a stream bring their own targets: give options alone after it',
+    )
+  }
   const options = ((streamed ? y : given) ?? {}) as LrFinderOptions
   const anything = custom('what fit takes', () => true)
   checkOptions('lrFinder', options, {

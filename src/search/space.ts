@@ -84,8 +84,9 @@ export function logUniform(low: number, high: number): Dimension<number> {
 export function integer(low: number, high: number, options: { readonly log?: boolean } = {}): Dimension<number> {
   checkOptions('search.integer', options, { accepted: { log: flag } })
   const { log = false } = options
-  if (![low, high].every(Number.isSafeInteger))
+  if (![low, high].every(Number.isSafeInteger) || low > high) {
     throw wrongRange('search.integer', 'two integers, the lower one first', low, high)
+  }
   checkRange('search.integer', low, high + 1, log ? 1 : undefined)
   const at = (share: number) =>
     Math.min(Math.floor(log ? low * ((high + 1) / low) ** share : low + share * (high + 1 - low)), high)

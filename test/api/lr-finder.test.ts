@@ -44,6 +44,23 @@ describe('lrFinder', () => {
     )
   })
 
+  it('is not led astray by batches that differ', async () => {
+    const waves = Array.from({ length: 3000 }, (_, row) => Array.from({ length: 6 }, (_, t) => Math.sin(row * 0.3 + t)))
+    const next = waves.map((_, row) => Math.sin(row * 0.3 + 6))
+    for (const [batchSize, seed] of [
+      [8, 1],
+      [8, 2],
+      [32, 1],
+      [128, 1],
+    ]) {
+      const model = sequential([layers.gru({ units: 8, inputShape: [6, 1] }), layers.dense({ units: 1 })], { seed })
+      model.compile({ optimizer: 'adam', loss: 'mse' })
+      const { suggestion } = await lrFinder(model, waves, next, { batchSize })
+      expect(suggestion, `${batchSize}`).toBeGreaterThan(1e-3)
+      expect(suggestion, `${batchSize}`).toBeLessThan(1)
+    }
+  })
+
   it('leaves the model as it was: its weights, its optimizer, and what it learns afterwards', async () => {
     for (const learningRate of [
       0.01,

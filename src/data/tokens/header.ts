@@ -48,6 +48,10 @@ export function trailerBytes(header: Uint8Array, count: number): Buffer {
   return bytes
 }
 
+/** Whether bytes begin as a token file does, of whatever version. */
+export const beginsLikeTokens = (bytes: Uint8Array): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', 0, magic.length) === magic
+
 /** Reads a header and a trailer. `ERR_FORMAT`, naming the file, for anything but a whole token file of a known version. */
 export function readEnds(
   path: string,
@@ -56,7 +60,7 @@ export function readEnds(
   trailer: Buffer,
 ): TokenHeader & { readonly length: number } {
   const wrong = (why: string) => new SeqloomError('ERR_FORMAT', `${path}: ${why}`)
-  if (header.length < headerSize || header.toString('latin1', 0, 8) !== magic) {
+  if (header.length < headerSize || !beginsLikeTokens(header)) {
     throw wrong('not a token file, as data.writeTokens makes them')
   }
   const written = header.readUInt16LE(8)

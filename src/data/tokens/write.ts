@@ -1,11 +1,12 @@
+import { open } from 'node:fs/promises'
 import { AbortError, describe, requireReadable, SeqloomError } from '../../errors.js'
-import { replaceFile } from '../../files.js'
+import { cannot, replaceFile } from '../../files.js'
 import { abortSignal, checkOptions, custom, filePath } from '../../options.js'
 import { absolutePathOf } from '../../path.js'
 import type { Dataset } from '../dataset.js'
 import { placeOf } from '../places.js'
 import { type From, from } from '../sources.js'
-import { headerBytes, trailerBytes } from './header.js'
+import { beginsLikeTokens, headerBytes, headerSize, trailerBytes } from './header.js'
 import { TokenFile } from './tokenFile.js'
 import { type CorpusTokenizer, fingerprintOf, tokenizerRule } from './tokenizer.js'
 
@@ -48,8 +49,8 @@ const piece = 1 << 22
  * await m.fit(corpus.windows({ time: 128, shuffle: true }), { batchSize: 64, epochs: 3 })
  * ```
  *
- * Rejects with `ERR_OPTION`, `ERR_DATA` for what is no text, naming its place, or no tokens at all, `ERR_IO`, what the
- * source throws, and an AbortError.
+ * Rejects with `ERR_OPTION`, `ERR_DATA` for what is no text, naming its place, or no tokens at all, `ERR_IO`, also for a
+ * file that is there and is no token file, what the source throws, and an AbortError.
  */
 export async function writeTokens(texts: From<string>, options: WriteTokensOptions): Promise<TokenFile> {
   const where = 'data.writeTokens'
@@ -66,6 +67,7 @@ export async function writeTokens(texts: From<string>, options: WriteTokensOptio
   })
   const source = from(texts)
   const path = absolutePathOf(`${where}: file`, options.file)
+  await checkReplaceable(path)
   let failure: { readonly error: unknown } | undefined
   async function* contents() {
     try {
@@ -82,6 +84,24 @@ export async function writeTokens(texts: From<string>, options: WriteTokensOptio
     throw failure ? failure.error : error
   }
   return await TokenFile.open(path)
+}
+
+/** Throws `ERR_IO` for a file that is there and is no token file. */
+async function checkReplaceable(path: string): Promise<void> {
+  const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined
+    throw cannot('read', path, cause)
+  })
+  if (!file) return
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(headerSize), 0, headerSize, 0)
+    if (beginsLikeTokens(buffer.subarray(0, bytesRead))) return
+  } catch (cause) {
+    throw cannot('read', path, cause)
+  } finally {
+    await file.close()
+  }
+  throw new SeqloomError('ERR_IO', `'${path}' is no token file, and is not replaced by one; choose another name`)
 }
 
 /** All bytes of a token file; the next texts are turned into ids while the last ones are written. */

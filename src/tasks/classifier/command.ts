@@ -39,16 +39,24 @@ export const command = taskCommand({
       new Option('--data <file>', 'a table of texts to label, or of a series to continue from'),
       flags.column('text', 'the column of texts'),
       new Option('--out <file>', 'where to write the labels of texts: .csv, .jsonl or .parquet'),
+      new Option('--force', 'replace the file at --out').default(false),
       new Option('--explain', 'show, for a classifier of texts, which words speak for the label and which against it'),
       ...flags.table(),
     ],
-    check(texts, { data, out, explain }) {
+    check(texts, { data, out, explain, json, force }) {
       if (texts.length > 0 && data !== undefined) {
         throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
       }
       if (out !== undefined && explain === true) {
-        throw new SeqloomError('ERR_OPTION', '--explain is shown, not written: leave --out out')
+        throw new SeqloomError('ERR_OPTION', '--explain is shown, not written: give it without --out')
       }
+      if (out !== undefined && json === true) {
+        throw new SeqloomError(
+          'ERR_OPTION',
+          '--json is printed: give it without --out, or an --out that ends in .jsonl',
+        )
+      }
+      if (out === undefined && force === true) throw new SeqloomError('ERR_OPTION', '--force is for --out')
     },
     async run(classifier, texts, given, signal) {
       if (given.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
@@ -56,7 +64,7 @@ export const command = taskCommand({
       if (given.out !== undefined) {
         const out = given.out as string
         const rows = /\.(jsonl|ndjson)(\.gz)?$/i.test(out) ? labelled : labelled.map(flat)
-        const count = await write(rows, out, { signal })
+        const count = await write(rows, out, { signal, overwrite: given.force === true })
         note(`wrote the labels of ${count} texts in ${out}`)
         return
       }

@@ -62,6 +62,9 @@ async function predict(
 ): Promise<void> {
   const { data, known: ahead, json } = flags
   const { time, group, variables, covariates } = forecaster
+  for (const flag of ['out', 'explain', 'force']) {
+    if (flags[flag]) throw new SeqloomError('ERR_OPTION', `--${flag} is for classifiers of texts`)
+  }
   if (data !== undefined) {
     await forecaster.read((await readForecastData({ ...flags, data }, forecaster)) as never)
   }

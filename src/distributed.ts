@@ -3,14 +3,9 @@ import { hostname } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import { callNative, describe, SeqloomError } from './errors.js'
 import { native } from './native/index.js'
+import { begin, type Ranks, ranks } from './rank.js'
 
-/** The processes that train together. */
-export interface Ranks {
-  /** The number of this one, from 0. */
-  readonly rank: number
-  /** How many there are; 1 where only one process trains. */
-  readonly size: number
-}
+export type { Ranks } from './rank.js'
 
 const variable = 'SEQLOOM_DISTRIBUTED'
 const alone: Ranks = { rank: 0, size: 1 }
@@ -30,8 +25,6 @@ const withoutHooks = {
 
 /** What `configure` was told. */
 let chosen: boolean | undefined
-/** The ranks, once MPI has begun. */
-let begun: Ranks | undefined
 /** Whether the number of threads was chosen, so that it is not this process's share. */
 let threadsChosen = (process.env.SEQLOOM_THREADS ?? '') !== ''
 
@@ -67,12 +60,13 @@ export function isDistributed(): boolean {
  * install) and in a worker; `ERR_OPTION`; `ERR_STATE` if another process has failed.
  */
 export function distributed(): Ranks {
-  return isDistributed() ? join() : (begun ?? alone)
+  return isDistributed() ? join() : (ranks() ?? alone)
 }
 
 /** Begins, if that has not been done. */
 export function join(): Ranks {
-  if (begun) return begun
+  const known = ranks()
+  if (known) return known
   if (!isMainThread) {
     throw new SeqloomError('ERR_UNSUPPORTED', 'distributed: MPI knows processes, not workers; train in the main thread')
   }
@@ -82,14 +76,12 @@ export function join(): Ranks {
   }
   for (const [name, value] of Object.entries(withoutHooks)) process.env[name] ??= value
   const { rank, size, facts } = callNative(() => native.beginMpi(JSON.stringify(own())))
-  begun = { rank, size }
+  const begun = { rank, size }
+  begin(begun)
   process.on('exit', (code) => native.endMpi(code))
   if (!threadsChosen) shareThreads(facts, rank)
   return begun
 }
-
-/** Whether this process writes files and shows progress: where there are several, rank 0 does. */
-export const isFirst = (): boolean => (begun?.rank ?? 0) === 0
 
 /** Runs work of a training; if it fails in this process, the others are told, and fail, too. */
 export async function together<T>({ size }: Ranks, work: () => Promise<T>): Promise<T> {

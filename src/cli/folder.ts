@@ -1,11 +1,11 @@
 import { access, constants, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, makeFolder } from '../files.js'
 import { backupKind, type Kind, wordsFor } from '../model/contents.js'
 import { checkReplaceable } from '../model/save.js'
 import { contentsIn } from '../model/writeFolder.js'
+import { isFirst } from '../rank.js'
 import { note } from './output.js'
 
 /** Where a trained model is saved, and what may be replaced there. */

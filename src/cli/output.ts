@@ -1,5 +1,5 @@
-import { isFirst } from '../distributed.js'
 import { SeqloomError, visible } from '../errors.js'
+import { isFirst } from '../rank.js'
 
 /** Whether the command is worth finishing when nobody reads what it prints. */
 let worthwhile = false

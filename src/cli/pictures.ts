@@ -1,10 +1,10 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, openRegular, readNamed } from '../files.js'
 import { pathOf } from '../path.js'
 import { mark } from '../pictures/svg.js'
+import { isFirst } from '../rank.js'
 
 /** The most pixels of an image: half a gigabyte once it is read. */
 const mostPoints = 2 ** 27

@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress'
-import { isFirst } from '../distributed.js'
+import { isFirst } from '../rank.js'
 import type { TaskEpoch, TaskProgress } from '../tasks/index.js'
 import { note, printJson } from './output.js'
 

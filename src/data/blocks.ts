@@ -1,6 +1,7 @@
 import { reading } from '../errors.js'
 import { placed, placeOf } from './places.js'
 import type { Random } from './random.js'
+import { Pace } from './slices.js'
 import { stacked } from './stacked.js'
 
 /** Elements, several at a time: a turn of the event loop for each would take longer than most work on them. */
@@ -11,13 +12,22 @@ const blockSize = 256
 /** Elements of an array in blocks, from one on. `ERR_DATA` for one that throws when it is read. */
 export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
   const next = (at: number) => reading('ERR_DATA', 'the array', () => elements.slice(at, at + blockSize))
-  for (let at = skip, block = next(at); block.length > 0; at += blockSize, block = next(at)) yield block
+  const pace = new Pace()
+  for (let at = skip, block = next(at); block.length > 0; at += blockSize, block = next(at)) {
+    yield block
+    if (pace.due) await pace.turn()
+  }
 }
 
 /** Elements that come one by one, in blocks: what is there at once, or at most so many. */
 export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
+  // Neither a generator nor what is ready at once leaves the event loop a turn by itself.
+  const pace = new Pace()
   if (Symbol.asyncIterator in elements) {
-    for await (const element of elements) yield [element]
+    for await (const element of elements) {
+      yield [element]
+      if (pace.due) await pace.turn()
+    }
     return
   }
   let block: T[] = []
@@ -26,6 +36,7 @@ export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): As
     if (block.length < blockSize) continue
     yield block
     block = []
+    if (pace.due) await pace.turn()
   }
   yield block
 }

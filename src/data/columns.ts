@@ -45,8 +45,11 @@ export const columnRules = {
   x: names,
   y: names,
   sampleWeight: custom('a column', (v) => typeof v === 'string'),
-  classes: custom('an array of texts or numbers', (v) =>
-    isListOf(v, (label) => ['string', 'number'].includes(typeof label)),
+  classes: custom(
+    'an array of different texts or numbers',
+    (v) =>
+      isListOf(v, (label) => ['string', 'number'].includes(typeof label)) &&
+      new Set((v as readonly unknown[]).map(String)).size === (v as readonly unknown[]).length,
   ),
   texts,
 }

@@ -93,7 +93,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
   }
   const plain = numericArray(value)
   if (plain) {
-    const { shape } = seenAs(slot, [plain.length])
+    const { shape } = seenAs(slot, 1)
     if (shape.length !== 1) {
       throw new SeqloomError(
         'ERR_SHAPE',
@@ -103,7 +103,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
     return yield* convertTensor(slot, plain, { shape: [plain.length] })
   }
   if (Array.isArray(value)) {
-    const fitted = seenAs(slot, nestedShape(value))
+    const fitted = seenAs(slot, nestedRank(value))
     return reshaped(slot, yield* convertNested(fitted, value))
   }
   if (isSource(value)) {
@@ -196,15 +196,13 @@ function filled(
   return { data: copy, shape }
 }
 
-/** The slot for data of a given shape: if its last dimension is loose, with or without a last dimension of size 1. */
-function seenAs(slot: Slot, given: readonly number[]): Slot {
-  const { shape, looseLast } = slot
-  const rank = given.length
-  if (!looseLast || rank === shape.length) return slot
+/** The slot for data of a given rank: if its last dimension is loose, with or without a last dimension of size 1. */
+function seenAs(slot: Slot, rank: number): Slot {
+  const { shape } = slot
+  if (!slot.looseLast || rank === shape.length) return slot
   if (rank === shape.length + 1) return { ...slot, shape: [...shape, 1] }
-  if (rank !== shape.length - 1 || shape.at(-1) !== 1) return slot
-  const mayLackBatch = looseLast === 'steps' && given.at(-1) === 1 && shape.at(-2) === null
-  return mayLackBatch ? slot : { ...slot, shape: shape.slice(0, -1) }
+  if (rank === shape.length - 1 && shape.at(-1) === 1) return { ...slot, shape: shape.slice(0, -1) }
+  return slot
 }
 
 /** Gives data that were read through {@link seenAs} the slot's own rank. */
@@ -216,7 +214,7 @@ function reshaped(slot: Slot, converted: Converted): Converted {
 }
 
 function checkShape(slot: Slot, shape: readonly number[]): void {
-  const expected: Shape = seenAs(slot, shape).shape
+  const expected: Shape = seenAs(slot, shape.length).shape
   const fits =
     expected.length === shape.length && expected.every((dim, axis) => axis === 0 || dim === null || dim === shape[axis])
   if (!fits) {
@@ -237,18 +235,18 @@ export function rankOf(value: unknown): number {
     const { shape } = value
     return Array.isArray(shape) ? shape.length - (shape.length > 1 && shape.at(-1) === 1 ? 1 : 0) : 1
   }
-  return nestedShape(value).length
+  return nestedRank(value)
 }
 
-/** The shape of nested arrays, following first elements; at most a few levels, since an array may contain itself. */
-function nestedShape(value: unknown): number[] {
-  const shape: number[] = []
+/** How deep arrays are nested, following first elements; at most a few levels, since an array may contain itself. */
+function nestedRank(value: unknown): number {
+  let rank = 0
   let element = value
-  while (shape.length < 10 && (Array.isArray(element) || isNumericArray(element))) {
-    shape.push(element.length)
+  while (rank < 10 && (Array.isArray(element) || isNumericArray(element))) {
+    rank++
     element = element[0]
   }
-  return shape
+  return rank
 }
 
 /** Whether a value looks like a tensor, ours or another library's. */

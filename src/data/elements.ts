@@ -12,11 +12,8 @@ export interface Slot {
   readonly dtype: DType
   /** The expected shape; null dimensions are free. */
   readonly shape: Shape
-  /**
-   * Whether data may lack a last dimension of size 1, or have an additional one, as targets often do. For inputs,
-   * `'steps'`: the same, but not where rows of one number each may be a single sequence without its batch.
-   */
-  readonly looseLast: boolean | 'steps'
+  /** Whether data may lack a last dimension of size 1, or have an additional one, as inputs and targets often do. */
+  readonly looseLast: boolean
   /**
    * Whether native code checks for NaN and infinities itself, batch by batch, so that float32 arrays are not searched
    * for them here.

@@ -7,6 +7,21 @@ export type Sliced<T> = Generator<void, T, void>
 /** How many milliseconds slices may run before the event loop gets a turn. */
 const turn = 3
 
+/** Gives the event loop a turn every few milliseconds of work. */
+export class Pace {
+  #start = performance.now()
+
+  /** Whether it has had none for too long. */
+  get due(): boolean {
+    return performance.now() - this.#start > turn
+  }
+
+  async turn(): Promise<void> {
+    await setImmediate()
+    this.#start = performance.now()
+  }
+}
+
 /** Does all slices at once. */
 export function runSync<T>(work: Sliced<T>): T {
   for (;;) {
@@ -20,14 +35,11 @@ export function runSync<T>(work: Sliced<T>): T {
  * aborted.
  */
 export async function runSliced<T>(work: Sliced<T>, signal?: AbortSignal): Promise<T> {
-  let start = performance.now()
+  const pace = new Pace()
   for (;;) {
     if (signal?.aborted) throw new AbortError(signal)
     const step = work.next()
     if (step.done) return step.value
-    if (performance.now() - start > turn) {
-      await setImmediate()
-      start = performance.now()
-    }
+    if (pace.due) await pace.turn()
   }
 }

@@ -1,6 +1,6 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
-import { AbortError, describe, requireReadable, SeqloomError } from '../errors.js'
+import { AbortError, describe, reading, requireReadable, SeqloomError } from '../errors.js'
 import { cannot, isThere, replaceFile } from '../files.js'
 import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
@@ -82,7 +82,7 @@ type Format = (rows: Blocks<TableRow>) => AsyncIterable<Uint8Array>
 
 function formatOf(where: string, path: string): Format {
   const name = /\.gz$/i.test(path) ? uncompressed(path) : path.toLowerCase()
-  if (/\.(jsonl|ndjson)$/.test(name)) return jsonBytes
+  if (/\.(jsonl|ndjson)$/.test(name)) return (rows) => jsonBytes(where, rows)
   if (name.endsWith('.csv')) return (rows) => separated(where, rows, ',')
   if (name.endsWith('.tsv')) return (rows) => separated(where, rows, '\t')
   if (name.endsWith('.parquet') && !/\.gz$/i.test(path)) return (rows) => parquetBytes(where, rows)
@@ -98,8 +98,15 @@ async function* gzipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   yield* gzip
 }
 
-async function* jsonBytes(rows: Blocks<TableRow>): AsyncGenerator<Uint8Array> {
-  for await (const block of rows) yield Buffer.from(block.map((row) => `${JSON.stringify(row)}\n`).join(''))
+async function* jsonBytes(where: string, rows: Blocks<TableRow>): AsyncGenerator<Uint8Array> {
+  let count = 0
+  for await (const block of rows) {
+    const lines = block.map((row, at) =>
+      reading('ERR_DATA', `${where}: row ${count + at}`, () => `${JSON.stringify(row)}\n`),
+    )
+    yield Buffer.from(lines.join(''))
+    count += block.length
+  }
 }
 
 /** A value of a cell: what is not plain as its JSON, typed arrays as lists. */
@@ -107,7 +114,8 @@ function plain(value: unknown): string | number | boolean | null {
   if (value === undefined || value === null) return null
   if (typeof value === 'bigint') return String(value)
   if (['string', 'number', 'boolean'].includes(typeof value)) return value as string
-  return JSON.stringify(ArrayBuffer.isView(value) ? [...(value as Float32Array)] : value)
+  if (value instanceof Date) return value.toJSON()
+  return JSON.stringify(ArrayBuffer.isView(value) ? [...(value as Float32Array)] : value) ?? null
 }
 
 /** The values of rows by column. */
@@ -128,7 +136,7 @@ async function* columnsOf(
           `${where}: row ${count + at} has ${describe(other)}, unlike the first row, which has ${known.map(describe).join(', ')}`,
         )
       }
-      return known.map((name) => plain(row[name]))
+      return reading('ERR_DATA', `${where}: row ${count + at}`, () => known.map((name) => plain(row[name])))
     })
     yield { names, cells }
     count += block.length
@@ -136,12 +144,17 @@ async function* columnsOf(
 }
 
 async function* separated(where: string, rows: Blocks<TableRow>, delimiter: string): AsyncGenerator<Uint8Array> {
-  const special = delimiter === ',' ? /[",\r\n]|^\s|\s$/ : /[\t\r\n]/
+  // Other delimiters are quoted, too, and what a header line could be taken for, so that readers find the comma.
+  const special = delimiter === ',' ? /[",;|\t\r\n]|^\s|\s$|^sep=|^$/ : /[\t\r\n]/
   const cell = (value: ReturnType<typeof plain>): string => {
-    const text = value === null ? '' : String(value)
+    if (value === null) return ''
+    const text = String(value)
     if (!special.test(text)) return text
-    // Nothing is quoted between tabs.
-    return delimiter === ',' ? `"${text.replaceAll('"', '""')}"` : text.replaceAll(/[\t\r\n]+/g, ' ')
+    if (delimiter === ',') return `"${text.replaceAll('"', '""')}"`
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: ${describe(text)} holds a tab or a line end, which a .tsv file cannot`,
+    )
   }
   const line = (values: readonly ReturnType<typeof plain>[]) => `${values.map(cell).join(delimiter)}\n`
   let begun = false

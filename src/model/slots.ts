@@ -20,7 +20,7 @@ import { outputNames, type Topology } from './topology.js'
 export function inputSlots(topology: Topology): Slot[] {
   return topology.before.fed.map(({ call, dtype, shape }) => {
     const name = topology.names.get(call.layer) as string
-    return { where: `input '${name}'`, name, dtype: dtype as DType, shape, looseLast: 'steps', checkedNatively: true }
+    return { where: `input '${name}'`, name, dtype: dtype as DType, shape, looseLast: true, checkedNatively: true }
   })
 }
 

@@ -1,8 +1,8 @@
 import { type FileHandle, lstat, open, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isFirst } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { cannot, pieceSize } from '../files.js'
+import { isFirst } from '../rank.js'
 import { type Contents, contentsOf } from './contents.js'
 import { inTurn, locked } from './exclusive.js'
 import {

@@ -40,8 +40,10 @@ describe('data.write', () => {
       { a: 'x\ty', b: [1, 2], c: null, d: 5n },
       { a: 'z', b: { k: 'v' }, c: 1, d: new Float32Array([0.5]) },
     ]
-    await data.write(some, at('some.tsv'))
-    expect(readFileSync(at('some.tsv'), 'utf8')).toBe('a\tb\tc\td\nx y\t[1,2]\t\t5\nz\t{"k":"v"}\t1\t[0.5]\n')
+    await expect(data.write(some, at('some.tsv'))).rejects.toEqual(coded('ERR_DATA', /holds a tab or a line end/))
+    expect(existsSync(at('some.tsv'))).toBe(false)
+    await data.write(some.slice(1), at('some.tsv'))
+    expect(readFileSync(at('some.tsv'), 'utf8')).toBe('a\tb\tc\td\nz\t{"k":"v"}\t1\t[0.5]\n')
     await data.write(some, at('some.parquet'))
     expect(await collected(data.parquet(at('some.parquet')))).toEqual([
       { a: 'x\ty', b: '[1,2]', c: null, d: '5' },
@@ -51,21 +53,45 @@ describe('data.write', () => {
     expect(gunzipSync(readFileSync(at('none.jsonl.gz'))).length).toBe(0)
   })
 
+  it.each<readonly [string, readonly Record<string, string>[]]>([
+    ['delimiters of others', [{ 'a;b;c': '1', d: '2;3;4' }]],
+    ['a header that names a delimiter', [{ 'sep=;': '1' }, { 'sep=;': '2' }]],
+    ['a column without a name', [{ '': '1' }]],
+    ['bars', [{ 'a|b': 'c|d' }]],
+    ['empty texts', [{ a: '' }, { a: 'b' }]],
+  ])('writes CSV that is read again: %s', async (name, some) => {
+    const file = at(`${name}.csv`)
+    await data.write(some, file)
+    expect(await collected(data.csv(file))).toEqual(some)
+  })
+
+  it('tells which row has a value that cannot be written', async () => {
+    const cyclic: Record<string, unknown> = {}
+    cyclic.self = cyclic
+    for (const name of ['cyclic.csv', 'cyclic.jsonl']) {
+      await expect(data.write([{ self: 1 }, cyclic], at(name))).rejects.toEqual(coded('ERR_DATA', /row 1/))
+    }
+  })
+
   it('asks for no more rows than it has written, and leaves what was there if anything fails', async () => {
     await data.write([{ a: 1 }], at('kept.csv'))
+    await expect(data.write([{ a: 2 }], at('kept.csv'))).rejects.toEqual(coded('ERR_IO', /is there already.*overwrite/))
+    const overwrite = { overwrite: true }
     const broken = async function* () {
       yield { a: 1 }
       throw new RangeError('gone')
     }
-    await expect(data.write(broken(), at('kept.csv'))).rejects.toThrow(new RangeError('gone'))
-    await expect(data.write([{ a: 1 }, { b: 2 }], at('kept.csv'))).rejects.toEqual(
+    await expect(data.write(broken(), at('kept.csv'), overwrite)).rejects.toThrow(new RangeError('gone'))
+    await expect(data.write([{ a: 1 }, { b: 2 }], at('kept.csv'), overwrite)).rejects.toEqual(
       coded('ERR_DATA', /row 1 has 'b', unlike the first row, which has 'a'/),
     )
-    await expect(data.write([{ a: 1 }, 5 as never], at('kept.csv'))).rejects.toEqual(
+    await expect(data.write([{ a: 1 }, 5 as never], at('kept.csv'), overwrite)).rejects.toEqual(
       coded('ERR_DATA', /row 1 must be an object/),
     )
     const signal = AbortSignal.abort()
-    await expect(data.write([{ a: 1 }], at('kept.csv'), { signal })).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(data.write([{ a: 1 }], at('kept.csv'), { signal, ...overwrite })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
     expect(readFileSync(at('kept.csv'), 'utf8')).toBe('a\n1\n')
     await expect(data.write([{ a: 1 }], at('rows.xls'))).rejects.toEqual(coded('ERR_OPTION', /must end in \.csv/))
     await expect(data.write([{ a: 1 }], at('none/rows.csv'))).rejects.toEqual(coded('ERR_IO', /none/))

@@ -52,7 +52,7 @@ describe('lrFinder', () => {
       [8, 2],
       [32, 1],
       [128, 1],
-    ]) {
+    ] as const) {
       const model = sequential([layers.gru({ units: 8, inputShape: [6, 1] }), layers.dense({ units: 1 })], { seed })
       model.compile({ optimizer: 'adam', loss: 'mse' })
       const { suggestion } = await lrFinder(model, waves, next, { batchSize })

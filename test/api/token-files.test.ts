@@ -117,13 +117,37 @@ describe('tokens in a file', () => {
     expect(weights(streamed)).toEqual(weights(whole))
     const backup = callbacks.backupAndRestore({ backupDir: at('backup'), saveFreq: 3 })
     const stop = new AbortController()
-    let batches = 0
-    const abort = { onBatchEnd: () => void (++batches >= 25 && stop.abort()) }
+    // Events of batches may come together; that of the first epoch's end comes for certain.
+    const abort = {
+      onBatchEnd: (batch: number) => void (batch >= 25 && stop.abort()),
+      onEpochEnd: () => stop.abort(),
+    }
     const cut = language().fit(windows, { batchSize: 8, epochs: 2, callbacks: [backup, abort], signal: stop.signal })
     await expect(cut).rejects.toMatchObject({ name: 'AbortError' })
     const resumed = language()
     await resumed.fit(windows, { batchSize: 8, epochs: 2, callbacks: backup })
     expect(weights(resumed)).toEqual(weights(whole))
+  })
+
+  it('are refused where they are no tokens of the vocabulary, or another file has taken the place', async () => {
+    const file = at('altered.tokens')
+    const written = await data.writeTokens(lines, { tokenizer, file })
+    const bytes = readFileSync(file)
+    bytes.writeUInt16LE(65_535, 64 + 6)
+    writeFileSync(file, bytes)
+    await expect(written.read(0, 8)).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/changed meanwhile/),
+    })
+    const altered = await data.tokens(file)
+    await expect(altered.read(0, 8)).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/token 3 is 65535/),
+    })
+    writeFileSync(at('notes.txt'), 'mine')
+    const other = data.writeTokens(lines, { tokenizer, file: at('notes.txt') })
+    await expect(other).rejects.toMatchObject({ code: 'ERR_IO', message: expect.stringMatching(/no token file/) })
+    expect(readFileSync(at('notes.txt'), 'utf8')).toBe('mine')
   })
 
   it('are written as a whole or not at all, with progress', async () => {
@@ -184,8 +208,8 @@ describe('tokens in a file', () => {
     await expect(data.tokens(5 as never)).rejects.toEqual(coded('ERR_OPTION', /path/))
     const file = await changed((copy) => copy)
     truncateSync(at('damaged.tokens'), 200)
-    await expect(collected(file.windows({ time: 10 }))).rejects.toEqual(coded('ERR_DATA', /cut meanwhile/))
-    await expect(file.read(0, 500)).rejects.toEqual(coded('ERR_DATA', /cut meanwhile/))
+    await expect(collected(file.windows({ time: 10 }))).rejects.toEqual(coded('ERR_DATA', /changed meanwhile/))
+    await expect(file.read(0, 500)).rejects.toEqual(coded('ERR_DATA', /changed meanwhile/))
   })
 
   it('refuse what they do not know or have', async () => {

@@ -96,7 +96,7 @@ describe('predict --out', () => {
     })
     expect(await seqloom([...args, at('labels.csv'), '--explain'])).toMatchObject({
       code: expect.any(Number),
-      stderr: expect.stringMatching(/leave --out out/),
+      stderr: expect.stringMatching(/give it without --out/),
     })
   }, 60_000)
 })

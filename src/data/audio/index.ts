@@ -1,3 +1,4 @@
+import { SeqloomError } from '../../errors.js'
 import { readNamed } from '../../files.js'
 import { checkOptions, integer } from '../../options.js'
 import { pathOf } from '../../path.js'
@@ -11,6 +12,9 @@ export interface ReadWavOptions {
   /** The samples that are to make a second; default those of the file. Others are interpolated, band-limited. */
   readonly sampleRate?: number
 }
+
+/** Sounds are of 8,000 to 192,000 samples a second; what goes further is a mistake, or a damaged header. */
+const mostResampling = 24
 
 /**
  * Reads a WAV file, or its bytes: integers of 8, 16, 24 and 32 bits, floats of 32 and 64 bits, any number of channels.
@@ -28,6 +32,13 @@ export async function readWav(file: string | URL | Uint8Array, options: ReadWavO
   const sound = parseWav(name, bytes)
   const { sampleRate = sound.sampleRate } = options
   if (sampleRate === sound.sampleRate) return sound
+  const ratio = Math.max(sampleRate / sound.sampleRate, sound.sampleRate / sampleRate)
+  if (ratio > mostResampling) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${where}: sampleRate ${sampleRate} is too far from ${sound.sampleRate} of ${name}; at most ${mostResampling} times as much or as little`,
+    )
+  }
   const { resampled } = await import('./resample.js')
   const channels = sound.channels.map((each) => resampled(where, each, sound.sampleRate, sampleRate))
   return { sampleRate, channels, samples: mixed(where, channels) }

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { describe, SeqloomError } from '../../errors.js'
 import { cannot, openNamed } from '../../files.js'
@@ -57,9 +58,16 @@ export class TokenFile {
   readonly #header: TokenHeader
   /** The number of tokens. */
   readonly length: number
+  /** What tells the file from one that takes its place. */
+  readonly #identity: string
 
-  private constructor(path: string, { length, ...header }: TokenHeader & { readonly length: number }) {
+  private constructor(
+    path: string,
+    identity: string,
+    { length, ...header }: TokenHeader & { readonly length: number },
+  ) {
     this.path = path
+    this.#identity = identity
     this.#header = header
     this.length = length
   }
@@ -68,11 +76,12 @@ export class TokenFile {
   static async open(path: string): Promise<TokenFile> {
     const file = await openNamed(path)
     try {
-      const { size } = await file.stat()
+      const found = await file.stat()
+      const { size } = found
       const [header, trailer] = [Buffer.alloc(headerSize), Buffer.alloc(trailerSize)]
       const { bytesRead } = await file.read(header, 0, headerSize, 0)
       await file.read(trailer, 0, trailerSize, Math.max(0, size - trailerSize))
-      return new TokenFile(path, readEnds(path, size, header.subarray(0, bytesRead), trailer))
+      return new TokenFile(path, identityOf(found), readEnds(path, size, header.subarray(0, bytesRead), trailer))
     } catch (error) {
       throw cannot('read', path, error)
     } finally {
@@ -105,7 +114,7 @@ export class TokenFile {
         `${where}: expected ${integer(0, this.length).expected}, not ${describe(each)}`,
       )
     }
-    const file = await openNamed(this.path)
+    const file = await this.#opened()
     try {
       return await this.#ids(file, from, Math.max(0, to - from))
     } finally {
@@ -168,7 +177,7 @@ export class TokenFile {
   }
 
   async *#blocks(time: number, rows: number, start: (at: number) => number, skip: number): Blocks<TokenWindow> {
-    const file = await openNamed(this.path)
+    const file = await this.#opened()
     try {
       for (let at = skip; at < rows; at += rowsAtOnce) {
         const numbers = Array.from({ length: Math.min(rowsAtOnce, rows - at) }, (_, index) => at + index)
@@ -182,6 +191,19 @@ export class TokenFile {
     } finally {
       await file.close()
     }
+  }
+
+  /** The file, if it is still the same. */
+  async #opened(): Promise<FileHandle> {
+    const file = await openNamed(this.path)
+    try {
+      if (identityOf(await file.stat()) === this.#identity) return file
+    } catch (error) {
+      await file.close()
+      throw cannot('read', this.path, error)
+    }
+    await file.close()
+    throw new SeqloomError('ERR_DATA', `${this.path} was changed meanwhile; open it again`)
   }
 
   async #ids(file: FileHandle, from: number, count: number): Promise<Int32Array> {
@@ -199,6 +221,16 @@ export class TokenFile {
       }
       read += bytesRead
     }
-    return Int32Array.from(width === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer))
+    const ids = width === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer)
+    const wrong = ids.findIndex((id) => id >= this.vocabularySize)
+    if (wrong >= 0) {
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${this.path} is damaged: token ${from + wrong} is ${ids[wrong]}, and the vocabulary has ${this.vocabularySize} tokens`,
+      )
+    }
+    return Int32Array.from(ids)
   }
 }
+
+const identityOf = ({ dev, ino, size, mtimeMs }: Stats): string => [dev, ino, size, mtimeMs].join()

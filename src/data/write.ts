@@ -144,8 +144,8 @@ async function* columnsOf(
 }
 
 async function* separated(where: string, rows: Blocks<TableRow>, delimiter: string): AsyncGenerator<Uint8Array> {
-  // Other delimiters are quoted, too, and what a header line could be taken for, so that readers find the comma.
-  const special = delimiter === ',' ? /[",;|\t\r\n]|^\s|\s$|^sep=|^$/ : /[\t\r\n]/
+  // Other delimiters are quoted, too, so that readers find the comma.
+  const special = delimiter === ',' ? /[",;|\t\r\n]|^\s|\s$|^$/ : /[\t\r\n]/
   const cell = (value: ReturnType<typeof plain>): string => {
     if (value === null) return ''
     const text = String(value)
@@ -159,6 +159,12 @@ async function* separated(where: string, rows: Blocks<TableRow>, delimiter: stri
   const line = (values: readonly ReturnType<typeof plain>[]) => `${values.map(cell).join(delimiter)}\n`
   let begun = false
   for await (const { names, cells } of columnsOf(where, rows)) {
+    if (names[0]?.startsWith('sep=')) {
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${where}: readers of tables take a first column ${describe(names[0])} for a delimiter`,
+      )
+    }
     yield Buffer.from((begun ? '' : line(names)) + cells.map(line).join(''))
     begun = true
   }

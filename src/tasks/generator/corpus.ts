@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Dataset } from '../../data/dataset.js'
 import { TokenFile } from '../../data/tokens/tokenFile.js'
 import { writeTokens } from '../../data/tokens/write.js'
-import { describe, SeqloomError } from '../../errors.js'
+import { describe, isInstance, SeqloomError } from '../../errors.js'
 import type { Tokenizer } from '../../text/tokenizer.js'
 import type { RowStream } from '../shared/rows.js'
 import { survey } from '../shared/survey.js'
@@ -17,7 +17,7 @@ import { survey } from '../shared/survey.js'
 export type TrainingText = string | RowStream<string> | TokenFile
 
 /** Whether tokens in a file were given. */
-export const isTokens = (text: unknown): text is TokenFile => text instanceof TokenFile
+export const isTokens = (text: unknown): text is TokenFile => isInstance(text, TokenFile)
 
 /** Throws `ERR_DATA`, naming the text, unless all are texts. */
 export function checkTextRows(where: string, texts: readonly unknown[]): void {

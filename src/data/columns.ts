@@ -128,8 +128,10 @@ function numeric(value: unknown, column: string, place: () => string, isLabel: b
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'object' && value !== null) return listed(value)
   if (typeof value === 'string' && value.trim() !== '') {
-    const number = truths.get(value.trim().toLowerCase()) ?? Number(value)
+    const number = Number(value)
     if (!Number.isNaN(number)) return number
+    const truth = truths.get(value.trim().toLowerCase())
+    if (truth !== undefined) return truth
   }
   const cure = isLabel ? '; for labels that are texts, name them in classes' : '; name columns of texts in texts'
   throw new SeqloomError(

@@ -56,10 +56,10 @@ export function transfer(
   const integers = slot.dtype === 'int32'
   for (let i = from; i < to; i++) {
     let value = source[i] as number
-    if (typeof value === 'boolean') value = Number(value)
     // `| 0` changes everything that is not a 32-bit integer; x - x is 0 for finite numbers only.
     if (typeof value !== 'number' || (integers ? (value | 0) !== value : value - value !== 0)) {
-      throw wrongElement(slot, source[i], place(i))
+      if (typeof value !== 'boolean') throw wrongElement(slot, value, place(i))
+      value = Number(value)
     }
     if (target) target[offset + i - from] = value
   }

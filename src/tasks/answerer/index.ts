@@ -213,9 +213,9 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
         counts.add(answerOf(row), change)
         for (const word of change > 0 ? answersBeside(row) : []) extras.add(word)
       },
-      ...{ share: given ? 0 : validationSplit, seed, signal },
+      ...{ given, share: validationSplit, seed, signal },
     })
-    const { sample } = surveyed
+    const { sample, held } = surveyed
     const { parts, beginning } = known ? { parts: known } : await this.#create(where, sample, extras)
     const { reader } = parts
     const answers = [...counts.names].sort()
@@ -229,7 +229,6 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
       const sampleWeight = factors && Float32Array.from(rows, (row) => factors.get(answerOf(row)) ?? 1)
       return { x, y, ...(sampleWeight && { sampleWeight }) }
     }
-    const held = given ?? surveyed.held
     const measured = held.length > 0 ? made(`${where}: validationData`, held) : undefined
     const data = {
       x: batchesOf(surveyed, { batchSize, seed }, async (rows) => made(where, rows)),

@@ -261,7 +261,7 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
         checkAlike(`${where}: the caption of row`, captions, known?.target ?? like)
       },
       keyOf: (row) => runSync(read(where, [row])).seen.keys[0] as string,
-      ...{ share: given ? 0 : validationSplit, seed, signal },
+      ...{ given, share: validationSplit, seed, signal },
     })
     const everyOf = ({ captions }: ReadRows) => captions.map((_, row) => row)
     const sample = await runSliced(read(where, surveyed.sample), signal)
@@ -273,7 +273,7 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
     if (known) {
       checkUnknownWritten(where, parts.target, 'the captions', await made(where, surveyed.sample), settings.maxUnknown)
     }
-    const validation = given ?? surveyed.held
+    const validation = surveyed.held
     const held = validation.length > 0 ? await made(`${where}: validationData`, validation) : undefined
     const batches = batchesOf(
       surveyed,

@@ -223,10 +223,10 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
       },
       keyOf: ({ text }) => text,
       count: ({ label }, change) => counts.add(label, change),
-      ...{ share: given ? 0 : validationSplit, seed, signal },
+      ...{ given, share: validationSplit, seed, signal },
     })
     const labels = known?.labels ?? Labels.of(counts.names)
-    const held = given ?? surveyed.held
+    const { held } = surveyed
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
     const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, surveyed.sample, signal)
     if (known) checkUnknown(where, parts.tokenizer, await encode(parts, surveyed.sample, signal), settings.maxUnknown)

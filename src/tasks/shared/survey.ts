@@ -22,7 +22,9 @@ export interface SurveyOptions<Row> {
   readonly check: (rows: readonly Row[]) => void
   /** Equal for rows of which not some may be trained on and others held out. */
   readonly keyOf: (row: Row) => string
-  /** The share of the rows to hold out. */
+  /** Rows to validate on, if they were given: none is held out then. */
+  readonly given?: readonly Row[] | undefined
+  /** The share of the rows to hold out otherwise. */
   readonly share: number
   readonly seed: number
   readonly signal: AbortSignal | undefined
@@ -50,7 +52,8 @@ export interface Survey<Row> {
  * alike.
  */
 export async function survey<Row>(source: Dataset<Row>, options: SurveyOptions<Row>): Promise<Survey<Row>> {
-  const { check, keyOf, share, seed, signal, count } = options
+  const { check, keyOf, given, seed, signal, count } = options
+  const share = given ? 0 : options.share
   const sample = new LowestRanks<Row>(1, budget)
   const held = new LowestRanks<Row>(share, budget)
   const random = randomOf(seed, 0)
@@ -95,7 +98,7 @@ export async function survey<Row>(source: Dataset<Row>, options: SurveyOptions<R
     training: new Dataset<Row>({ name: source.name, all }),
     rows: rows - kept,
     sample: sample.values,
-    held: values,
+    held: given ?? values,
     buffer: Math.max(1, Math.min(mostRows, Math.floor((budget * rows) / bytes))),
   }
 }

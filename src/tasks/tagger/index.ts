@@ -281,10 +281,10 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       count: ({ tags }, change) => {
         for (const tag of tags) counts.add(tag, change)
       },
-      ...{ share: given ? 0 : validationSplit, seed, signal },
+      ...{ given, share: validationSplit, seed, signal },
     })
     const labels = known?.labels ?? Labels.of(counts.names)
-    const { sample, held = surveyed.held } = { sample: surveyed.sample, held: given }
+    const { sample, held } = surveyed
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
     const seen = [...sample, ...held]
     const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, sample, seen, signal)

@@ -254,7 +254,7 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
         checkAlike(`${where}: row`, found.texts, known?.target ?? like)
       },
       keyOf: (row) => keyOf(runSync(read(where, [row])).rows[0] as Float32Array),
-      ...{ share: given ? 0 : validationSplit, seed, signal },
+      ...{ given, share: validationSplit, seed, signal },
     })
     const width = features as number
     const sample = await runSliced(read(where, surveyed.sample), signal)
@@ -265,7 +265,7 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
       this.#checkSteps(place, width, some.rows, y, (at) => `the row of ${describe(some.texts[at])}`)
       return [x, y] as const
     }
-    const validation = given ?? surveyed.held
+    const validation = surveyed.held
     const held = validation.length > 0 ? await made(`${where}: validationData`, validation) : undefined
     const lengthOf = ({ text }: TranscriptionRow) => text.length
     const batches = batchesOf(surveyed, { batchSize, seed, lengthOf }, async (rows) => {

@@ -223,16 +223,15 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
         checkAll(where, rows, known, first)
       },
       keyOf: (row) => splitRow(row).key,
-      ...{ share: given ? 0 : validationSplit, seed, signal },
+      ...{ given, share: validationSplit, seed, signal },
     })
-    const { sample } = surveyed
+    const { sample, held: validation } = surveyed
     const parts = known ?? (await this.#create(sample, signal))
     if (known) {
       const data = await encoded(where, parts, sample, signal)
       checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
       checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
     }
-    const validation = given ?? surveyed.held
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
     const lengthOf = ({ source }: TranslationRow) => source.length

@@ -126,7 +126,7 @@ impl NewState {
 
     /// `ERR_FORMAT` unless all states are there.
     pub(crate) fn check(&self) -> Result<()> {
-        let cut = |(_, &(done, all)): &(&Place, &(usize, usize))| done < all;
+        let cut = |&(_, &(done, all)): &(&Place, &(usize, usize))| done < all;
         let cut = self.places.iter().zip(&self.written).find(cut).map(|(place, _)| &place.name);
         match self.missing.keys().next().or(cut) {
             Some(name) => Err(Error::format(format!("The optimizer's state '{name}' is missing"))),

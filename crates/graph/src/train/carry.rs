@@ -48,7 +48,7 @@ impl Carry {
     }
 
     /// The outputs of the graph that are states.
-    pub(super) fn state_outputs(&self) -> std::ops::Range<usize> {
+    pub(super) fn state_outputs(&self) -> Range<usize> {
         self.outputs..self.outputs + self.widths.len()
     }
 

@@ -156,6 +156,11 @@ export interface TrainDecoderOptions<Row> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
@@ -283,6 +288,11 @@ export interface TrainForecasterOptions {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
   /**
@@ -363,6 +373,11 @@ export interface TrainGeneratorOptions {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** When a model is trained further, the share of tokens in the new text that its vocabulary may lack; default 0.1. */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
@@ -450,6 +465,11 @@ export interface TrainLanguageEncoderOptions {
    */
   readonly resume?: boolean
   /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
+  /**
    * When a model is trained further, the share of tokens in the new texts that its vocabulary may lack; default 0.1.
    */
   readonly maxUnknown?: number
@@ -516,6 +536,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
@@ -615,6 +640,11 @@ export interface TrainTranscriberOptions<Row> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** Stops training: `train` rejects with an AbortError, and the transcriber has the best weights so far. */
   readonly signal?: AbortSignal
   /**

@@ -5,6 +5,7 @@ import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
 import {
   backupOptions,
+  distribution,
   furtherCallbacks,
   listeners,
   maxUnknown,
@@ -57,6 +58,7 @@ export const trainDecoderOptions = new OptionTable(
     validationData: optional(rows, 'Rows to validate on instead'),
     restoreBest: restoreLeastLoss,
     ...backupOptions,
+    ...distribution,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('task'),
     callbacks: furtherCallbacks,

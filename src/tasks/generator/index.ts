@@ -112,7 +112,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
    */
   async train(text: TrainingText, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
-    return await this.learn(settings.signal, async (where, known) => {
+    return await this.learn(settings, async (where, known) => {
       if (isTokens(text)) return await this.#prepareTokens(where, text, settings, known)
       if (!isStreamed(text)) return await this.#prepare(where, text as string, settings, known)
       return await prepared<string, GeneratorParts, History>(where, text as RowStream<string>, settings.signal, {

@@ -4,7 +4,14 @@ import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes
 import { anyCell, cellSentence } from '../shared/cell.js'
 import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
-import { backupOptions, furtherCallbacks, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
+import {
+  backupOptions,
+  distribution,
+  furtherCallbacks,
+  listeners,
+  maxUnknown,
+  trainingSignal,
+} from '../shared/training.js'
 import { flag, integer, number, oneOf, rate, seed, tokenizer } from '../shared/values.js'
 
 /** The units that a text is cut into. */
@@ -103,6 +110,7 @@ export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'H
       'with a warning',
   ),
   ...backupOptions,
+  ...distribution,
   maxUnknown: maxUnknown('text'),
   signal: trainingSignal('generator'),
   callbacks: furtherCallbacks,

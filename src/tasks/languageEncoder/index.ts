@@ -103,7 +103,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   async train(texts: Rows<Writing>, options: TrainLanguageEncoderOptions = {}): Promise<History> {
     const settings = languageEncoderTraining(options)
     const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
+    return await this.learn(settings, async (where, known) => {
       const given = await validationRows(where, settings.validationData, signal)
       return await withRows(where, texts, signal, (some) => this.#prepare(where, some, given, settings, known))
     })

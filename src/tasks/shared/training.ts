@@ -73,6 +73,16 @@ export const backupOptions = {
   ),
 }
 
+/** The option of trainings by several processes. */
+export const distribution = {
+  distributed: optional(
+    flag,
+    'Whether all processes that `mpirun` has started train together; with false, each trains for itself',
+    'what `configure` was told, or `SEQLOOM_DISTRIBUTED`',
+    false,
+  ),
+}
+
 /** The option of trainings that stop. */
 export const trainingSignal = (task: string) =>
   optional(signal, `Stops training: \`train\` rejects with an AbortError, and the ${task} has the best weights so far`)
@@ -157,6 +167,7 @@ export const trainClassifierOptions = new OptionTable(
       '1',
     ),
     ...backupOptions,
+    ...distribution,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('classifier'),
     callbacks: furtherCallbacks,

@@ -175,7 +175,7 @@ describe('layers.bidirectional with times between steps', () => {
       const m = timed(both())
       await m.save(folder)
       for (const again of [await loadModel(folder), m.clone(), await loadModel(await m.toBytes())]) {
-        expectClose((await (again as Model).predict({ x, deltas })).array(), expected)
+        expectClose(((await (again as Model).predict({ x, deltas })) as Tensor).array(), expected)
       }
       // Of the last step's backward output: nothing. Of the first step's: every delta but the first.
       const cotangents = [

@@ -13,7 +13,7 @@ import { keepBest, type Trainee } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
-import { checkUnknown, tellUnknown } from '../shared/unknown.js'
+import { checkUnknown, tellUnknown, type UnknownTokens } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import type { DecoderTraining, WriteSettings } from './options.js'
 import { mixed } from './scheduledSampling.js'
@@ -113,16 +113,13 @@ function* inFrames(target: Units, ids: readonly Int32Array[]): Sliced<Framed> {
 
 const withoutEnds = (rows: readonly Int32Array[]) => rows.map((row) => row.subarray(0, -1))
 
-/** Checks texts that a model is to learn further to write: `ERR_DATA` if more of their tokens are unknown than `maxUnknown` allows. */
-export function checkUnknownWritten(
-  where: string,
-  target: Units,
-  what: string,
-  { words }: Framed,
-  maxUnknown: number,
-): void {
-  checkUnknown(where, target, withoutEnds(words), maxUnknown, `tokens of ${what}`)
+/** {@link checkUnknown} of texts that a model is to learn to write. */
+export function checkUnknownWritten(where: string, { words }: Framed, training: WrittenTokens): void {
+  checkUnknown(where, training.parts.target, withoutEnds(words), training)
 }
+
+/** What a training of a decoder is, as to the tokens that its vocabulary lacks. */
+type WrittenTokens = UnknownTokens & { readonly parts: DecoderParts }
 
 /** Warns if texts to be written that a training measures on are mostly unknown tokens. */
 export function tellUnknownWritten(where: string, target: Units, what: string, { words }: Framed): void {

@@ -60,6 +60,9 @@ const evaluation = { time: 100, rows: 16 }
  */
 const leastTokens = 100
 
+/** How many tokens of a file tell how many are unknown. */
+const lookedAt = 2 ** 20
+
 /** How well a generator predicts a text. */
 export interface GeneratorEvaluation {
   /** The mean of −log of a token's probability, in nats. */
@@ -231,7 +234,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
     }
     const tokens = await encode(parts.tokenizer, training, signal)
-    if (known) checkUnknown(where, parts.tokenizer, [tokens], settings.maxUnknown)
+    checkUnknown(where, parts.tokenizer, [tokens], { ...settings, parts, further: known !== undefined })
     if (held) tellUnknown(where, parts.tokenizer, [held])
     const { time, batchSize } = layOut(where, tokens.length, settings)
     const { x, y } = languageModelBatches(tokens, { batchSize, time })
@@ -269,12 +272,14 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
           `${where}: tokens of a file have a tokenizer of their own, not the encoder's`,
         )
       }
-      const [first] = await given.read(0, 1)
-      parts ??= this.#with(own as Tokenizer, first as number)
+      const ids = await given.read(0, Math.min(given.length, lookedAt))
+      parts ??= this.#with(own as Tokenizer, ids[0] as number)
+      checkUnknown(where, parts.tokenizer, [ids], { parts, further: known !== undefined, maxUnknown })
     } else {
       const sample = await sampleFrom(where, given, share, seed, signal)
-      if (known) checkUnknown(where, known.tokenizer, [await encode(known.tokenizer, sample, signal)], maxUnknown)
       parts ??= await this.#create(where, sample, signal)
+      const ids = await encode(parts.tokenizer, sample, signal)
+      checkUnknown(where, parts.tokenizer, [ids], { parts, further: known !== undefined, maxUnknown })
     }
     const made = parts
     const { tokens, close } = await corpusOf(where, given, made.tokenizer, signal)

@@ -103,7 +103,7 @@ export const maxUnknown = (what: string) =>
   option(
     share,
     0.1,
-    `When a model is trained further, the share of tokens in the new ${what} that its vocabulary may lack`,
+    `When a model is trained further, the share of tokens in the new ${what} that its vocabulary may lack beyond what it lacked in the first training`,
   )
 
 /** The listeners of a training, which receive values of these types for batches and epochs. */

@@ -187,10 +187,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     const training = pick(division.training)
     const parts = known ?? (await this.#create(training, signal))
     const data = await encoded(where, parts, training, signal)
-    if (known) {
-      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
-      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
-    }
+    checkTokens(where, parts, data, settings, known !== undefined)
     const validation = given ?? pick(division.validation)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
@@ -227,11 +224,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     })
     const { sample, held: validation } = surveyed
     const parts = known ?? (await this.#create(sample, signal))
-    if (known) {
-      const data = await encoded(where, parts, sample, signal)
-      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
-      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
-    }
+    checkTokens(where, parts, await encoded(where, parts, sample, signal), settings, known !== undefined)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
     const lengthOf = ({ source }: TranslationRow) => source.length
@@ -273,6 +266,19 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     if (encoder) beginWith(where, encoderLayers(model, source.size), encoder)
     return { model, source, maxLength, ...written }
   }
+}
+
+/** Checks what both vocabularies know of rows that are trained on. */
+function checkTokens(
+  where: string,
+  parts: TranslatorParts,
+  data: Awaited<ReturnType<typeof encoded>>,
+  { maxUnknown }: Pick<DecoderTraining, 'maxUnknown'>,
+  further: boolean,
+): void {
+  const training = { parts, further, maxUnknown }
+  checkUnknown(where, parts.source, data.inputs.source, { ...training, of: 'the sources' })
+  checkUnknownWritten(where, data, { ...training, of: 'the targets' })
 }
 
 /** What there is to see of a translator: how it translates a text, and what it attends to. */

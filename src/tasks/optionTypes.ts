@@ -162,7 +162,10 @@ export interface TrainDecoderOptions<Row> {
    * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
    */
   readonly distributed?: boolean
-  /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
+  /**
+   * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
@@ -385,7 +388,10 @@ export interface TrainGeneratorOptions {
    * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
    */
   readonly distributed?: boolean
-  /** When a model is trained further, the share of tokens in the new text that its vocabulary may lack; default 0.1. */
+  /**
+   * When a model is trained further, the share of tokens in the new text that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
@@ -477,7 +483,8 @@ export interface TrainLanguageEncoderOptions {
    */
   readonly distributed?: boolean
   /**
-   * When a model is trained further, the share of tokens in the new texts that its vocabulary may lack; default 0.1.
+   * When a model is trained further, the share of tokens in the new texts that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
    */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the language encoder has the best weights so far. */
@@ -548,7 +555,10 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
    */
   readonly distributed?: boolean
-  /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
+  /**
+   * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
@@ -769,6 +779,11 @@ export interface TrainTranslatorOptions<Row = TranslationRow> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /**
    * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
    * lacked in the first training; default 0.1.

@@ -1,10 +1,12 @@
+import type { Block } from '../data/blocks.js'
 import type { Dataset } from '../data/dataset.js'
+import { RowList } from '../data/packed.js'
 import { unlessAborted } from './cancel.js'
 
 /** Elements of a pass, as many as are asked for at a time. */
 export class Elements {
-  readonly #iterator: AsyncIterator<readonly unknown[]>
-  #ready: unknown[] = []
+  readonly #iterator: AsyncIterator<Block<unknown>>
+  #ready = new RowList<unknown>()
   #at = 0
   #ended = false
 
@@ -12,18 +14,18 @@ export class Elements {
 
   constructor(source: Dataset<unknown>, pass: number, skip: number, signal: AbortSignal | undefined) {
     this.#signal = signal
-    this.#iterator = source.open({ pass, skip })[Symbol.asyncIterator]()
+    this.#iterator = source.openPacked({ pass, skip })[Symbol.asyncIterator]()
   }
 
   /** The next elements; fewer at the end. */
-  async take(count: number): Promise<unknown[]> {
+  async take(count: number): Promise<Block<unknown>> {
     while (!this.#ended && this.#ready.length - this.#at < count) {
       const next = await unlessAborted(this.#iterator.next(), this.#signal)
       if (next.done) this.#ended = true
       else {
-        if (this.#at > 0) this.#ready = this.#ready.slice(this.#at)
+        if (this.#at > 0) this.#ready = joined(this.#ready.slice(this.#at))
         this.#at = 0
-        for (const element of next.value) this.#ready.push(element)
+        this.#ready.append(next.value)
       }
     }
     const taken = this.#ready.slice(this.#at, this.#at + count)
@@ -32,8 +34,8 @@ export class Elements {
   }
 
   /** Puts elements back. */
-  back(elements: readonly unknown[]): void {
-    this.#ready = [...elements, ...this.#ready.slice(this.#at)]
+  back(elements: Block<unknown>): void {
+    this.#ready = joined(elements, this.#ready.slice(this.#at))
     this.#at = 0
   }
 
@@ -42,4 +44,10 @@ export class Elements {
     const closed = Promise.resolve(this.#iterator.return?.()).catch(() => undefined)
     await (this.#signal?.aborted ? undefined : closed)
   }
+}
+
+function joined(...blocks: readonly Block<unknown>[]): RowList<unknown> {
+  const list = new RowList<unknown>()
+  for (const block of blocks) list.append(block)
+  return list
 }

@@ -166,7 +166,7 @@ export async function* batches<T>(
 export async function* shuffled<T>(blocks: PackedBlocks<T>, size: number, random: Random): AsyncGenerator<Block<T>> {
   const buffer = new RowList<T>()
   for await (const block of blocks) {
-    const drawn = new RowList<T>()
+    const drawn = new RowList<T>(block.length)
     for (let at = 0; at < block.length; at++) {
       if (buffer.length < size) {
         buffer.push(block, at)
@@ -176,7 +176,7 @@ export async function* shuffled<T>(blocks: PackedBlocks<T>, size: number, random
       drawn.push(buffer.view, chosen)
       buffer.set(chosen, block, at)
     }
-    yield drawn.slice(0)
+    yield drawn.view.slice(0, drawn.length)
   }
   for (let last = buffer.length - 1; last > 0; last--) buffer.swap(random(last + 1), last)
   yield* sliced(buffer, 0)

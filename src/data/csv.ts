@@ -75,7 +75,7 @@ export interface Block<Column extends string> {
 /** Some rows of a file, packed, and the lines on which they begin. */
 export interface PackedBlock {
   readonly rows: PackedRows<Example>
-  readonly lines: readonly number[]
+  readonly lineOf: (row: number) => number
 }
 
 /** {@link streamCsv} several rows at a time, without columns all of them; the first block has no rows. */

@@ -15,8 +15,9 @@ export interface NumberField {
 export interface NumberRecords {
   /** The numbers of the fields, record after record. */
   readonly values: Float64Array
-  /** The lines on which the records begin. */
-  readonly lines: number[]
+  /** How many records there are, and on which line each begins. */
+  readonly count: number
+  readonly lineOf: (record: number) => number
   /** How many bytes were read, which is up to the end of a record. */
   readonly read: number
   /** The line that follows. */
@@ -26,6 +27,7 @@ export interface NumberRecords {
 }
 
 const [newline, carriage, quote] = [10, 13, 34]
+const noValues = new Float64Array(0)
 /** Records of more bytes are left to who knows the limits. */
 export const longestRead = 2 ** 20
 
@@ -64,31 +66,42 @@ export class CsvNumbers {
   read(bytes: Buffer, line: number, isHeader: boolean): NumberRecords {
     const width = this.#fields.length
     const limit = Math.max(bytes.lastIndexOf(newline), bytes.lastIndexOf(carriage, -2)) + 1
-    const lines: number[] = []
     let values = new Float64Array(this.#expected * width)
+    let count = 0
+    let first = line
+    // Listed where records are not one line each.
+    let lines: number[] | undefined
     let [at, now, odd, skip] = [0, line, false, isHeader]
     this.#within = this.#quotes && bytes.includes(quote)
     while (at < limit) {
-      const to = lines.length * width
-      if (to === values.length) {
+      if (count * width === values.length) {
         const wider = new Float64Array(2 * values.length)
         wider.set(values)
         values = wider
       }
-      const end = this.#record(bytes, at, limit, values, to, skip)
+      const end = this.#record(bytes, at, limit, values, count * width, skip)
       if (end === unfinished) break
       if (end === notNumbers || end - at > longestRead) {
         odd = true
         break
       }
-      if (this.#kept) lines.push(now)
+      if (this.#kept) {
+        lines?.push(now)
+        count++
+      }
       now += 1 + this.#inner
       at = end
       skip = false
+      if (count === 0) first = now
+      else if (!(this.#kept && this.#inner === 0))
+        lines ??= Array.from({ length: count }, (_, record) => first + record)
     }
-    if (!isUtf8(bytes.subarray(0, at))) return { values: values.subarray(0, 0), lines: [], read: 0, line, odd: true }
-    this.#expected = Math.max(16, lines.length + (lines.length >> 3))
-    return { values: values.subarray(0, lines.length * width), lines, read: at, line: now, odd }
+    if (!isUtf8(bytes.subarray(0, at))) {
+      return { values: noValues, count: 0, lineOf: () => line, read: 0, line, odd: true }
+    }
+    this.#expected = Math.max(16, count + (count >> 3))
+    const lineOf = (record: number) => lines?.[record] ?? first + record
+    return { values: values.subarray(0, count * width), count, lineOf, read: at, line: now, odd }
   }
 
   /** Whether there are quotes among the bytes. */
@@ -99,61 +112,46 @@ export class CsvNumbers {
 
   /** Reads a record; gives where the next one begins, or why there is none. */
   #record(bytes: Buffer, from: number, limit: number, values: Float64Array, to: number, skip: boolean): number {
-    const [delimiter, count] = [this.#delimiter, this.#count]
+    const delimiter = this.#delimiter
+    const count = this.#count
     this.#inner = 0
-    let [at, column] = [from, 0]
+    let at = from
+    let column = 0
     for (; ; column++) {
       const place = skip || column >= count ? -1 : (this.#places[column] as number)
+      let number = Number.NaN
       if (this.#within && bytes[at] === quote) {
         const closing = this.#closing(bytes, at + 1, limit)
         if (closing < 0) return closing
-        const number = place < 0 ? 0 : this.#quoted(bytes, at + 1, closing, place)
-        if (number === undefined) return notNumbers
-        if (place >= 0) values[to + place] = number
+        if (place >= 0) number = this.#number(bytes, at + 1, closing, place)
         at = closing + 1
       } else {
         const start = at
-        const table = place < 0 ? undefined : this.#tables[place]
-        let number = Number.NaN
-        if (place >= 0 && table === undefined) {
-          number = this.#decimal.read(bytes, at)
+        if (place >= 0 && this.#tables[place] === undefined) {
+          // Most fields are read while their ends are looked for.
+          number = this.#decimal.read(bytes, start)
           if (!Number.isNaN(number)) at = this.#decimal.end
         }
-        let hash = 0
-        let byte = bytes[at] as number
-        const whole = at
-        while (byte !== delimiter && byte !== newline && byte !== carriage) {
+        const end = at
+        for (let byte = bytes[at]; byte !== delimiter && byte !== newline && byte !== carriage; byte = bytes[++at]) {
           if (byte === quote && this.#within) return notNumbers
-          hash = (Math.imul(hash, 31) + byte) | 0
-          byte = bytes[++at] as number
         }
-        if (place >= 0) {
-          if (table) number = table.find(bytes, start, at, hash)
-          if (Number.isNaN(number) || (table === undefined && at !== whole)) {
-            const found = this.#number(bytes.toString('utf8', start, at), place)
-            if (found === undefined && !(column === 0 && byte !== delimiter)) return notNumbers
-            number = found ?? Number.NaN
-          }
-          values[to + place] = number
-        }
+        if (place >= 0 && (end !== at || Number.isNaN(number))) number = this.#number(bytes, start, at, place)
       }
-      const byte = bytes[at] as number
-      if (byte === delimiter) {
-        at++
-        continue
+      const byte = bytes[at]
+      if (place >= 0) {
+        // A line of white space, which may be left out, begins with no number.
+        if (Number.isNaN(number) && (column > 0 || byte === delimiter)) return notNumbers
+        values[to + place] = number
       }
-      if (byte === newline || byte === carriage) break
-      return notNumbers
+      if (byte === delimiter) at++
+      else if (byte === newline || byte === carriage) break
+      else return notNumbers
     }
-    const end = at
-    // What follows a return may be a newline of its own record only where there is something behind.
-    at += bytes[at] === carriage && bytes[at + 1] === newline ? 2 : 1
-    this.#kept = !skip
-    if (skip || column + 1 === count) {
-      return !skip && count === 1 && Number.isNaN(values[to] as number) ? notNumbers : at
-    }
-    this.#kept = false
-    return column === 0 && bytes.toString('utf8', from, end).trim() === '' ? at : notNumbers
+    const next = at + (bytes[at] === carriage && bytes[at + 1] === newline ? 2 : 1)
+    this.#kept = !skip && column + 1 === count
+    if (this.#kept) return count === 1 && Number.isNaN(values[to] as number) ? notNumbers : next
+    return skip || (column === 0 && bytes.toString('utf8', from, at).trim() === '') ? next : notNumbers
   }
 
   /** The quote that closes a field. */
@@ -168,14 +166,15 @@ export class CsvNumbers {
     return unfinished
   }
 
-  #quoted(bytes: Buffer, from: number, to: number, place: number): number | undefined {
-    return this.#number(bytes.toString('utf8', from, to).replaceAll('""', '"'), place)
-  }
-
-  /** What a text is as a number, if that is finite. */
-  #number(text: string, place: number): number | undefined {
-    const number = (this.#fields[place] as NumberField).number(text)
-    return Number.isFinite(number) ? number : undefined
+  /** What a field is as a number, if that is finite; else NaN. */
+  #number(bytes: Buffer, from: number, to: number, place: number): number {
+    const table = this.#tables[place]
+    const found = table ? table.find(bytes, from, to) : this.#decimal.read(bytes, from)
+    if (!Number.isNaN(found) && (table || this.#decimal.end === to)) return found
+    const text = bytes.toString('utf8', from, to)
+    const { number } = this.#fields[place] as NumberField
+    const value = number(bytes[from - 1] === quote && bytes[to] === quote ? text.replaceAll('""', '"') : text)
+    return value !== undefined && Number.isFinite(value) ? value : Number.NaN
   }
 }
 
@@ -189,17 +188,22 @@ class LabelTable {
   constructor(labels: ReadonlyMap<string, number>) {
     for (const [label, number] of labels) {
       const bytes = new TextEncoder().encode(label)
-      let hash = 0
-      for (const byte of bytes) hash = (Math.imul(hash, 31) + byte) | 0
-      // One of several labels that collide is found by its text.
-      this.#found.set(hash, { bytes, number })
+      // Of several labels with one hash, others are found by their texts.
+      this.#found.set(hashOf(bytes, 0, bytes.length), { bytes, number })
     }
   }
 
-  find(bytes: Uint8Array, from: number, to: number, hash: number): number {
-    const found = this.#found.get(hash)
+  /** The number of a label; NaN if it is not there. */
+  find(bytes: Uint8Array, from: number, to: number): number {
+    const found = this.#found.get(hashOf(bytes, from, to))
     if (found === undefined || found.bytes.length !== to - from) return Number.NaN
     for (let at = from; at < to; at++) if (bytes[at] !== found.bytes[at - from]) return Number.NaN
     return found.number
   }
+}
+
+function hashOf(bytes: Uint8Array, from: number, to: number): number {
+  let hash = 0
+  for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0
+  return hash
 }

@@ -32,17 +32,26 @@ export async function* packedRecords(
   const begun = Buffer.concat(seen)
   const mark = Buffer.from(byteOrderMark)
   const skip = (begun.subarray(0, mark.length).equals(mark) ? mark.length : 0) + Buffer.byteLength(before)
+  // One buffer for all pieces and what is left of those before: the garbage of new ones would cost more than reading.
+  let room = Buffer.alloc(0)
+  const together = (before: Buffer, piece: Buffer): Buffer => {
+    const size = before.length + piece.length
+    if (room.length < size) room = Buffer.alloc(2 * size)
+    room.set(before)
+    room.set(piece, before.length)
+    return room.subarray(0, size)
+  }
   let rest: Buffer = Buffer.alloc(0)
   let [line, isHeader] = [1 + lineEnds(before), true]
   for (let next: IteratorResult<Uint8Array> = { value: begun.subarray(skip) }; ; next = await bytes.next()) {
     if (next.done && rest.length === 0) return undefined
     const piece = next.done ? Buffer.from('\n') : bufferOf(next.value)
-    const all = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+    const all = rest.length === 0 ? piece : together(rest, piece)
     const found = numbers.read(all, line, isHeader)
     if (found.read > 0) isHeader = false
     line = found.line
-    const { lines } = found
-    if (lines.length > 0) yield { rows: new PackedRows(found.values, packing), lines }
+    const { lineOf } = found
+    if (found.count > 0) yield { rows: new PackedRows(found.values, packing), lineOf }
     rest = all.subarray(found.read)
     if (found.odd || rest.length > longestRead || (next.done && rest.length > 0)) {
       // The last record's end is ours.

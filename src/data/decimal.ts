@@ -1,7 +1,7 @@
 /** Powers of ten that float64 holds exactly. */
 const powers = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent)
-/** The most digits whose number is exact, and how many more are read. */
-const [exact, more] = [15, 4]
+/** How many digits fit into an integer of 32 bits, how many have an exact float64, and the most that are read. */
+const [half, exact, most] = [9, 15, 18]
 
 /**
  * Reads decimal numbers from the bytes of a text, to the same bits as `Number` does: a quotient of two exact numbers is
@@ -13,48 +13,49 @@ export class DecimalReader {
 
   /** The number at a place; NaN if there is none, or if it takes more care. Something else must follow it. */
   read(bytes: Uint8Array, from: number): number {
-    let at = from
-    let byte = bytes[at] as number
-    const negative = byte === 45
-    if (negative) byte = bytes[++at] as number
-    // Digits after the first ones that count; whether there was one; how many follow the point.
-    let [high, low, digits, any, scale] = [0, 0, 0, false, 0]
-    for (let point = false; ; byte = bytes[++at] as number) {
-      if (byte >= 48 && byte <= 57) {
-        any = true
-        if (point) scale++
-        if (digits > 0 || byte > 48) digits++
-        if (digits <= exact) high = high * 10 + (byte - 48)
-        else low = low * 10 + (byte - 48)
-      } else if (byte === 46 && !point) point = true
+    const negative = bytes[from] === 45
+    const begin = negative ? from + 1 : from
+    let at = begin
+    // The first digits and those that follow them, without zeros at the beginning.
+    let high = 0
+    let low = 0
+    let digits = 0
+    let point = -1
+    for (; ; at++) {
+      const digit = (bytes[at] as number) - 48
+      if (digit >= 0 && digit <= 9) {
+        if (digits < half) high = (Math.imul(high, 10) + digit) | 0
+        else low = (Math.imul(low, 10) + digit) | 0
+        if (digit > 0 || digits > 0) digits++
+      } else if (digit === -2 && point < 0) point = at
       else break
     }
-    if (any && (byte | 32) === 101) {
+    if (at - begin - Number(point >= 0) === 0) return Number.NaN
+    let scale = point < 0 ? 0 : at - point - 1
+    if (((bytes[at] as number) | 32) === 101) {
       const sign = bytes[at + 1]
-      let place = at + (sign === 45 || sign === 43 ? 2 : 1)
+      const first = at + (sign === 45 || sign === 43 ? 2 : 1)
       let exponent = 0
-      const first = place
-      for (; (bytes[place] as number) >= 48 && (bytes[place] as number) <= 57; place++) {
-        exponent = Math.min(999, exponent * 10 + ((bytes[place] as number) - 48))
+      for (at = first; (bytes[at] as number) >= 48 && (bytes[at] as number) <= 57; at++) {
+        exponent = Math.min(999, exponent * 10 + ((bytes[at] as number) - 48))
       }
-      if (place === first) return Number.NaN
+      if (at === first) return Number.NaN
       scale += sign === 45 ? exponent : -exponent
-      at = place
     }
     this.end = at
-    const value = any ? scaled(high, low, digits, scale) : Number.NaN
+    const value = scaled(high, low, digits, scale)
     return negative ? -value : value
   }
 }
 
-/** The digits `high`, and `low` behind them, divided by a power of ten; NaN where that takes more care. */
+/** A number of so many digits, the last ones in `low`, divided by a power of ten; NaN where that takes more care. */
 function scaled(high: number, low: number, digits: number, scale: number): number {
-  if (digits <= exact) {
-    if (scale >= 0) return scale <= 22 ? high / (powers[scale] as number) : high === 0 ? 0 : Number.NaN
-    return scale >= -22 ? high * (powers[-scale] as number) : high === 0 ? 0 : Number.NaN
-  }
-  if (digits > exact + more || scale < 0 || scale > 22) return Number.NaN
-  return quotient(high, powers[digits - exact] as number, low, powers[scale] as number)
+  if (digits === 0) return 0
+  if (digits > most || scale > 22 || scale < -22) return Number.NaN
+  const below = powers[Math.max(0, digits - half)] as number
+  if (digits > exact) return scale < 0 ? Number.NaN : quotient(high, below, low, powers[scale] as number)
+  const number = high * below + low
+  return scale >= 0 ? number / (powers[scale] as number) : number * (powers[-scale] as number)
 }
 
 /**
@@ -76,8 +77,11 @@ function quotient(a: number, b: number, c: number, d: number): number {
 
 /** What the rounded product of two numbers lacks. */
 function productError(a: number, b: number, product: number): number {
-  const [wideA, wideB] = [a * 134217729, b * 134217729]
-  const [highA, highB] = [wideA - (wideA - a), wideB - (wideB - b)]
-  const [lowA, lowB] = [a - highA, b - highB]
+  const wideA = a * 134217729
+  const highA = wideA - (wideA - a)
+  const lowA = a - highA
+  const wideB = b * 134217729
+  const highB = wideB - (wideB - b)
+  const lowB = b - highB
   return lowA * lowB - (product - highA * highB - lowA * highB - highA * lowB)
 }

@@ -47,9 +47,15 @@ export class RowList<T> {
   /** The elements; or numbers of packed rows, with room for more. */
   #view: T[] | PackedRows<T> = []
   #length = 0
+  readonly #room: number
 
   get length(): number {
     return this.#length
+  }
+
+  /** Without elements, but with room for so many packed rows. */
+  constructor(room = 0) {
+    this.#room = room
   }
 
   /** The elements as they are now, not copied. */
@@ -110,9 +116,10 @@ export class RowList<T> {
       this.#unpacked()
       return
     }
-    const needed = (this.#length + count) * view.packing.width
+    const { width } = view.packing
+    const needed = (this.#length + count) * width
     if (needed <= view.values.length) return
-    const values = new Float64Array(Math.max(needed, 2 * view.values.length))
+    const values = new Float64Array(Math.max(needed, this.#room * width, 2 * view.values.length))
     values.set(view.values)
     this.#view = new PackedRows(values, view.packing)
   }

@@ -78,10 +78,12 @@ export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | 
     const [{ csvBlocks }, { packingOf }] = await Promise.all([import('./csv.js'), import('./columnPacking.js')])
     packing ??= packingOf(options)
     const wanted = columnsRead(options)
-    for await (const { rows, lines } of csvBlocks(path, wanted, how, packing)) {
+    for await (const block of csvBlocks(path, wanted, how, packing)) {
+      const { rows } = block
+      const lineOf = 'lineOf' in block ? block.lineOf : (at: number) => block.lines[at]
       const first = rows.at(0)
       if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
-      yield { rows, place: (at) => `${path}: line ${lines[at]}` }
+      yield { rows, place: (at) => `${path}: line ${lineOf(at)}` }
     }
   })
 }

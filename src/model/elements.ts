@@ -6,8 +6,9 @@ import { unlessAborted } from './cancel.js'
 /** Elements of a pass, as many as are asked for at a time. */
 export class Elements {
   readonly #iterator: AsyncIterator<Block<unknown>>
-  #ready = new RowList<unknown>()
-  #at = 0
+  /** What was read and not taken. */
+  #ready: Block<unknown>[] = []
+  #count = 0
   #ended = false
 
   readonly #signal: AbortSignal | undefined
@@ -19,24 +20,32 @@ export class Elements {
 
   /** The next elements; fewer at the end. */
   async take(count: number): Promise<Block<unknown>> {
-    while (!this.#ended && this.#ready.length - this.#at < count) {
+    while (!this.#ended && this.#count < count) {
       const next = await unlessAborted(this.#iterator.next(), this.#signal)
       if (next.done) this.#ended = true
       else {
-        if (this.#at > 0) this.#ready = joined(this.#ready.slice(this.#at))
-        this.#at = 0
-        this.#ready.append(next.value)
+        this.#ready.push(next.value)
+        this.#count += next.value.length
       }
     }
-    const taken = this.#ready.slice(this.#at, this.#at + count)
-    this.#at += taken.length
-    return taken
+    const size = Math.min(count, this.#count)
+    this.#count -= size
+    const taken = new RowList<unknown>(size)
+    while (taken.length < size) {
+      const block = this.#ready.shift() as Block<unknown>
+      const left = size - taken.length
+      if (block.length > left) this.#ready.unshift(block.slice(left))
+      const part = block.length > left ? block.slice(0, left) : block
+      if (part.length === size) return part
+      taken.append(part)
+    }
+    return taken.view.slice(0, size)
   }
 
   /** Puts elements back. */
   back(elements: Block<unknown>): void {
-    this.#ready = joined(elements, this.#ready.slice(this.#at))
-    this.#at = 0
+    this.#ready.unshift(elements)
+    this.#count += elements.length
   }
 
   /** Tells the source that no more is needed. One that is waiting for something is not waited for. */
@@ -44,10 +53,4 @@ export class Elements {
     const closed = Promise.resolve(this.#iterator.return?.()).catch(() => undefined)
     await (this.#signal?.aborted ? undefined : closed)
   }
-}
-
-function joined(...blocks: readonly Block<unknown>[]): RowList<unknown> {
-  const list = new RowList<unknown>()
-  for (const block of blocks) list.append(block)
-  return list
 }

@@ -89,6 +89,11 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     for (const size of [2, 4]) for (const rank of await foundBy(launcher, size, 'generator')) expectClose(alone, rank)
   })
 
+  it('train a model to which nobody has given a seed', async () => {
+    const ranks = await foundBy(launcher, 2, 'unseeded')
+    expect(ranks[1]).toEqual(ranks[0])
+  })
+
   it('share the trials of a search', async () => {
     for (const given of [{}, { method: 'halving' }, { fails: true }]) {
       const [alone] = await foundBy(undefined, 1, 'search', given)

@@ -156,6 +156,18 @@ const all = {
       weights: found.refitted.getWeights().flatMap(({ data }) => [...data]),
     }
   },
+  // Each process draws a seed of its own, and its first weights by it.
+  unseeded: async () => {
+    const m = sequential([
+      layers.lstm({ units: 4, inputShape: [null, 1] }),
+      layers.dropout({ rate: 0.2 }),
+      layers.dense({ units: 1 }),
+    ])
+    m.compile({ optimizer: 'adam', loss: 'mse' })
+    const [x, y] = [tensor(new Float32Array(60).fill(0.1), [20, 3, 1]), tensor(new Float32Array(20).fill(0.3), [20, 1])]
+    const { history } = await m.fit(x, y, { epochs: 2, batchSize: 6, distributed: true })
+    return { history, weights: m.getWeights().flatMap(({ data }) => [...data]) }
+  },
   // What is wrong on one rank ends all.
   wrong: async () => {
     const m = classifier()

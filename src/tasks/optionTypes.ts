@@ -17,7 +17,12 @@ import type { TranslationRow } from './translator/rows.js'
 
 /** How a question answerer is built. */
 export interface QuestionAnswererOptions {
-  /** The size of a GRU's state, in each direction; default 64. */
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'gru'`.
+   */
+  readonly cell?: TaskCell
+  /** The size of a recurrent layer's state, in each direction; default 64. */
   readonly units?: number
   /** The size of a word's vector; default 64. */
   readonly embedding?: number
@@ -29,8 +34,8 @@ export interface QuestionAnswererOptions {
   readonly minFrequency?: number
   /**
    * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
-   * with: `units`, `embedding`, the recurrent layers and, besides those of the training rows, words are those of the
-   * encoder. Default none.
+   * with: `cell`, `units`, `embedding`, the recurrent layers and, besides those of the training rows, words are those
+   * of the encoder. Default none.
    */
   readonly encoder?: Encoder
   /**

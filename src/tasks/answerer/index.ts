@@ -246,15 +246,15 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     extras?: ReadonlySet<string>,
   ): Promise<{ readonly parts: AnswererParts; readonly beginning?: Beginning | undefined }> {
     const own = StoryReader.of(training, this.settings.minFrequency, extras)
-    const stack = { cell: 'gru', bidirectional: true, layers: 1 } as const
+    const stack = { bidirectional: true, layers: 1 } as const
     const { encoder: given } = this.#given
     if (given === undefined) {
       return { parts: { model: readerModel({ ...this.settings, ...stack }, own.size).model, reader: own } }
     }
     const encoder = await readEncoder(given)
-    const { units, embedding } = encoder.settings
-    checkAgrees(where, this.#given, { units, embedding })
-    this.settings = { ...this.settings, units, embedding }
+    const { cell, units, embedding } = encoder.settings
+    checkAgrees(where, this.#given, { cell, units, embedding })
+    this.settings = { ...this.settings, cell, units, embedding }
     const { vocabulary, origins } = encoderVocabulary(where, encoder, own.vocabulary)
     const reader = new StoryReader(vocabulary, own.extras)
     const { model, words, stacks } = readerModel({ ...this.settings, ...encoder.settings }, reader.size)

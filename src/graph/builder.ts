@@ -1,5 +1,5 @@
 import type { Constraint } from '../constraints/constraint.js'
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { type ComputedInitializer, drawnFor, isComputed } from '../initializers/computed.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { Budget } from '../limits.js'
@@ -255,6 +255,12 @@ export class LayerScope {
   /** The index of one of the layer's weights; what is asked of it, if the layer's options do not say so. */
   weight(name: string, shape: readonly number[], initializer: Initializer, rules?: WeightRules): number {
     const { trainable, learningRateMultiplier: rate } = this
+    if (!(Number.isFinite(rate) && rate >= 0)) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `the learningRateMultiplier of '${this.path}/${name}' must be a finite number of at least 0, not ${describe(rate)}`,
+      )
+    }
     const wire = {
       ...{ name: `${this.path}/${name}`, shape, trainable },
       ...(rate === 1 ? {} : { learningRateMultiplier: rate }),

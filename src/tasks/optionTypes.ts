@@ -379,6 +379,12 @@ export interface TrainGeneratorOptions {
    */
   readonly unfreezeEvery?: number
   /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
+  /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
    * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
@@ -545,6 +551,12 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
    */
   readonly unfreezeEvery?: number
+  /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
    * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
@@ -810,6 +822,12 @@ export interface TrainTranslatorOptions<Row = TranslationRow> {
    * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
    */
   readonly unfreezeEvery?: number
+  /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
 }
 
 /** How a translator is built. */

@@ -241,6 +241,56 @@ describe('tasks that begin with an encoder', () => {
 
   const translatorOf = () => new tasks.Translator({ units: 4, embedding: 4 })
 
+  it('train lower layers slower with layerDecay, and all at one rate in the end', async () => {
+    const found: number[][] = []
+    const classifier = new tasks.TextClassifier({ encoder })
+    const rates = () =>
+      (classifier.model.layers as readonly { weights: readonly unknown[]; learningRateMultiplier: number }[])
+        .filter(({ weights }) => weights.length > 0)
+        .map(({ learningRateMultiplier }) => learningRateMultiplier)
+    const training = {
+      epochs: 2,
+      validationSplit: 0,
+      layerDecay: 0.5,
+      onEpoch: () => void found.push(rates()),
+    } as const
+    await classifier.train(rows, training)
+    expect(found).toEqual([
+      [0.25, 0.5, 1],
+      [0.25, 0.5, 1],
+    ])
+    expect(rates()).toEqual([1, 1, 1])
+
+    // How far a table moves in a few steps of Adam is in proportion to its rate.
+    const moved = async (layerDecay: number) => {
+      const learner = new tasks.TextClassifier({ encoder, seed: 4 })
+      await learner.train(rows, {
+        epochs: 1,
+        batchSize: 60,
+        learningRate: 1e-4,
+        validationSplit: 0,
+        unfreezeEvery: 0,
+        layerDecay,
+      })
+      const [own, before] = [learner.model.getWeights()[0]?.data, encoder.model.getWeights()[0]?.data] as Float32Array[]
+      return Math.hypot(...Array.from(own as Float32Array, (value, i) => value - (before?.[i] as number)))
+    }
+    expect((await moved(0.1)) / (await moved(1))).toBeCloseTo(0.01, 2)
+
+    const pairs = texts.slice(0, 20).map((source) => ({ source, target: source.toUpperCase() }))
+    await new tasks.Translator({ encoder }).train(pairs, { epochs: 1, layerDecay: 0.4 })
+    const steps = { epochs: 1, batchSize: 4, time: 20, validationSplit: 0, layerDecay: 0.4 } as const
+    await new tasks.TextGenerator({ encoder: forward }).train(texts.join(' '), steps)
+    await expect(new tasks.TextClassifier().train(rows, { layerDecay: 0.5 })).rejects.toEqual(
+      coded('ERR_OPTION', /layerDecay is for a new model that begins with an encoder/),
+    )
+    for (const layerDecay of [0, 1.5, -1, Number.NaN]) {
+      await expect(new tasks.TextClassifier({ encoder }).train(rows, { layerDecay })).rejects.toEqual(
+        coded('ERR_OPTION', /layerDecay must be a number above 0, at most 1/),
+      )
+    }
+  })
+
   it('go on with a generator after an abort between two stages with the same bits', async () => {
     const long = texts.join(' ')
     const options = { epochs: 5, batchSize: 4, time: 20, unfreezeEvery: 1, validationSplit: 0.2 } as const

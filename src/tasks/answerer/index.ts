@@ -12,8 +12,8 @@ import {
   beginWith,
   checkAgrees,
   encoderVocabulary,
+  fineTuning,
   readEncoder,
-  unfreezing,
 } from '../shared/encoder.js'
 import { type ClassReport, Confusion, lossOf, shownReport } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
@@ -186,7 +186,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     const validationData = measured && ([measured.x, measured.y] as const)
     const data = {
       ...{ x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight },
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
@@ -234,7 +234,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
       x: batchesOf(surveyed, { batchSize, seed }, async (rows) => made(where, rows)),
       ...{ rows: surveyed.rows, loss: pointerLoss },
       validationData: measured && ([measured.x, measured.y] as const),
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }

@@ -18,7 +18,9 @@ export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a
     'How often to look at the story; answers that follow from several facts need as many hops',
   ),
   minFrequency: option(integer(1), 2, 'How often a word must occur in the training rows to be known'),
-  encoder: encoderOption('`cell`, `units`, `embedding`, the recurrent layers and, besides those of the training rows, words'),
+  encoder: encoderOption(
+    '`cell`, `units`, `embedding`, the recurrent layers and, besides those of the training rows, words',
+  ),
   seed: option(
     seed,
     0,

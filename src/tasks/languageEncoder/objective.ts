@@ -68,7 +68,7 @@ function shuffled(rows: readonly Int32Array[], random: Random): Int32Array[] {
 }
 
 /** An example of each text. */
-export function* examplesOf(rows: readonly Int32Array[], goal: Goal, random: Random): Generator<Example> {
+export function* examplesOf(rows: Iterable<Int32Array>, goal: Goal, random: Random): Generator<Example> {
   for (const row of rows) {
     if (goal.objective === 'masked') yield masked(row, goal.size, random)
     else yield next(row, apart(goal))

@@ -109,19 +109,21 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
-   * the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
+   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
+   * `distributed`, those of the batches that are this rank's, in the order of ranks; none if there are none.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
    */
-  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<NativeTensor[]>
+  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean): Promise<NativeTensor[]>
   /**
    * The total loss, then each metric, averaged over all rows, or over those of the first so many `steps`, which are
-   * batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`.
+   * batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`. With `distributed`, each
+   * rank does some of the batches, or those of its feed, and all get the values of all.
    *
    * Errors: as `predict`; `ERR_STATE` before `compile`.
    */
-  evaluate(inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<number[]>
+  evaluate(inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean): Promise<number[]>
   /**
    * `evaluate` on the caller's thread, for small work.
    *
@@ -831,18 +833,18 @@ export interface NativeTranscripts {
 }
 
 /**
+ * Gives the bytes of each rank to all; resolves to them, by rank.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
+ */
+export declare function gatherBytes(bytes: Uint8Array, cancel?: CancelFlag): Promise<Uint8Array[]>
+
+/**
  * Asks for `bytes` that JavaScript is about to take for `what`, in the plural: their lack might end the process.
  *
  * Errors: `ERR_MEMORY`.
  */
 export declare function roomFor(bytes: number, what: string): void
-
-/**
- * Sends bytes from rank 0 to all others, who give none; resolves to them.
- *
- * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`.
- */
-export declare function shareBytes(bytes?: Uint8Array): Promise<Uint8Array>
 
 /** One token of a vocabulary. */
 export interface VocabularyEntry {

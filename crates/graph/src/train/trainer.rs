@@ -195,7 +195,12 @@ impl Trainer {
         Ok(())
     }
 
-    /// Says with whom the model trains where [`super::FitOptions::distributed`] asks for it.
+    /// The ranks that share the work, if that is wanted and there are others.
+    pub(super) fn others(&self, wanted: bool) -> Option<Arc<dyn Group>> {
+        self.group.clone().filter(|group| wanted && group.size() > 1)
+    }
+
+    /// Says with whom the model works where a call, or [`super::FitOptions::distributed`], asks for it.
     pub fn join(&mut self, group: Option<Arc<dyn Group>>) {
         self.group = group;
     }

@@ -109,8 +109,8 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
-   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
+   * the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
    * `distributed`, those of the batches that are this rank's, in the order of ranks; none if there are none.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
@@ -700,6 +700,13 @@ export declare function failMpi(why: string): void
  */
 export declare function findMpi(): void
 
+/**
+ * Gives the bytes of each rank to all; resolves to them, by rank.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
+ */
+export declare function gatherBytes(bytes: Uint8Array, cancel?: CancelFlag): Promise<Uint8Array[]>
+
 /** The tokens from one call of `next`. */
 export interface GeneratedTokens {
   /** In order; perhaps none yet. */
@@ -831,13 +838,6 @@ export interface NativeTranscripts {
   /** What each is ordered by. */
   scores: Float64Array
 }
-
-/**
- * Gives the bytes of each rank to all; resolves to them, by rank.
- *
- * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
- */
-export declare function gatherBytes(bytes: Uint8Array, cancel?: CancelFlag): Promise<Uint8Array[]>
 
 /**
  * Asks for `bytes` that JavaScript is about to take for `what`, in the plural: their lack might end the process.

@@ -7,6 +7,7 @@ import { OptionTable, option, optional, type SettingsOf } from '../shared/option
 import {
   backupOptions,
   distribution,
+  encoderTrainingOptions,
   furtherCallbacks,
   listeners,
   maxUnknown,
@@ -109,6 +110,7 @@ export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'H
     "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
       'with a warning',
   ),
+  ...encoderTrainingOptions('0, since all layers begin with the encoder'),
   ...backupOptions,
   ...distribution,
   maxUnknown: maxUnknown('text'),

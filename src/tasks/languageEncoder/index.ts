@@ -153,7 +153,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     const training = pick([...division.training].sort((a, b) => a - b))
     const parts = known ?? (await this.#create(training, signal))
     const rows = await this.#read(where, training, parts, signal)
-    if (known) checkUnknown(where, withUnknown(parts.tokens), rows, maxUnknown)
+    checkUnknown(where, withUnknown(parts.tokens), rows, { parts, further: known !== undefined, maxUnknown })
     const validation = given ?? pick(division.validation)
     const held = validation.length > 0 ? await this.#read(where, validation, parts, signal) : undefined
     if (held) tellUnknown(where, withUnknown(parts.tokens), held)

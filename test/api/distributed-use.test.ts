@@ -140,6 +140,20 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     }
   })
 
+  it('end with an error when one of them keeps the others waiting for longer than is allowed', async () => {
+    const begun = performance.now()
+    const env = { SEQLOOM_DISTRIBUTED_TIMEOUT: '2' }
+    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what: 'hangs' }, env)
+    expect(code).not.toBe(0)
+    expect(ranks).toEqual([])
+    expect(stderr).toMatch(
+      /Rank 0 has waited \d+ seconds for other ranks, more than SEQLOOM_DISTRIBUTED_TIMEOUT allows/,
+    )
+    expect(performance.now() - begun).toBeLessThan(28_000)
+    const { stderr: refused } = await use(launcher, 2, 'wrong', {}, { SEQLOOM_DISTRIBUTED_TIMEOUT: 'soon' })
+    expect(refused).toMatch(/must be a whole number of seconds, at least 1/)
+  })
+
   it('label a table from the command line', async () => {
     const file = join(folder, `texts-${count++}.csv`)
     const words = ['good', 'bad', 'fine', 'poor', 'nice', 'ugly']

@@ -218,6 +218,10 @@ const all = {
       )
     }
     if (options.what === 'goes' && rank === 0) await m.predict(tokens)
+    if (options.what === 'hangs') {
+      if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 30_000))
+      await m.predict(tokens)
+    }
     if (options.what === 'other') await (rank === 0 ? m.predict(tokens) : m.evaluate(tokens, labels))
     if (options.what === 'stdin') await m.evaluate(data.csv('-', { x: ['a'], y: 'b' }))
     if (options.what === 'averageEvery') {

@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs'
 import { addAbortSignal } from 'node:stream'
 import { Lines } from '../data/jsonLines.js'
 import { TextDecoding } from '../data/textFile.js'
+import { checkStandardInput } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { note } from './output.js'
 
@@ -28,6 +29,7 @@ export async function* lines(
   signal: AbortSignal,
   encoding?: string,
 ): AsyncGenerator<string[]> {
+  checkStandardInput()
   // Node.js reads a folder as if it were empty.
   if (isFolder(0)) throw new SeqloomError('ERR_IO', 'cannot read standard input: it is a folder, not a file')
   if (input.isTTY) note(`seqloom: reading standard input, line by line; ${endOfInput} ends it`)

@@ -4,6 +4,7 @@ import { AbortError, describe, reading, requireReadable, SeqloomError } from '..
 import { cannot, isThere, replaceFile } from '../files.js'
 import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
+import { isFirst } from '../rank.js'
 import type { Blocks } from './blocks.js'
 import type { TableRow } from './columns.js'
 import { uncompressed } from './compressed.js'
@@ -29,7 +30,8 @@ export interface WriteOptions {
  * ```
  *
  * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
- * with other columns, `ERR_IO`, also for a file that is there, what the source throws, and an AbortError.
+ * with other columns, `ERR_IO`, also for a file that is there, what the source throws, and an AbortError. Of several
+ * ranks, rank 0 alone writes; all go through the rows.
  */
 export async function write(rows: From<object>, file: string | URL, options: WriteOptions = {}): Promise<number> {
   const where = 'data.write'
@@ -37,9 +39,11 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   checkOptions(where, options, { accepted: { overwrite: flag, signal: abortSignal } })
   const path = absolutePathOf(`${where}: file`, file)
   const format = formatOf(where, path)
-  const there = await isThere(path).catch((cause) => {
-    throw cannot('write', path, cause)
-  })
+  const there =
+    isFirst() &&
+    (await isThere(path).catch((cause) => {
+      throw cannot('write', path, cause)
+    }))
   if (there && !options.overwrite) {
     throw new SeqloomError(
       'ERR_IO',
@@ -70,7 +74,8 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   }
   const bytes = format(counted())
   try {
-    await replaceFile(path, /\.gz$/i.test(path) ? gzipped(bytes) : bytes)
+    if (!isFirst()) for await (const _ of bytes);
+    else await replaceFile(path, /\.gz$/i.test(path) ? gzipped(bytes) : bytes)
   } catch (error) {
     // What a source throws is no failure of the file.
     throw failure ? failure.error : error

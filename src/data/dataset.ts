@@ -32,6 +32,8 @@ interface Way<T> {
   readonly all: (pass: number) => PackedBlocks<T>
   /** The same from an element on, where that is possible without going through those before. */
   readonly from?: ((start: Start) => PackedBlocks<T>) | undefined
+  /** How many elements there are, where that is known without going through them, and `from` is given. */
+  readonly size?: (() => Promise<number>) | undefined
   /** Whether it never ends. */
   readonly endless?: boolean
   /** Whether it can be gone through only once, as a stream. */
@@ -83,6 +85,11 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#way.name
   }
 
+  /** @internal How many elements there are, if it can begin at any of them without going through those before. */
+  async size(): Promise<number | undefined> {
+    return await this.#way.size?.()
+  }
+
   /** @internal The elements from a place on. */
   open(start: Start): Blocks<T> {
     return unpacked(this.openPacked(start))
@@ -105,6 +112,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#next<U>({
       all: (pass) => mapped(this.openPacked({ pass, skip: 0 }), change, 0),
       from: (start) => mapped(this.openPacked(start), change, start.skip),
+      size: this.#way.size,
       batched: this.batched,
     })
   }
@@ -129,6 +137,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#next<T[]>({
       all: (pass) => windows(this.openPacked({ pass, skip: 0 }), size, stride),
       from: ({ pass, skip }) => windows(this.openPacked({ pass, skip: skip * stride }), size, stride),
+      size: this.#sized((count) => Math.max(0, Math.floor((count - size) / stride) + 1)),
     })
   }
 
@@ -149,8 +158,11 @@ export class Dataset<T> implements AsyncIterable<T> {
         const rows = this.openPacked({ pass, skip: 0 })
         return bucketByLength === false ? cut(rows) : cut(bucketed(rows, size, options, pass))
       },
-      from:
-        bucketByLength === false ? ({ pass, skip }) => cut(this.openPacked({ pass, skip: skip * size })) : undefined,
+      from: bucketByLength === false ? ({ pass, skip }) => cut(this.openPacked({ pass, skip: skip * size })) : undefined,
+      size:
+        bucketByLength === false
+          ? this.#sized((count) => (dropRemainder ? Math.floor : Math.ceil)(count / size))
+          : undefined,
       batched: true,
     })
   }
@@ -173,14 +185,16 @@ export class Dataset<T> implements AsyncIterable<T> {
   take(count: number): Dataset<T> {
     checkCount('take', count)
     const from = ({ pass, skip }: Start) => first(this.openPacked({ pass, skip }), Math.max(0, count - skip))
-    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, endless: false, batched: this.batched })
+    const size = this.#sized((all) => Math.min(all, count))
+    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, size, endless: false, batched: this.batched })
   }
 
   /** All but the first `count` elements. */
   skip(count: number): Dataset<T> {
     checkCount('skip', count, 0)
     const from = ({ pass, skip }: Start) => this.openPacked({ pass, skip: skip + count })
-    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, batched: this.batched })
+    const size = this.#sized((all) => Math.max(0, all - count))
+    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, size, batched: this.batched })
   }
 
   /** These elements, then those of others. */
@@ -247,6 +261,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#next<T>({
       all: (pass) => ahead(this.openPacked({ pass, skip: 0 }), count),
       from: (start) => ahead(this.openPacked(start), count),
+      size: this.#way.size,
       batched: this.batched,
     })
   }
@@ -264,6 +279,12 @@ export class Dataset<T> implements AsyncIterable<T> {
       if (found.size > most) throw new SeqloomError('ERR_DATA', `unique: there are more than ${most} different values`)
     }
     return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  }
+
+  /** The number of elements of what is made of these, by their number. */
+  #sized(made: (count: number) => number): (() => Promise<number>) | undefined {
+    const { size } = this.#way
+    return size && (async () => made(await size()))
   }
 
   #next<U>(way: Omit<Way<U>, 'name'>): Dataset<U> {

@@ -139,7 +139,13 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
       if (left < 0) left = 0
     }
   }
-  return new Dataset<Example>({ name: paths.join(', '), all: (pass) => from({ pass, skip: 0 }), from })
+  const size = async () => {
+    const { parquetRows } = await import('./parquet.js')
+    let count = 0
+    for (const path of await matching(paths)) count += await parquetRows(path)
+    return count
+  }
+  return new Dataset<Example>({ name: paths.join(', '), all: (pass) => from({ pass, skip: 0 }), from, size })
 }
 
 /** The rows of Arrow files and streams (`.arrow`, `.feather`), as {@link csv}. Needs the package `apache-arrow`. */

@@ -41,6 +41,8 @@ const pieceBatches = 16
 
 /** Consecutive batches of a pass. */
 export interface Piece {
+  /** Its number in the pass. */
+  readonly at: number
   readonly tensors: NativeTensor[]
   /** The pass, and how many of its batches and rows (of batches: elements) are before it. */
   readonly place: readonly [pass: number, batches: number, rows: number]
@@ -153,19 +155,28 @@ export class Feeder {
     void this.#peeked?.close().catch(() => undefined)
   }
 
-  /** The pieces of one pass, as tensors: those that are a rank's, dealt out in turn. */
-  async *pieces({ ranks: { rank, size }, steps = Number.POSITIVE_INFINITY }: Share): AsyncGenerator<Piece> {
-    const elements = await this.#open(0, 0)
+  /**
+   * The pieces of one pass, as tensors, that are a rank's: consecutive ones where it can begin to read there, else
+   * dealt out in turn.
+   */
+  async *pieces({ ranks, steps = Number.POSITIVE_INFINITY }: Share): AsyncGenerator<Piece> {
     const each = this.#rows ?? 1
+    const piece = each * this.#batches
+    const size = ranks.size > 1 ? await this.#source.size() : undefined
+    const all = size === undefined ? undefined : Math.ceil(Math.min(size, steps * each) / piece)
+    const before = (rank: number) => Math.floor(((all ?? 0) * rank) / ranks.size)
+    const [first, end] =
+      all === undefined ? [0, Number.POSITIVE_INFINITY] : [before(ranks.rank), before(ranks.rank + 1)]
+    const elements = await this.#open(0, first * piece)
     try {
-      for (let [at, rows] = [0, 0]; at * this.#batches < steps; at++) {
+      for (let [at, rows] = [first, first * piece]; at < end && at * this.#batches < steps; at++) {
         const taken = await elements.take(each * Math.min(this.#batches, steps - at * this.#batches))
         if (taken.length === 0) return
         let count = taken.length
-        if (at % size === rank) {
+        if (all !== undefined || at % ranks.size === ranks.rank) {
           const tensors = await this.#convert(taken, rows)
           count = tensors[0]?.shape[0] ?? 0
-          yield { tensors, place: [0, at * this.#batches, rows] }
+          yield { at, tensors, place: [0, at * this.#batches, rows] }
         }
         rows += count
       }

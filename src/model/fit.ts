@@ -202,18 +202,20 @@ class FitLoop {
       await this.#keep('begin')
     })
     await unlessAborted(beginning, options.signal)
-    if (this.#request.ranks.size > 1) await beginTogether(this.#request.ranks, this.#kept, this.#from)
-    engine.fetch()
     const { ranks } = this.#request
+    const isSeeded = options.seed !== undefined
+    const shared = ranks.size > 1 && {
+      seed: await beginTogether(ranks, this.#kept, this.#from, isSeeded),
+      distributed: true,
+    }
+    engine.fetch()
     const checkpoints = ranks.rank === 0 ? this.#callbacks.map((callback) => callback[keeper]?.checkpoints) : []
     const start = this.#from === undefined ? {} : { start: this.#from.progress }
     const waits = {
       awaitBatches: wantsAny(this.#callbacks, ['trainBatchBegin', 'trainBatchEnd']),
       awaitTests: wantsAny(this.#callbacks, ['testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd']),
     }
-    const settings = JSON.stringify(
-      Object.assign({ ...this.#settings, ...start, ...waits, distributed: ranks.size > 1 }, ...checkpoints),
-    )
+    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start, ...waits, ...shared }, ...checkpoints))
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
     options.signal?.addEventListener('abort', wake, { once: true })

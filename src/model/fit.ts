@@ -326,7 +326,10 @@ class FitLoop {
   /** Lets the rows of an epoch be read. */
   async #read(epoch: number): Promise<void> {
     const { data, validation, options } = this.#request
-    const fail = (error: unknown) => this.#fail(error)
+    const fail = (error: unknown) => {
+      // An abort also ends waiting for rows; it is no failure of theirs, and is followed by a last backup.
+      if (!this.#over) this.#fail(error)
+    }
     const { batch, place, epoch: first } = this.#resumed
     if (data instanceof Feeder) {
       const done = epoch === first ? batch : 0

@@ -43,6 +43,9 @@ const ready: Record<string, (units: number) => Cell> = {
   zoneout: (units) => cells.zoneout({ cell: cells.gru({ units }), rate: 0.3 }),
 }
 
+/** Those with a kink, across which differences say nothing, without it. */
+const smooth: typeof ready = { indRNN: (units) => cells.indRNN({ units, activation: 'tanh' }) }
+
 const wave = (i: number) => Math.sin(1.7 * i + 0.3) + 0.4 * Math.cos(0.9 * i * i)
 
 /** What a cell reads: values, which of them are there, and times. */
@@ -107,9 +110,7 @@ describe.each(Object.entries(ready))('cells.%s', (name, make) => {
     [1, 17],
     [17, 3],
   ])('has the gradients of %i features and %i units that differences tell', async (features, units) => {
-    // Differences across the kink of its rectifier say nothing.
-    if (name === 'indRNN') return
-    const { m, data } = build(make, { features, units })
+    const { m, data } = build(smooth[name] ?? make, { features, units })
     const weights = m.getWeights().map(({ data: values, shape }, at) => ({
       data: Float32Array.from(values, (value, i) => value + 0.1 * wave(i + 3 * at)),
       shape,

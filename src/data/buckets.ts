@@ -1,5 +1,5 @@
 import { isRecord } from '../options.js'
-import type { Blocks } from './blocks.js'
+import type { PackedBlocks } from './blocks.js'
 import { randomOf } from './random.js'
 
 /** How rows of similar lengths come together. */
@@ -24,7 +24,7 @@ function lengthOf(row: unknown): number {
 
 /** Rows in an order in which consecutive ones make up batches of similar lengths. */
 export async function* bucketed<T>(
-  blocks: Blocks<T>,
+  blocks: PackedBlocks<T>,
   size: number,
   { bucketByLength, buffer = 128, seed = 0 }: BucketOptions,
   pass: number,

@@ -123,16 +123,19 @@ const truths = new Map([
   ['true', 1],
 ])
 
+/** The number that a text is. */
+export function numberIn(text: string): number | undefined {
+  if (text.trim() === '') return undefined
+  const number = Number(text)
+  return Number.isNaN(number) ? truths.get(text.trim().toLowerCase()) : number
+}
+
 function numeric(value: unknown, column: string, place: () => string, isLabel: boolean): unknown {
   if (typeof value === 'number') return value
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'object' && value !== null) return listed(value)
-  if (typeof value === 'string' && value.trim() !== '') {
-    const number = Number(value)
-    if (!Number.isNaN(number)) return number
-    const truth = truths.get(value.trim().toLowerCase())
-    if (truth !== undefined) return truth
-  }
+  const number = typeof value === 'string' ? numberIn(value) : undefined
+  if (number !== undefined) return number
   const cure = isLabel ? '; for labels that are texts, name them in classes' : '; name columns of texts in texts'
   throw new SeqloomError(
     'ERR_DATA',

@@ -1,11 +1,13 @@
 import { requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom } from '../options.js'
-import type { Blocks } from './blocks.js'
+import type { Block, PackedBlocks } from './blocks.js'
+import type { ColumnPacking } from './columnPacking.js'
 import { type ColumnOptions, columnRules, columnsRead, type Example, exampleOf, type TableRow } from './columns.js'
 import type { TableOptions } from './csv.js'
 import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
 import { ofFiles } from './ofFiles.js'
+import { PackedRows } from './packed.js'
 import { type Place, placed } from './places.js'
 import { checkEncoding, standardInput } from './textFile.js'
 
@@ -18,9 +20,9 @@ export interface TextFileOptions extends Pick<TableOptions, 'encoding'> {}
 /** Column options with an input: rows to train with. */
 type WithX<Options extends ColumnOptions> = Options & { readonly x: NonNullable<ColumnOptions['x']> }
 
-/** Rows of a table, and where they are. */
+/** Rows of a table, or what they make, packed, and where they are. */
 interface PlacedRows {
-  readonly rows: readonly TableRow[]
+  readonly rows: readonly TableRow[] | PackedRows<Example>
   readonly place: Place
 }
 
@@ -36,10 +38,12 @@ function readingOptions({ delimiter, encoding }: CsvOptions): Pick<TableOptions,
 }
 
 /** What makes examples, or objects, of the rows of a table. */
-function examplesOf(where: string, options: ColumnOptions): (rows: PlacedRows) => readonly Example[] {
+function examplesOf(where: string, options: ColumnOptions): (rows: PlacedRows) => Block<Example> {
   const make = exampleOf(where, options)
-  return ({ rows, place }) =>
-    placed(rows.map((row, at) => make(row, () => place(at))) as unknown as readonly Example[], place)
+  return ({ rows, place }) => {
+    const made = rows instanceof PackedRows ? rows : rows.map((row, at) => make(row, () => place(at)) as Example)
+    return placed(made, place)
+  }
 }
 
 /** The rows of tables that are read from their beginning. */
@@ -68,13 +72,18 @@ export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
 export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
 export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | Dataset<Record<string, string>> {
   let header: string | undefined
+  // All files and passes have the same, so that their rows go together.
+  let packing: ColumnPacking | undefined
   return tables('data.csv', files, options, textRules, async function* (path, how) {
-    const { csvBlocks } = await import('./csv.js')
+    const [{ csvBlocks }, { packingOf }] = await Promise.all([import('./csv.js'), import('./columnPacking.js')])
+    packing ??= packingOf(options)
     const wanted = columnsRead(options)
-    for await (const { rows, lines } of csvBlocks(path, wanted, how)) {
-      const [first] = rows
+    for await (const block of csvBlocks(path, wanted, how, packing)) {
+      const { rows } = block
+      const lineOf = 'lineOf' in block ? block.lineOf : (at: number) => block.lines[at]
+      const first = rows.at(0)
       if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
-      yield { rows, place: (at) => `${path}: line ${lines[at]}` }
+      yield { rows, place: (at) => `${path}: line ${lineOf(at)}` }
     }
   })
 }
@@ -119,7 +128,7 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
       'data.parquet: a Parquet file is read from its end, so it cannot be standard input',
     )
   }
-  const from = async function* ({ skip }: Start): Blocks<Example> {
+  const from = async function* ({ skip }: Start): PackedBlocks<Example> {
     const { parquetBlocks } = await import('./parquet.js')
     let left = skip
     for (const path of await matching(paths)) {

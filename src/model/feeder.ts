@@ -1,5 +1,7 @@
+import type { Block } from '../data/blocks.js'
 import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
+import { PackedRows } from '../data/packed.js'
 import { from as datasetOf } from '../data/sources.js'
 import type { Ranks } from '../distributed.js'
 import { callNative, reading as readable, SeqloomError } from '../errors.js'
@@ -95,7 +97,7 @@ export class Feeder {
         throw new SeqloomError('ERR_DATA', `${reading.where}: there are no rows in ${source.name}`)
       }
       peeked.back(taken)
-      return new Feeder(source, reading, peeked, taken[0], needsTarget, defaultRows)
+      return new Feeder(source, reading, peeked, taken.at(0), needsTarget, defaultRows)
     } catch (error) {
       await peeked.close()
       throw error
@@ -255,10 +257,13 @@ export class Feeder {
     }
   }
 
-  async #convert(taken: readonly unknown[], before: number): Promise<NativeTensor[]> {
+  async #convert(taken: Block<unknown>, before: number): Promise<NativeTensor[]> {
     const { where, convert } = this.#reading
+    const packed =
+      taken instanceof PackedRows && this.#rows !== undefined ? await this.#convertPacked(taken) : undefined
+    if (packed) return packed
     try {
-      const each = taken.map((element) => readParts(where, element, this.#needsTarget))
+      const each = Array.from(taken, (element) => readParts(where, element, this.#needsTarget))
       for (const [at, parts] of each.entries()) {
         if ((parts.sampleWeight === undefined) === (this.first.sampleWeight === undefined)) continue
         throw new SeqloomError(
@@ -285,6 +290,19 @@ export class Feeder {
           ? `, rows ${before} to ${before + taken.length - 1}`
           : ''
       throw new SeqloomError(error.code, `${this.#source.name}${place}: ${message}`, { cause: error })
+    }
+  }
+
+  /** Rows of numbers, none of which becomes an object; undefined if they are refused, since only rows tell why. */
+  async #convertPacked(taken: PackedRows<unknown>): Promise<NativeTensor[] | undefined> {
+    const parts = taken.packing.batch(taken.values) as BatchParts
+    if (this.#needsTarget && parts.y === undefined) return undefined
+    if ((parts.sampleWeight === undefined) !== (this.first.sampleWeight === undefined)) return undefined
+    try {
+      return await this.#reading.convert(parts)
+    } catch (error) {
+      if (error instanceof SeqloomError) return undefined
+      throw error
     }
   }
 }

@@ -109,8 +109,8 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
-   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
+   * the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
    * `distributed`, those of the batches that are this rank's, in the order of ranks; none if there are none.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.

@@ -1,5 +1,5 @@
 import { reading } from '../errors.js'
-import { placed, placeOf } from './places.js'
+import { moved, placed, placeOf } from './places.js'
 import type { Random } from './random.js'
 import { Pace } from './slices.js'
 import { stacked } from './stacked.js'
@@ -48,7 +48,12 @@ export async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<
     if (rest >= block.length) rest -= block.length
     else {
       const [place, from] = [placeOf(block), rest]
-      yield rest === 0 ? block : placed(block.slice(rest), place && ((at) => place(at + from)))
+      yield rest === 0
+        ? block
+        : placed(
+            block.slice(rest),
+            moved(place, (at) => at + from),
+          )
       rest = 0
     }
   }
@@ -96,8 +101,10 @@ export async function* filtered<T>(
       kept.push(element)
       from.push(at)
     }
-    const place = placeOf(block)
-    yield placed(kept, place && ((at) => place(from[at] as number)))
+    yield placed(
+      kept,
+      moved(placeOf(block), (at) => from[at] as number),
+    )
   }
 }
 

@@ -1,5 +1,7 @@
 import { describe, SeqloomError, visible } from '../errors.js'
 import { type CsvForm, type CsvRecord, csvRecords, firstRecord, lineEnds } from './csvRecords.js'
+import { setField } from './fields.js'
+import type { Place } from './places.js'
 import { streamText, uncompressed } from './textFile.js'
 
 /** How a table is read from a file. */
@@ -15,10 +17,17 @@ export interface TableOptions {
    */
   readonly encoding?: string
   /**
+   * What stands before the decimals of numbers in a CSV file: `'.'` or `','`. Default: a point; in a file with
+   * semicolons between its columns, what the first number of a column with a point or a comma has.
+   */
+  readonly decimal?: '.' | ','
+  /**
    * Whether JSON lines may hold numbers and booleans, read as they are written, and null, read as an empty text;
    * default false. Parquet, Arrow and queries may.
    */
   readonly plainValues?: boolean
+  /** Whether all columns of a CSV file are read, not only those asked for; default false. */
+  readonly all?: boolean
   /** Whether tables other than CSV may hold lists, read as their JSON; default false. */
   readonly lists?: boolean
   /** Ends reading with an `AbortError`. */
@@ -73,6 +82,12 @@ export interface Block<Column extends string> {
   readonly delimiter: string
 }
 
+/** Where the rows of a block are, and how their texts are numbers. */
+export const csvPlace = (path: string, { lines, delimiter }: Block<string>, { decimal }: TableOptions): Place =>
+  Object.assign((at: number) => `${path}: line ${lines[at]}`, {
+    decimal: decimal ?? (delimiter === ';' ? ('either' as const) : ('.' as const)),
+  })
+
 /** {@link streamCsv} several rows at a time, without columns all of them; the first block has no rows. */
 export async function* csvBlocks<Column extends string>(
   path: string,
@@ -83,7 +98,8 @@ export async function* csvBlocks<Column extends string>(
   try {
     const { head, lead, header } = await readHeader(path, pieces, wanted ?? [], options)
     const { delimiter, names } = header
-    const columns = wanted ?? (names as readonly Column[])
+    if (wanted) checkColumns(path, head, header, wanted)
+    const columns = wanted && !options.all ? wanted : (names as readonly Column[])
     checkColumns(path, head, header, columns)
     yield { rows: [], lines: [], delimiter }
     const places = columns.map((column) => names.indexOf(column))
@@ -105,7 +121,7 @@ export async function* csvBlocks<Column extends string>(
         }
         const row = {} as Record<Column, string>
         for (let index = 0; index < columns.length; index++) {
-          row[columns[index] as Column] = fields[places[index] as number] as string
+          setField(row, columns[index] as Column, fields[places[index] as number] as string)
         }
         rows.push(row)
         lines.push(line)

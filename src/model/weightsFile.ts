@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fromNative, SeqloomError } from '../errors.js'
-import { cannot, makeFolder, openNamed, piecesOf, replaceFile } from '../files.js'
+import { cannot, makeFolder, openNamed, piecesOf, replaceNamed } from '../files.js'
 import { absolutePathOf } from '../path.js'
 import { folderFiles, format, readDescription } from './folder.js'
 import type { Model } from './model.js'
@@ -42,7 +42,7 @@ export async function saveWeights(model: Model, file: string | URL): Promise<voi
   } catch (cause) {
     throw cannot('write', `'${path}'`, cause)
   }
-  await replaceFile(path, bytes)
+  await replaceNamed(path, bytes)
 }
 
 /** {@link Model.loadWeights} */

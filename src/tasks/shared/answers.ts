@@ -1,6 +1,6 @@
 import type { Blocks } from '../../data/blocks.js'
 import { Dataset, type Start } from '../../data/dataset.js'
-import { namingPlaces, placed, placeOf } from '../../data/places.js'
+import { moved, namingPlaces, placed, placeOf } from '../../data/places.js'
 import { isStreamed } from '../../data/sources.js'
 import { SeqloomError } from '../../errors.js'
 import { finite, type RowStream, type Rows } from './rows.js'
@@ -24,7 +24,10 @@ export function answersFor<Row, Answer>(
       for (let at = 0; at < block.length; at += together) {
         const some = block.slice(at, at + together)
         const answers = await namingPlaces((row) => place?.(at + row), answer(some))
-        yield placed(answers, place && ((row) => place(at + row)))
+        yield placed(
+          answers,
+          moved(place, (row) => at + row),
+        )
       }
     }
   }

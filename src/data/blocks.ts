@@ -1,4 +1,4 @@
-import { reading } from '../errors.js'
+import { callTheirs, reading, theirs } from '../errors.js'
 import { moved, placed, placeOf } from './places.js'
 import type { Random } from './random.js'
 import { Pace } from './slices.js'
@@ -23,22 +23,26 @@ export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGen
 export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
   // Neither a generator nor what is ready at once leaves the event loop a turn by itself.
   const pace = new Pace()
-  if (Symbol.asyncIterator in elements) {
-    for await (const element of elements) {
-      yield [element]
+  try {
+    if (Symbol.asyncIterator in elements) {
+      for await (const element of elements) {
+        yield [element]
+        if (pace.due) await pace.turn()
+      }
+      return
+    }
+    let block: T[] = []
+    for (const element of elements) {
+      block.push(element)
+      if (block.length < blockSize) continue
+      yield block
+      block = []
       if (pace.due) await pace.turn()
     }
-    return
-  }
-  let block: T[] = []
-  for (const element of elements) {
-    block.push(element)
-    if (block.length < blockSize) continue
     yield block
-    block = []
-    if (pace.due) await pace.turn()
+  } catch (error) {
+    throw theirs(error)
   }
-  yield block
 }
 
 /** All but the first `skip` elements. */
@@ -80,7 +84,7 @@ export async function* mapped<T, U>(
   for await (const block of blocks) {
     const changed: U[] = []
     for (const element of block) {
-      const value = change(element, index++)
+      const value = callTheirs(() => change(element, index++))
       changed.push(value instanceof Promise ? await value : value)
     }
     yield placed(changed, placeOf(block))
@@ -96,7 +100,7 @@ export async function* filtered<T>(
     const kept: T[] = []
     const from: number[] = []
     for (const [at, element] of block.entries()) {
-      const wanted = keep(element)
+      const wanted = callTheirs(() => keep(element))
       if (!(typeof wanted === 'boolean' ? wanted : await wanted)) continue
       kept.push(element)
       from.push(at)

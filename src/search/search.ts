@@ -12,7 +12,7 @@ import { locked } from '../model/exclusive.js'
 import { removeFolder } from '../model/writeFolder.js'
 import { absolutePathOf } from '../path.js'
 import { RecordedRun } from '../record/run.js'
-import { SearchFolder, withBest } from './folder.js'
+import { checkFolder, SearchFolder, withBest } from './folder.js'
 import { SearchResult } from './result.js'
 import { type Bracket, counts } from './schedule.js'
 import { candidates, type Space, sizeOf } from './space.js'
@@ -91,7 +91,10 @@ export async function runSearch<Fitted>(
       ? await mkdtemp(join(tmpdir(), 'seqloom-search-'))
       : absolutePathOf(`${plan.where}: folder`, given)
   const search = () => new Search(plan, options, path).run()
-  if (given !== undefined) return await locked(path, search, 0)
+  if (given !== undefined) {
+    await checkFolder(path)
+    return await locked(path, search, 0)
+  }
   try {
     return await search()
   } finally {
@@ -313,7 +316,7 @@ class Search<Fitted> {
     const known = cause instanceof SeqloomError ? cause.code : 'ERR_DATA'
     return new SeqloomError(
       known,
-      `${where}: no trial came to its end; trial ${failed.number}: ${code ? `${code}: ` : ''}${message}`,
+      `${where}: no trial came to its end; trial ${failed.number}: ${code}: ${message}`,
       { cause },
     )
   }
@@ -324,6 +327,7 @@ const isBehind = ({ state, values }: Trial, rung: number | undefined): boolean =
   state === 'paused' && (rung === undefined || values.length < rung || values.length === 0)
 
 function told(error: unknown): NonNullable<Trial['error']> {
-  const message = error instanceof Error ? error.message : String(error)
-  return error instanceof SeqloomError ? { code: error.code, message } : { message }
+  if (!(error instanceof Error)) return { code: 'thrown', message: String(error) }
+  const { code } = error as { readonly code?: unknown }
+  return { code: typeof code === 'string' ? code : error.name, message: error.message }
 }

@@ -31,6 +31,8 @@ export function pathOf(where: string, given: unknown): string {
   }
   const path = isFile ? fromUrl(text, wrong) : text
   if (path.includes('\0')) throw wrong('without NUL characters')
+  // Written as U+FFFD, it would name another file than the one that is meant.
+  if (/\p{Surrogate}/u.test(path)) throw wrong(`not ${describe(path)}: half of a surrogate pair is no character`)
   return path
 }
 

@@ -31,8 +31,10 @@ export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): As
       }
       return
     }
+    // That of a detached array throws.
+    const iterator = reading('ERR_DATA', 'the stream', () => elements[Symbol.iterator]())
     let block: T[] = []
-    for (const element of elements) {
+    for (const element of { [Symbol.iterator]: () => iterator }) {
       block.push(element)
       if (block.length < blockSize) continue
       yield block

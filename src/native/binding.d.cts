@@ -97,8 +97,9 @@ export declare class NativeGenerator {
 /**
  * A model: a graph of operations with its weights, and after `compile` its training.
  *
- * Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous ones fail with
- * `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and `resume`.
+ * Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous
+ * ones fail with `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and
+ * `resume`.
  */
 export declare class NativeModel {
   /**
@@ -108,8 +109,8 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
-   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
+   * the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
    */
@@ -290,9 +291,11 @@ export declare class NativeModel {
    */
   optimizerBatches(): number
   /**
-   * Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number of steps open.
+   * Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number
+   * of steps open.
    *
-   * Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is busy.
+   * Errors: `ERR_OPTION` if the number of steps is needed; `ERR_MEMORY`, `ERR_SHAPE`; `ERR_STATE` if the model is
+   * busy.
    */
   bytesFor(batchSize: number, time?: number): NativeBytes
   /**
@@ -639,7 +642,8 @@ export interface EncodedTexts {
 export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Uint8Array>
 
 /**
- * Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the whole job does.
+ * Says that the process ends with this exit code: MPI ends, and if it is another one than 0, or after a failure, the
+ * whole job does.
  *
  * Errors: `ERR_STATE` before `beginMpi`.
  */

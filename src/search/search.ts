@@ -316,7 +316,7 @@ class Search<Fitted> {
     const known = cause instanceof SeqloomError ? cause.code : 'ERR_DATA'
     return new SeqloomError(
       known,
-      `${where}: no trial came to its end; trial ${failed.number}: ${code}: ${message}`,
+      `${where}: no trial came to its end; trial ${failed.number}: ${code.startsWith('ERR_') ? `${code}: ` : ''}${message}`,
       { cause },
     )
   }

@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../../errors.js'
+import { describe, reading, SeqloomError } from '../../errors.js'
 import type { LabelledText } from '../classifier/rows.js'
 import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
@@ -182,7 +182,7 @@ export const trainingSettings = <Row>(
  * they label, as Keras's `fit` takes them.
  */
 export function rowsLike(where: string, row: string, options: unknown): { readonly validationData: typeof rows } {
-  if (Array.isArray(options)) {
+  if (reading('ERR_OPTION', where, () => Array.isArray(options))) {
     throw new SeqloomError(
       'ERR_OPTION',
       `${where}: the rows are objects ${row} in one array; the second argument is for options, not ${describe(options)}`,

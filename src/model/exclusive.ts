@@ -84,7 +84,10 @@ async function acquire(folder: string, wait: number) {
     if (lock) return lock
     if (performance.now() - started > wait) {
       const since = wait < 60_000 ? '' : ` for ${wait / 60_000} minutes`
-      throw new SeqloomError('ERR_STATE', `another process has been writing to '${folder}'${since}; wait until it has ended`)
+      throw new SeqloomError(
+        'ERR_STATE',
+        `another process has been writing to '${folder}'${since}; wait until it has ended`,
+      )
     }
     await setTimeout(20)
   }

@@ -128,7 +128,11 @@ async function readJson(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cannot('read', path, cause)
-    throw new SeqloomError('ERR_FORMAT', `'${path}' is damaged: ${cause.message}; copy it again, or choose another folder to begin anew`, { cause })
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `'${path}' is damaged: ${cause.message}; copy it again, or choose another folder to begin anew`,
+      { cause },
+    )
   }
 }
 

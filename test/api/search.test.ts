@@ -147,7 +147,7 @@ describe('search.random', () => {
     expect(found.table()).toMatch(/TypeError .*not four *$/m)
   })
 
-  it("adds nothing to a folder of other files", async () => {
+  it('adds nothing to a folder of other files', async () => {
     const folder = fresh()
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'trial-0001.json'), '{}')

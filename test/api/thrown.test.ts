@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { callbacks, data, layers, lrFinder, search, sequential, tasks, text } from 'seqloom'
+import { callbacks, data, layers, lrFinder, search, sequential, tasks, type text } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
 
@@ -43,7 +43,11 @@ describe("what the user's code throws while it works reaches the user as it is",
   const cases: Record<string, () => Promise<unknown>> = {
     'fit, of a source': () => model().fit(failing([row]), { epochs: 1 }),
     'fit, of map': () => model().fit(data.from([row]).map(fails), { epochs: 1 }),
-    'fit, of filter that waits': () => model().fit(data.from([row]).filter(async () => fails()), { epochs: 1 }),
+    'fit, of filter that waits': () =>
+      model().fit(
+        data.from([row]).filter(async () => fails()),
+        { epochs: 1 },
+      ),
     'fit, of the length of a row': () =>
       model().fit(data.from([row]).batch(1, { bucketByLength: fails }) as never, { epochs: 1 }),
     'fit, of a callback': () => model().fit([[1]], [[1]], { callbacks: { onEpochEnd: fails } }),
@@ -69,7 +73,7 @@ describe("what the user's code throws while it works reaches the user as it is",
     'a task, of a callback': () => train(labelled, { epochs: 1, callbacks: { onEpochEnd: fails } }),
     'a task that measures': () => classifier.evaluate(failing(labelled)),
     'a task that answers': async () => {
-      for await (const _ of classifier.predict(failing(['a']))) continue
+      for await (const _ of classifier.predict(failing(['a'])));
     },
     'a generator': () => new tasks.TextGenerator({ units: 2 }).train(failing(['some text'])),
     'a forecaster': () => new tasks.Forecaster({ units: 2 }).train(failing([1, 2, 3])),
@@ -100,7 +104,11 @@ describe('values that throw when they are read, and functions that are part of o
   it.each<[string, string, () => Promise<unknown>]>([
     ['a row', 'ERR_DATA', () => model().fit(data.from([unreadable]), { epochs: 1 })],
     ['a row of a table', 'ERR_DATA', () => data.write([unreadable], join(folder, 'b.csv'))],
-    ['a row of a task', 'ERR_DATA', () => train([...labelled, Object.defineProperty({ label: 'a' }, 'text', { get: () => unreadable.x })])],
+    [
+      'a row of a task',
+      'ERR_DATA',
+      () => train([...labelled, Object.defineProperty({ label: 'a' }, 'text', { get: () => unreadable.x })]),
+    ],
   ])('%s', async (_, code, call) => {
     await expect(call()).rejects.toEqual(coded(code, /it is gone/))
     await expect(call()).rejects.toMatchObject({ cause: expect.any(Mine) })

@@ -24,7 +24,11 @@ describe('the names of lines in a chart', () => {
   })
 
   it('do not lie over the title or each other', () => {
-    const places = [...chart(5, 'a title that is long enough to be in the way of names').matchAll(/<text x="([\d.]+)" y="([\d.]+)">a long/g)]
+    const places = [
+      ...chart(5, 'a title that is long enough to be in the way of names').matchAll(
+        /<text x="([\d.]+)" y="([\d.]+)">a long/g,
+      ),
+    ]
     const seen = new Set(places.map(([, x, y]) => `${x} ${y}`))
     expect(seen.size).toBe(places.length)
   })

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import { callNative, describe, SeqloomError } from './errors.js'
 import { native } from './native/index.js'
-import { begin, type Ranks, ranks } from './rank.js'
+import { begin, inManner, isShared, type Ranks, ranks } from './rank.js'
 
 export type { Ranks } from './rank.js'
 
@@ -45,8 +45,19 @@ export function isLaunched(): boolean {
   return ['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE', 'PMIX_SIZE'].some((name) => Number(process.env[name]) > 1)
 }
 
-/** Whether trainings are distributed unless they say otherwise. `ERR_OPTION` for an unknown engine in the environment. */
+/** `ERR_UNSUPPORTED` where several ranks would read standard input, which `mpirun` gives to rank 0 alone. */
+export function checkStandardInput(): void {
+  if ((ranks()?.size ?? 1) === 1 && !(isDistributed() && isLaunched())) return
+  throw new SeqloomError(
+    'ERR_UNSUPPORTED',
+    'standard input reaches rank 0 alone, so that several ranks cannot read it; store the data in a file',
+  )
+}
+
+/** Whether calls are distributed unless they say otherwise. `ERR_OPTION` for an unknown engine in the environment. */
 export function isDistributed(): boolean {
+  const shared = isShared()
+  if (shared !== undefined) return shared
   if (chosen !== undefined) return chosen
   const named = process.env[variable] ?? ''
   if (named === '' || named === 'mpi') return named === 'mpi'
@@ -83,8 +94,46 @@ export function join(): Ranks {
   return begun
 }
 
-/** Runs work of a training; if it fails in this process, the others are told, and fail, too. */
-export async function together<T>({ size }: Ranks, work: () => Promise<T>): Promise<T> {
+/**
+ * The processes that a call takes part in: this one alone, unless `wanted`, or the process's settings, say otherwise.
+ * `ERR_STATE` for a call that ranks cannot make together where it is made.
+ */
+export function ranksFor(where: string, wanted: boolean | undefined): Ranks {
+  if (wanted === true && isShared() === false) {
+    throw new SeqloomError(
+      'ERR_STATE',
+      `${where}: in callbacks, in trials of a search and where rows are read, each rank works for itself; distributed must be left out there`,
+    )
+  }
+  return (wanted ?? isDistributed()) ? join() : alone
+}
+
+/** The same for calls that workers make, too: there, each is for itself. */
+export const readersFor = (where: string, wanted?: boolean): Ranks =>
+  ranksFor(where, wanted ?? (isMainThread ? undefined : false))
+
+/** Does the work of a call by all ranks together, or by this process for itself, if it is told which. */
+export async function inWay<T>(where: string, wanted: boolean | undefined, work: () => Promise<T>): Promise<T> {
+  if (wanted === undefined) return await work()
+  ranksFor(where, wanted)
+  return await inManner(wanted, work)
+}
+
+let last: Promise<unknown> = Promise.resolve()
+
+/**
+ * Makes a call that all ranks make, after those before it. What it calls in its turn is done by each for itself. If it
+ * fails in this process, the others are told, and fail, too.
+ */
+export async function together<T>(ranks: Ranks, work: () => Promise<T>): Promise<T> {
+  if (ranks.size === 1) return await work()
+  const call = last.then(() => telling(ranks, () => inManner(false, work)))
+  last = call.catch(() => undefined)
+  return await call
+}
+
+/** Does work of all ranks; if it fails in this process, the others are told, and fail, too. */
+export async function telling<T>({ size }: Ranks, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

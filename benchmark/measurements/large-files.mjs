@@ -1,10 +1,11 @@
-// Peak memory and time of loading large model files of each format: memory as a multiple of the file, above that of a
-// process that has only loaded the library; time as a multiple of that of reading the file to its end (warm cache).
+// Peak memory and time of loading large model files of each format, and peak memory of loading and saving them again:
+// memory as a multiple of the files, above that of a process that has only loaded the library; time as a multiple of that
+// of reading them to their end (warm cache). `trained` has what Adam keeps of every weight beside them.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { interop, layers, loadModel, sequential } from '../../dist/index.js'
 import { fileOf, positive, readTexts } from '../lib/options.mjs'
@@ -27,6 +28,14 @@ const formats = {
   h5: { file: 'model.h5', write: (model, path) => interop.toKeras(model, path), load: interop.loadKeras },
   tfjs: { file: 'tfjs', write: (model, path) => interop.toTfjs(model, path), load: interop.loadTfjs },
   seqloom: { file: 'seqloom', write: (model, path) => model.save(path), load: loadModel },
+  trained: {
+    file: 'trained',
+    write(model, path) {
+      if (model.loss === undefined) model.compile({ optimizer: 'adam', loss: 'mse' })
+      return model.save(path)
+    },
+    load: loadModel,
+  },
 }
 
 /** Half a table, a layer of recurrent weights, and for the rest one matrix. */
@@ -55,6 +64,10 @@ const works = {
   read,
   write: async (path, format, megabytes) => formats[format].write(modelOf(Number(megabytes)), path),
   load: async (path, format) => formats[format].load(path),
+  async again(path, format) {
+    const loaded = await formats[format].load(path)
+    await formats[format].write(loaded.model ?? loaded, join(dirname(path), `again-${basename(path)}`))
+  },
 }
 
 /** What a process of its own needs for some work. */
@@ -91,7 +104,7 @@ function table() {
     json: undefined,
   })
   const rounds = positive('rounds', options.rounds)
-  const lines = [['file', 'MiB', 'peak / size', 'ms', 'reading, ms', 'time / reading']]
+  const lines = [['file', 'MiB', 'peak / size', 'ms', 'reading, ms', 'time / reading', 'peak with saving / size']]
   for (const megabytes of options.megabytes.split(',')) {
     for (const name of options.formats.split(',')) {
       const folder = mkdtempSync(join(options.folder, 'large-files-'))
@@ -106,15 +119,17 @@ function table() {
           loads.push(measured('load', path, name))
         }
         const peak = Math.max(...loads.map(({ bytes }) => bytes)) - idle
+        const again = measured('again', path, name).bytes - idle
         const [load, reading] = [loads, reads].map((each) => median(each.map(({ milliseconds }) => milliseconds)))
-        const ratios = [peak / size, load / reading].map((ratio) => ratio.toFixed(2))
-        lines.push([name, (size / 2 ** 20).toFixed(0), ratios[0], load.toFixed(0), reading.toFixed(0), ratios[1]])
+        const ratios = [peak / size, load / reading, again / size].map((ratio) => ratio.toFixed(2))
+        const times = [load.toFixed(0), reading.toFixed(0)]
+        lines.push([name, (size / 2 ** 20).toFixed(0), ratios[0], ...times, ratios[1], ratios[2]])
       } finally {
         rmSync(folder, { recursive: true })
       }
     }
   }
-  publish('Loading a large file', lines, fileOf(options.json))
+  publish('Loading and saving a large file', lines, fileOf(options.json))
 }
 
 if (process.env.SEQLOOM_LARGE_FILES) await work()

@@ -61,7 +61,10 @@ const tablesOf = (module) => Object.values(module).filter(isTable)
 const code = (text) => `\`${text}\``
 
 function optionTypes() {
-  const imports = new Map([['LabelledText', './classifier/rows.js']])
+  const imports = new Map([
+    ['LabelledText', './classifier/rows.js'],
+    ['TranslationRow', './translator/rows.js'],
+  ])
   const interfaces = Object.values(modules)
     .flatMap(tablesOf)
     .map(({ name, sentence, all }) => {

@@ -99,7 +99,6 @@ const items = [
     /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|OptimizerConstructors|Environment)`/,
     backends,
   ],
-  [/`tf\.(\w+)Optimizer`/, 'use tf.train.*'],
   [
     /`tf\.(\w+_util|shared|kernel_impls|op|setPlatform|registerCallbackConstructor|enclosingPowerOfTwo|cosineWindow|broadcastArgs)`/,
     inside,

@@ -8,6 +8,7 @@ import { optionValues } from './flags.js'
 import { checkOut } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, print, printJson } from './output.js'
+import { byRanks } from './ranks.js'
 import type { FileOptions } from './rows.js'
 import { spaceOf } from './space.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
@@ -50,8 +51,15 @@ export const searchFlags = (): Option[] => [
   new Option('--max-seconds <n>', 'begin no trial after so many seconds').argParser(positive),
 ]
 
-/** Searches for the options of a task and saves the one that was trained with the best. */
-export async function search({ kind, read, train }: Required<AnyTaskCommand>, flags: SearchFlags): Promise<void> {
+/**
+ * Searches for the options of a task and saves the one that was trained with the best. Processes that `mpirun` has
+ * started share the trials.
+ */
+export async function search(command: Required<AnyTaskCommand>, flags: SearchFlags): Promise<void> {
+  await byRanks(() => searchOptions(command, flags))
+}
+
+async function searchOptions({ kind, read, train }: Required<AnyTaskCommand>, flags: SearchFlags): Promise<void> {
   const { threads, halving, epochs, factor, json, out, force, folder, dashboard } = flags
   if (threads !== undefined) configure({ threads })
   if (halving && epochs === undefined) {

@@ -3,6 +3,7 @@ import { addAbortSignal } from 'node:stream'
 import { decompressed } from '../data/compressed.js'
 import { Lines } from '../data/jsonLines.js'
 import { TextDecoding } from '../data/textFile.js'
+import { checkStandardInput } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import { note } from './output.js'
 
@@ -29,6 +30,7 @@ export async function* lines(
   signal: AbortSignal,
   encoding?: string,
 ): AsyncGenerator<string[]> {
+  checkStandardInput()
   // Node.js reads a folder as if it were empty.
   if (isFolder(0)) throw new SeqloomError('ERR_IO', 'cannot read standard input: it is a folder, not a file')
   if (input.isTTY) note(`seqloom: reading standard input, line by line; ${endOfInput} ends it`)

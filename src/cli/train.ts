@@ -1,11 +1,11 @@
 import { dashboard } from '../callbacks/dashboard.js'
-import { distributed, isLaunched, together } from '../distributed.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { optionValues } from './flags.js'
 import { backupFolder, type OutOptions } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { checkPicture } from './pictures.js'
+import { byRanks } from './ranks.js'
 import type { FileOptions } from './rows.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
 import { trainAndSave } from './trainAndSave.js'
@@ -27,8 +27,7 @@ export type TrainFlags = FileOptions &
  */
 export async function train(command: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
   if (flags.threads !== undefined) configure({ threads: flags.threads })
-  if (isLaunched()) configure({ distributed: 'mpi' })
-  await together(distributed(), () => trainTask(command, flags))
+  await byRanks(() => trainTask(command, flags))
 }
 
 async function trainTask({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {

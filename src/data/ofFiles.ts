@@ -1,3 +1,4 @@
+import { checkStandardInput } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import type { Blocks } from './blocks.js'
 import { Dataset } from './dataset.js'
@@ -8,6 +9,7 @@ import { standardInput } from './textFile.js'
 export function ofFiles<T>(where: string, given: Files, read: (path: string) => Blocks<T>): Dataset<T> {
   const paths = namedFiles(where, given)
   const once = paths.includes(standardInput)
+  if (once) checkStandardInput()
   const name = once ? 'standard input' : paths.join(', ')
   let used = false
   return new Dataset<T>({

@@ -4,6 +4,7 @@ import { AbortError, describe, reading, requireReadable, SeqloomError } from '..
 import { checkReplaceable, replaceNamed } from '../files.js'
 import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
+import { isFirst } from '../rank.js'
 import type { Blocks } from './blocks.js'
 import type { TableRow } from './columns.js'
 import { uncompressed } from './compressed.js'
@@ -30,7 +31,8 @@ export interface WriteOptions {
  *
  * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
  * with other columns, and for a CSV or Parquet file without rows, which would have no columns, `ERR_IO`, also for a file
- * that is there, what the source throws, and an AbortError.
+ * that is there, what the source throws, and an AbortError. Of several ranks, rank 0 alone writes; all go through the
+ * rows.
  */
 export async function write(rows: From<object>, file: string | URL, options: WriteOptions = {}): Promise<number> {
   const where = 'data.write'
@@ -38,7 +40,7 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   checkOptions(where, options, { accepted: { overwrite: flag, signal: abortSignal } })
   const path = absolutePathOf(`${where}: file`, file)
   const format = formatOf(where, path)
-  await checkReplaceable(path, options.overwrite ?? false)
+  if (isFirst()) await checkReplaceable(path, options.overwrite ?? false)
   const source = from(rows)
   let count = 0
   let failure: { readonly error: unknown } | undefined
@@ -63,7 +65,8 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   }
   const bytes = format(counted())
   try {
-    await replaceNamed(path, /\.gz$/i.test(path) ? gzipped(bytes) : bytes)
+    if (!isFirst()) for await (const _ of bytes);
+    else await replaceNamed(path, /\.gz$/i.test(path) ? gzipped(bytes) : bytes)
   } catch (error) {
     // What a source throws is no failure of the file.
     throw failure ? failure.error : error

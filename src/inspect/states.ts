@@ -182,12 +182,8 @@ function watchedCalls(model: Model, { layer, inputs }: Call): Watched[] {
   const name = model.topology().names.get(layer) as string
   if (!(layer instanceof Bidirectional)) return [watchedCall(name, layer as Recurrence, inputs, false)]
   const { forwardLayer: ahead, backwardLayer: back } = layer
-  const [x, ...initial] = inputs as [SymbolicTensor, ...SymbolicTensor[]]
-  const own = (from: number, to?: number) => (initial.length > 0 ? [x, ...initial.slice(from, to)] : [x])
-  return [
-    watchedCall(`${name}/forward`, ahead, own(0, ahead.stateCount), false),
-    watchedCall(`${name}/backward`, back, own(ahead.stateCount), true),
-  ]
+  const [before, behind] = layer.divided(inputs)
+  return [watchedCall(`${name}/forward`, ahead, before, false), watchedCall(`${name}/backward`, back, behind, true)]
 }
 
 function watchedCall(

@@ -98,7 +98,10 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
       ]
     case 'Conv1D':
     case 'Conv2D':
+    case 'Conv3D':
     case 'Conv1DTranspose':
+    case 'Conv2DTranspose':
+    case 'Conv3DTranspose':
     case 'DepthwiseConv1D':
       return [
         kernelOf(layer.className, shapes[0] as readonly number[]),

@@ -151,8 +151,15 @@ function attend(
     scores.softmax({ mask: options?.useCausalMask ? mask.mul(causal(query, value)) : mask }),
     options,
   )
-  return [weights.matmul(value).mul(query.mask().expandDims(2)), weights]
+  return [weights.matmul(value).mul(validIn(query)), weights]
 }
+
+/**
+ * One at the valid steps of a query and zero at padded ones, `[batch, queries, 1]`. What it is multiplied with is padded
+ * there for the layers that follow, too.
+ */
+const validIn = (query: SymbolicValue): SymbolicValue =>
+  query.slice(0, 1).stopGradient().mul(0).add(query.mask().expandDims(2))
 
 /** One where a step of the value is not after the query's, `[batch, queries, steps]`. */
 function causal(query: SymbolicValue, value: SymbolicValue): SymbolicValue {
@@ -330,7 +337,7 @@ function byHeads(options: MultiHeadAttentionOptions): Kind {
       const mask = options?.useCausalMask ? valid.mul(causal(read.query, read.value).expandDims(1)) : valid
       const weights = dropped(scores.softmax({ mask }), options)
       const joined = weights.matmul(heads('value')).transpose([0, 2, 1, 3]).reshape([null, widths.value])
-      return [project(joined, 'output').mul(read.query.mask().expandDims(2)), weights]
+      return [project(joined, 'output').mul(validIn(read.query)), weights]
     },
   }
 }

@@ -1,9 +1,11 @@
+import { deltas } from '../cells/stacked.js'
 import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
-import type { Shape } from '../graph/shape.js'
+import type { Shape, ValueType } from '../graph/shape.js'
 import { custom, oneOf } from '../options.js'
 import {
   type AnyLayer,
+  type ApplyOptions,
   type InnerLayers,
   Layer,
   type LayerOptions,
@@ -14,6 +16,7 @@ import {
 import type { LSTM } from './lstm.js'
 import { Recurrence, type WithState, type WithStates } from './recurrence.js'
 import { layerConfig } from './serialize.js'
+import { inOrder, type SequenceInputs } from './timed.js'
 
 /** How the outputs of the two directions are merged. */
 export type MergeMode = 'concat' | 'sum' | 'ave' | 'mul'
@@ -131,31 +134,78 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     return true
   }
 
+  /** What both layers read: the sequences of the forward layer, and the times if the backward one alone asks for them. */
+  get #sequences(): readonly string[] {
+    const [ahead, back] = [this.#forward.sequenceNames(), this.#backward.sequenceNames()]
+    return back.includes(deltas) && !ahead.includes(deltas) ? [...ahead, deltas] : ahead
+  }
+
+  override sequenceCount(): number {
+    return this.#sequences.length
+  }
+
+  override constantNames(): readonly string[] {
+    return this.#forward.constantNames()
+  }
+
+  override acceptsType(dtype: ValueType): boolean {
+    return this.#forward.acceptsType(dtype) && this.#backward.acceptsType(dtype)
+  }
+
+  /**
+   * Uses the layer on symbolic values, as every layer is used. If a cell of its layers asks for the times between steps, by
+   * an input `deltas` of size 1: `apply({ inputs, deltas })`, where deltas are the times since the step before for both
+   * directions. Errors: `ERR_OPTION` where no cell asks for times.
+   */
+  override apply(inputs: SequenceInputs, options: ApplyOptions = {}): Out {
+    return super.apply(inOrder(`layer '${this.label}'.apply`, inputs, this.#sequences, 'its layer'), options)
+  }
+
+  /** @internal What the forward and the backward layer read, of all that is read. */
+  divided<T>(inputs: readonly T[]): readonly [forward: readonly T[], backward: readonly T[]] {
+    const names = this.#sequences
+    const lastState = inputs.length - this.constantNames().length
+    const sequences = inputs.slice(0, names.length)
+    const states = inputs.slice(names.length, lastState)
+    const split = states.length > 0 ? this.#forward.stateCount : 0
+    const own = (layer: Recurrence, initial: readonly T[]) => {
+      const timed = layer.sequenceNames().indexOf(deltas)
+      const others = sequences.filter((_, at) => names[at] !== deltas)
+      const read = timed < 0 ? others : others.toSpliced(timed, 0, sequences[names.indexOf(deltas)] as T)
+      return [...read, ...initial, ...inputs.slice(lastState)]
+    }
+    return [own(this.#forward, states.slice(0, split)), own(this.#backward, states.slice(split))]
+  }
+
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
-    const [sequence, ...states] = inputs
+    const [sequences, constants] = [this.#sequences, this.constantNames()]
+    const states = inputs.length - sequences.length - constants.length
+    if (states < 0) {
+      const several = sequences.length === 1 ? 'a sequence' : `${sequences.length} sequences (${sequences.join(', ')})`
+      const more = constants.length > 0 ? ` and the constants ${constants.join(', ')} in { constants }` : ''
+      throw this.shapeError(`takes ${several}${more}; got ${inputs.length} values`)
+    }
     const expected = this.#forward.stateCount + this.#backward.stateCount
-    if (states.length !== 0 && states.length !== expected) {
+    if (states !== 0 && states !== expected) {
       throw this.shapeError(
-        `takes ${expected} initial states, the forward layer's first, or none at all; got ${states.length}`,
+        `takes ${expected} initial states, the forward layer's first, or none at all; got ${states}`,
       )
     }
-    const x = sequence ? [sequence] : []
-    const forwardStates = states.slice(0, this.#forward.stateCount)
-    const [y, ...ahead] = this.#forward.outputShapes([...x, ...forwardStates])
-    const [z, ...back] = this.#backward.outputShapes([...x, ...states.slice(forwardStates.length)])
+    const [before, behind] = this.divided(inputs)
+    const [y, ...ahead] = this.#forward.outputShapes(before)
+    const [z, ...back] = this.#backward.outputShapes(behind)
     return [...this.#mergedShapes(y as Shape, z as Shape), ...ahead, ...back]
   }
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
-    const [x, ...states] = inputs as [Value, ...Value[]]
-    const split = states.length > 0 ? this.#forward.stateCount : 0
+    const [before, behind] = this.divided(inputs)
     const lowered = [
-      { layer: this.#forward, order: 'forward', states: states.slice(0, split) },
-      { layer: this.#backward, order: 'backward', states: states.slice(split) },
+      { layer: this.#forward, order: 'forward', read: before },
+      { layer: this.#backward, order: 'backward', read: behind },
     ] as const
-    const [ahead, back] = lowered.map(({ layer, order, states: initial }) => {
+    const [ahead, back] = lowered.map(({ layer, order, read }) => {
       const inner = scope.inside(this.#names[order], layer)
-      const outputs = layer.lowerIn(inner, [x, ...initial], { order, outputOrder: 'time' })
+      const outputs = layer.lowerIn(inner, read, { order, outputOrder: 'time' })
       layer.penalise(inner, layer.returnState ? outputs : outputs.slice(0, layer.outputCount))
       return outputs
     }) as [Value[], Value[]]
@@ -193,12 +243,22 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     const known = forward.units !== undefined && backward.units !== undefined
     const isSeparate = this.#mergeMode === 'concat' || this.#mergeMode === null
     const different = !isSeparate && known && forward.units !== backward.units
+    const others = (layer: Recurrence) => layer.sequenceNames().filter((name) => name !== deltas).length
+    const constants = (layer: Recurrence) => layer.constantNames().join(', ')
     const rules: readonly (readonly [broken: boolean, message: string])[] = [
       [own && !backward.goBackwards, 'backwardLayer must have goBackwards: true'],
       [forward === backward, 'backwardLayer must be another layer than layer'],
       [forward.returnSequences !== backward.returnSequences, 'both layers must have the same returnSequences'],
       [forward.returnState !== backward.returnState, 'both layers must have the same returnState'],
       [forward.outputCount > 1 || backward.outputCount > 1, 'the layers must have one output'],
+      [
+        others(forward) !== others(backward),
+        `both layers must read as many sequences besides ${deltas}, not ${others(forward)} and ${others(backward)}`,
+      ],
+      [
+        constants(forward) !== constants(backward),
+        `both layers must take the same constants, not ${constants(forward) || 'none'} and ${constants(backward) || 'none'}`,
+      ],
       [different, `mergeMode '${this.#mergeMode}' needs equal units, got ${forward.units} and ${backward.units}`],
       [this.#names.forward === this.#names.backward, `both layers are named '${this.#names.forward}'`],
     ]
@@ -212,7 +272,9 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
  *
  * Input `[batch, time, features]`; output `[batch, 2 units]` (last states), or `[batch, time, 2 units]` with the inner
  * `returnSequences`; half as wide for the merge modes other than `concat`, and two such outputs for `mergeMode: null`.
- * With the inner `returnState` the forward states follow, then the backward ones. Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * With the inner `returnState` the forward states follow, then the backward ones. A cell with several inputs, or with
+ * constants, reads here what it reads in `layers.rnn`; one that asks for the times between steps gets them in both
+ * directions: `apply({ inputs, deltas })`. Backwards, delta is the time until the step that was read before. Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`,
  * `ERR_UNSUPPORTED`.
  */
 export function bidirectional(

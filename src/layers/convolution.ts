@@ -11,7 +11,19 @@ import { type Check, flag, integer, oneOf } from '../options.js'
 import { type ActivationName, activationCheck } from './activations.js'
 import { Layer, type LayerOptions } from './layer.js'
 import type { RuleOptions } from './weightRules.js'
-import { axisNames, cut, eachAxis, flatCut, masked, type PerAxis, perAxis, placed, type Windows } from './windows.js'
+import {
+  axisNames,
+  cut,
+  cutAxis,
+  eachAxis,
+  flatCut,
+  masked,
+  type PerAxis,
+  perAxis,
+  placed,
+  transposed,
+  type Windows,
+} from './windows.js'
 
 /** Options of every convolution. */
 export interface WindowedOptions extends LayerOptions {
@@ -152,7 +164,7 @@ export abstract class Windowed extends Layer {
   }
 }
 
-/** A convolution over one axis or two. */
+/** A convolution over one axis or more. */
 export abstract class Convolution extends Windowed {
   readonly filters: number
   readonly groups: number
@@ -199,16 +211,18 @@ export abstract class Convolution extends Windowed {
     return this.activated(scope, this.biased(scope, this.#grouped(scope, x, kernel, shape)))
   }
 
-  /** Each window as one row. */
+  /** Each window as one row: one axis after the other, the last one first, is cut, and its windows joined to the channels. */
   #rows(scope: LayerScope, x: Value): Value {
     const isPlain = this.windows.every(({ size, stride }) => size === 1 && stride === 1)
     if (isPlain) return x
-    const [window] = this.windows
-    if (this.axes === 1 && window) return flatCut(scope, x, window)
-    const parts = cut(scope, x, this.windows)
-    const places = parts.shape.slice(1, 1 + this.axes)
-    const width = parts.shape.slice(1 + this.axes).reduce<number>((product, dim) => product * (dim as number), 1)
-    return reshaped(this, scope, parts, [...places, width])
+    const flat = flatCut(scope, x, this.windows.at(-1) as Windows)
+    return this.windows.slice(0, -1).reduceRight((value, window, at) => {
+      const parts = cutAxis(scope, value, window, 1 + at)
+      const places = [0, ...this.windows.map((_, axis) => (axis <= at ? 1 + axis : 2 + axis))]
+      const behind = transposed(scope, parts, [...places, 2 + at, places.length + 1])
+      const width = window.size * (value.shape.at(-1) as number)
+      return reshaped(this, scope, behind, [...behind.shape.slice(1, -2), width])
+    }, flat)
   }
 
   /**
@@ -221,8 +235,7 @@ export abstract class Convolution extends Windowed {
     const [batch, ...rest] = parts.shape as [Dim, ...Dim[]]
     const [places, window] = [rest.slice(0, axes), rest.slice(axes, 2 * axes)]
     const permutation = [0, ...window.map((_, at) => 1 + axes + at), ...places.map((_, at) => 1 + at), 1 + 2 * axes]
-    const moved = permutation.map((axis) => parts.shape[axis] as Dim)
-    const inFront = scope.node('transpose', [parts], [], moved, { permutation }, 'windows')
+    const inFront = transposed(scope, parts, permutation)
     const channels = this.features(x.shape)
     const count = places.reduce((product, dim) => (product === null || dim === null ? null : product * dim), 1)
     const rows = axes === 1 ? inFront : reshaped(this, scope, inFront, [...window, count, channels])

@@ -5,11 +5,15 @@ import { AlphaDropout } from './alphaDropout.js'
 import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
 import { AveragePooling1D } from './averagePooling1d.js'
 import { AveragePooling2D } from './averagePooling2d.js'
+import { AveragePooling3D } from './averagePooling3d.js'
 import { BatchNormalization } from './batchNormalization.js'
 import { Bidirectional } from './bidirectional.js'
 import { Conv1D } from './conv1d.js'
 import { Conv1DTranspose } from './conv1dTranspose.js'
 import { Conv2D } from './conv2d.js'
+import { Conv2DTranspose } from './conv2dTranspose.js'
+import { Conv3D } from './conv3d.js'
+import { Conv3DTranspose } from './conv3dTranspose.js'
 import { ConvLSTM1D } from './convLstm1d.js'
 import { ConvLSTM2D } from './convLstm2d.js'
 import { CRF } from './crf.js'
@@ -23,7 +27,6 @@ import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
 import { GaussianDropout } from './gaussianDropout.js'
 import { GaussianNoise } from './gaussianNoise.js'
-import { GlobalAveragePooling2D } from './globalAveragePooling2d.js'
 import { GroupNormalization } from './groupNormalization.js'
 import { GRU } from './gru.js'
 import { Lambda } from './lambda.js'
@@ -34,6 +37,7 @@ import { LSTM } from './lstm.js'
 import { Masking } from './masking.js'
 import { MaxPooling1D } from './maxPooling1d.js'
 import { MaxPooling2D } from './maxPooling2d.js'
+import { MaxPooling3D } from './maxPooling3d.js'
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
 import { Normalization } from './normalization.js'
 import { Permute } from './permute.js'
@@ -52,6 +56,12 @@ import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 import { SeparableConv1D } from './separableConv1d.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { SpatialDropout1D } from './spatialDropout1d.js'
+import {
+  GlobalAveragePooling2D,
+  GlobalAveragePooling3D,
+  GlobalMaxPooling2D,
+  GlobalMaxPooling3D,
+} from './spatialPooling.js'
 import { TimeDistributed } from './timeDistributed.js'
 import { TransducerJoint } from './transducerJoint.js'
 import { UnitNormalization } from './unitNormalization.js'
@@ -77,6 +87,7 @@ export {
 } from './attention.js'
 export { averagePooling1d } from './averagePooling1d.js'
 export { averagePooling2d } from './averagePooling2d.js'
+export { averagePooling3d } from './averagePooling3d.js'
 export { type BatchNormalizationOptions, batchNormalization } from './batchNormalization.js'
 export {
   type BidirectionalOptions,
@@ -86,12 +97,16 @@ export {
   type MergeMode,
 } from './bidirectional.js'
 export { conv1d } from './conv1d.js'
-export { type Conv1DTransposeOptions, conv1dTranspose } from './conv1dTranspose.js'
+export { conv1dTranspose } from './conv1dTranspose.js'
 export { type Conv2DOptions, conv2d } from './conv2d.js'
+export { conv2dTranspose } from './conv2dTranspose.js'
+export { conv3d } from './conv3d.js'
+export { conv3dTranspose } from './conv3dTranspose.js'
 export type { ConvLSTMOptions } from './convLstm.js'
 export { convLstm1d } from './convLstm1d.js'
 export { convLstm2d } from './convLstm2d.js'
 export type { ConvolutionOptions } from './convolution.js'
+export type { ConvTransposeOptions } from './convTranspose.js'
 export { type CRFOptions, crf, type TagOrEdge, type WithPaths } from './crf.js'
 export type { BothEnds } from './cropping1d.js'
 export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
@@ -103,7 +118,6 @@ export { type DropoutOptions, dropout } from './dropout.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
 export { type GaussianDropoutOptions, gaussianDropout } from './gaussianDropout.js'
 export { type GaussianNoiseOptions, gaussianNoise } from './gaussianNoise.js'
-export { globalAveragePooling2d } from './globalAveragePooling2d.js'
 export { type GroupNormalizationOptions, groupNormalization } from './groupNormalization.js'
 export { type GRUOptions, gru } from './gru.js'
 export { type LambdaOptions, lambda } from './lambda.js'
@@ -114,6 +128,7 @@ export { type LSTMOptions, lstm } from './lstm.js'
 export { type MaskingOptions, masking } from './masking.js'
 export { maxPooling1d } from './maxPooling1d.js'
 export { maxPooling2d } from './maxPooling2d.js'
+export { maxPooling3d } from './maxPooling3d.js'
 export {
   add,
   average,
@@ -150,6 +165,12 @@ export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } 
 export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export { type SpatialDropout1DOptions, spatialDropout1d } from './spatialDropout1d.js'
+export {
+  globalAveragePooling2d,
+  globalAveragePooling3d,
+  globalMaxPooling2d,
+  globalMaxPooling3d,
+} from './spatialPooling.js'
 export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
 export { type TransducerJointOptions, transducerJoint } from './transducerJoint.js'
 export { type UnitNormalizationOptions, unitNormalization } from './unitNormalization.js'
@@ -168,12 +189,16 @@ const classes: readonly LayerClass[] = [
   BatchNormalization,
   AveragePooling1D,
   AveragePooling2D,
+  AveragePooling3D,
   Bidirectional,
   CategoryEncoding,
   Concatenate,
   Conv1D,
   Conv1DTranspose,
   Conv2D,
+  Conv2DTranspose,
+  Conv3D,
+  Conv3DTranspose,
   ConvLSTM1D,
   ConvLSTM2D,
   CRF,
@@ -189,7 +214,10 @@ const classes: readonly LayerClass[] = [
   Flatten,
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
+  GlobalAveragePooling3D,
   GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  GlobalMaxPooling3D,
   GaussianDropout,
   GaussianNoise,
   GroupNormalization,
@@ -205,6 +233,7 @@ const classes: readonly LayerClass[] = [
   Maximum,
   MaxPooling1D,
   MaxPooling2D,
+  MaxPooling3D,
   Minimum,
   MultiHeadAttention,
   Multiply,

@@ -41,6 +41,15 @@ export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Ou
   /** A layer with the same options that runs the other way, under another name if one is given. */
   abstract reversed(name: string | undefined): Recurrence
 
+  /** @internal The names of the sequences that it reads side by side. */
+  sequenceNames(): readonly string[] {
+    return ['x']
+  }
+
+  override sequenceCount(): number {
+    return this.sequenceNames().length
+  }
+
   override get returnsLastStepAlone(): boolean {
     return !this.returnSequences
   }

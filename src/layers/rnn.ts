@@ -1,21 +1,15 @@
 import { Cell, cellFromConfig } from '../cells/cell.js'
 import { scanBody } from '../cells/scanBody.js'
 import { deltas, stackedRNNCells } from '../cells/stacked.js'
-import { isInstance, SeqloomError } from '../errors.js'
+import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim, type ValueType } from '../graph/shape.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
-import { checkOptions, custom, flag, integer, isRecord } from '../options.js'
-import {
-  type ApplyOptions,
-  asList,
-  type Outputs,
-  type SavedOptions,
-  type SequenceSizeOptions,
-  SymbolicTensor,
-} from './layer.js'
+import { custom, flag, integer, isRecord } from '../options.js'
+import type { ApplyOptions, Outputs, SavedOptions, SequenceSizeOptions, SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
+import { inOrder, type SequenceInputs } from './timed.js'
 
 /** Options of {@link rnn}. */
 export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions, SequenceSizeOptions {
@@ -31,17 +25,6 @@ export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions, Se
    * ended. Not with initial states, and not backwards. Default false.
    */
   readonly stateful?: boolean
-}
-
-/** What a layer reads whose cell asks for the times between steps. */
-export interface TimedInputs {
-  /** The sequence; an array if the cell has several inputs besides. */
-  readonly inputs: SymbolicTensor | readonly SymbolicTensor[]
-  /**
-   * The time since the step before, which is the one before it that is not masked: `[batch, time]` or `[batch, time, 1]`,
-   * in any unit. Where steps are read from the end, the layer takes the time until the step that was read before.
-   */
-  readonly deltas: SymbolicTensor
 }
 
 /** One symbolic value for each name. */
@@ -146,8 +129,8 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     return dtype !== 'string'
   }
 
-  override sequenceCount(): number {
-    return this.#cell.inputs.length
+  override sequenceNames(): readonly string[] {
+    return this.#cell.inputs
   }
 
   override constantNames(): readonly string[] {
@@ -158,33 +141,9 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
    * Uses the layer on symbolic values, as every layer is used. A cell with an input `deltas` of size 1 reads the time since
    * the step before there: `apply({ inputs, deltas })`. Errors: `ERR_OPTION` where a cell does not ask for times.
    */
-  override apply(inputs: SymbolicTensor | readonly SymbolicTensor[] | TimedInputs, options: ApplyOptions = {}): Out {
-    const timed = isRecord(inputs) && !Array.isArray(inputs) && !isInstance(inputs, SymbolicTensor)
-    return super.apply(timed ? this.#inOrder(inputs as TimedInputs) : (inputs as readonly SymbolicTensor[]), options)
-  }
-
-  /** The inputs in the cell's order. */
-  #inOrder(given: TimedInputs): readonly SymbolicTensor[] {
+  override apply(inputs: SequenceInputs, options: ApplyOptions = {}): Out {
     const where = `layer '${this.label}'.apply`
-    checkOptions(where, given, {
-      accepted: {
-        inputs: custom(
-          'a symbolic value or an array of them',
-          (v) => isInstance(v, SymbolicTensor) || Array.isArray(v),
-        ),
-        deltas: custom('a symbolic value', (v) => isInstance(v, SymbolicTensor)),
-      },
-      required: ['inputs', 'deltas'],
-    })
-    if (this.#deltas < 0) {
-      throw new SeqloomError(
-        'ERR_OPTION',
-        `${where}: cell '${this.#cell.name}' does not ask for times between steps: it reads ${
-          this.#cell.inputs.join(', ') || 'nothing'
-        }; a cell that does has an input ${deltas} of size 1`,
-      )
-    }
-    return [...asList(where, given.inputs)].toSpliced(this.#deltas, 0, given.deltas)
+    return super.apply(inOrder(where, inputs, this.sequenceNames(), `cell '${this.#cell.name}'`), options)
   }
 
   /** Which of the cell's inputs is the time since the step before; -1 if none is. */

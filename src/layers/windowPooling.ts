@@ -1,8 +1,8 @@
 import type { LayerScope, Value } from '../graph/builder.js'
-import type { Dim, Shape } from '../graph/shape.js'
+import type { Shape } from '../graph/shape.js'
 import { oneOf } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
-import { axisNames, cut, eachAxis, type PerAxis, perAxis, placed, type Windows } from './windows.js'
+import { axisNames, cutAxis, eachAxis, type PerAxis, perAxis, placed, type Windows } from './windows.js'
 
 /** Options of {@link maxPooling1d} and the like. */
 export interface WindowPoolingOptions extends LayerOptions {
@@ -70,16 +70,14 @@ export abstract class WindowPooling extends Layer {
     return [scope.node('elementwise', [sums, count], [], sums.shape, { kind: 'divide' }, 'mean')]
   }
 
-  /** One number for each window. */
+  /** One number for each window: one axis after the other is cut and reduced, which is less work than all of them at once. */
   #reduced(scope: LayerScope, x: Value, filler: number, kind: 'max' | 'mean' | 'sum'): Value {
-    const parts = cut(
-      scope,
-      x,
-      this.#windows.map((window) => ({ ...window, filler })),
-    )
-    const axes = this.#windows.map((_, at) => 1 + this.#axes + at)
-    const shape = parts.shape.filter((_, axis): boolean => !axes.includes(axis)) as Dim[]
-    return scope.node('reduce', [parts], [], shape, { kind, axes, keepDims: false })
+    return this.#windows.reduceRight((value, window, at) => {
+      const axis = 1 + at
+      const parts = cutAxis(scope, value, { ...window, filler }, axis)
+      const shape = parts.shape.toSpliced(axis + 1, 1)
+      return scope.node('reduce', [parts], [], shape, { kind, axes: [axis + 1], keepDims: false })
+    }, x)
   }
 
   override config(): Record<string, unknown> {

@@ -23,7 +23,7 @@ export const eachAxis = (given: PerAxis, axes: number): readonly number[] =>
   typeof given === 'number' ? Array<number>(axes).fill(given) : given
 
 /** The names of axes in messages. */
-export const axisNames = (axes: number): string => (axes === 1 ? 'time' : 'height, width')
+export const axisNames = (axes: number): string => ['time', 'height, width', 'depth, height, width'][axes - 1] as string
 
 /** The shape after axes from the first one on were cut into windows, with the elements of windows left out. */
 export function placed(shape: Shape, windows: readonly Windows[], wrong: (message: string) => Error): Dim[] {
@@ -41,29 +41,35 @@ export function placed(shape: Shape, windows: readonly Windows[], wrong: (messag
   })
 }
 
+/** A value one axis of which is cut into windows, whose elements are an axis behind it. */
+export function cutAxis(scope: LayerScope, x: Value, window: Windows, axis: number): Value {
+  const settings = windowSettings(axis, window)
+  const places = placesOf(x.shape[axis] as Dim, settings) as Dim
+  return scope.node('windows', [x], [], x.shape.toSpliced(axis, 1, places, window.size), settings, 'windows')
+}
+
 /** A value whose axes from the first one on are cut into windows: `[batch, …places, …window, channels]`. */
 export function cut(scope: LayerScope, x: Value, windows: readonly Windows[]): Value {
   const count = windows.length
-  const all = windows.reduce((value, window, at) => {
-    const axis = 1 + 2 * at
-    const settings = windowSettings(axis, window)
-    const places = placesOf(value.shape[axis] as Dim, settings) as Dim
-    const shape = value.shape.toSpliced(axis, 1, places, window.size)
-    return scope.node('windows', [value], [], shape, settings, 'windows')
-  }, x)
+  const all = windows.reduce((value, window, at) => cutAxis(scope, value, window, 1 + 2 * at), x)
   if (count === 1) return all
   const axes = windows.map((_, at) => 1 + 2 * at)
-  const permutation = [0, ...axes, ...axes.map((axis) => axis + 1), 1 + 2 * count]
-  const shape = permutation.map((axis) => all.shape[axis] as Dim)
-  return scope.node('transpose', [all], [], shape, { permutation }, 'windows')
+  return transposed(scope, all, [0, ...axes, ...axes.map((axis) => axis + 1), 1 + 2 * count])
 }
 
-/** A sequence cut into windows, each of them one step: `[batch, places, window · channels]`. */
+/** A value with its axes in another order. */
+export function transposed(scope: LayerScope, value: Value, permutation: number[]): Value {
+  const shape = permutation.map((axis) => value.shape[axis] as Dim)
+  return scope.node('transpose', [value], [], shape, { permutation }, 'windows')
+}
+
+/** A value whose last axis but the channels is cut into windows, each of them one row: `[…, places, window · channels]`. */
 export function flatCut(scope: LayerScope, x: Value, window: Windows): Value {
-  const settings = windowSettings(1, window, true)
-  const places = placesOf(x.shape[1] as Dim, settings) as Dim
-  const [batch, , channels] = x.shape as [Dim, Dim, number]
-  return scope.node('windows', [x], [], [batch, places, channels * window.size], settings, 'windows')
+  const axis = x.shape.length - 2
+  const settings = windowSettings(axis, window, true)
+  const places = placesOf(x.shape[axis] as Dim, settings) as Dim
+  const shape = [...x.shape.slice(0, axis), places, (x.shape[axis + 1] as number) * window.size]
+  return scope.node('windows', [x], [], shape, settings, 'windows')
 }
 
 /** A value, `[batch, steps, …]`, with the mask of another one, whose steps are the same, too. */

@@ -3,7 +3,16 @@ import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { SeqloomError } from '../errors.js'
 import { pieceSize } from '../files.js'
-import { descriptionName, type ModelFiles, type NewFile, requireHash, requireSize, textOf } from './folder.js'
+import {
+  descriptionName,
+  type FileBytes,
+  inMemory,
+  type ModelFiles,
+  type NewFile,
+  requireHash,
+  requireSize,
+  textOf,
+} from './folder.js'
 
 // The files of a model folder, one after another in the tar format, which `tar` unpacks to such a folder. Only what
 // Seqloom writes is read: plain files with short names (POSIX.1-1988 headers), the description first.
@@ -20,28 +29,29 @@ const largestFile = 8 ** 11 - 1
  * `ERR_UNSUPPORTED` for a file above 8 GiB.
  */
 export async function packArchive(files: readonly NewFile[], description: string): Promise<Uint8Array> {
-  return await runSliced(pack([{ name: descriptionName, data: Buffer.from(description) }, ...files]))
+  return await runSliced(pack([{ name: descriptionName, ...inMemory(Buffer.from(description)) }, ...files]))
 }
 
-function* pack(files: readonly Pick<NewFile, 'name' | 'data'>[]): Sliced<Uint8Array> {
-  for (const { name, data } of files) {
-    if (data.byteLength > largestFile || name.length > longestName) {
+function* pack(files: readonly (FileBytes & Pick<NewFile, 'name'>)[]): Sliced<Uint8Array> {
+  for (const { name, bytes } of files) {
+    if (bytes > largestFile || name.length > longestName) {
       throw new SeqloomError('ERR_UNSUPPORTED', `toBytes: '${name}' is too large for one archive; save to a folder`)
     }
   }
-  const size = files.reduce((sum, { data }) => sum + block + padded(data.byteLength), 2 * block)
-  const bytes = allocated('toBytes', Uint8Array, size)
-  let at = 0
-  for (const { name, data } of files) {
-    bytes.set(header(name, data.byteLength), at)
-    at += block
-    for (let from = 0; from < data.byteLength; from += pieceSize) {
-      bytes.set(data.subarray(from, from + pieceSize), at + from)
+  const size = files.reduce((sum, { bytes }) => sum + block + padded(bytes), 2 * block)
+  const archive = allocated('toBytes', Uint8Array, size)
+  let end = 0
+  for (const { name, bytes, pieces } of files) {
+    archive.set(header(name, bytes), end)
+    let at = end + block
+    for (const piece of pieces()) {
+      archive.set(piece, at)
+      at += piece.length
       yield
     }
-    at += padded(data.byteLength)
+    end += block + padded(bytes)
   }
-  return bytes
+  return archive
 }
 
 function header(name: string, size: number): Buffer {

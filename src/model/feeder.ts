@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
 import { from as datasetOf } from '../data/sources.js'
+import type { Ranks } from '../distributed.js'
 import { callNative, reading as readable, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
@@ -23,11 +24,25 @@ export interface Reading {
   readonly signal?: AbortSignal | undefined
 }
 
+/** A rank's share of a pass: some of its pieces. */
+export interface Share {
+  readonly ranks: Ranks
+  /** How many batches of the pass there are at most. */
+  readonly steps?: number | undefined
+}
+
 /** How many pieces wait for the loop, besides the one that it works on. */
 const waiting = 2
 /** About how many numbers a piece of rows holds, and how many batches at most. */
 const pieceElements = 1 << 17
 const pieceBatches = 16
+
+/** Consecutive batches of a pass. */
+export interface Piece {
+  readonly tensors: NativeTensor[]
+  /** The pass, and how many of its batches and rows (of batches: elements) are before it. */
+  readonly place: readonly [pass: number, batches: number, rows: number]
+}
 
 /** Reads rows or batches of a data set and hands them to a loop that works on earlier ones meanwhile. */
 export class Feeder {
@@ -111,11 +126,11 @@ export class Feeder {
   }
 
   /**
-   * Hands over one pass from a batch on, or as many passes as it takes to make `most` batches; errors reach `fail`.
-   * Nothing else may be running.
+   * Hands over one pass from a batch on, or as many passes as it takes to make `most` batches; errors reach `fail`. Of a
+   * pass that ranks share, this one's part. Nothing else may be running.
    */
-  start(pass: number, skip: number, most: number | undefined, fail: (error: unknown) => void): void {
-    this.#running = this.#run(pass, skip, most).catch((error: unknown) => {
+  start(pass: number, skip: number, most: number | undefined, fail: (error: unknown) => void, share?: Share): void {
+    this.#running = (share ? this.#runShare(share) : this.#run(pass, skip, most)).catch((error: unknown) => {
       if (!this.#closed) fail(error)
     })
   }
@@ -136,20 +151,33 @@ export class Feeder {
     void this.#peeked?.close().catch(() => undefined)
   }
 
-  /** The pieces of one pass, as tensors. */
-  async *pieces(): AsyncGenerator<NativeTensor[]> {
+  /** The pieces of one pass, as tensors: those that are a rank's, dealt out in turn. */
+  async *pieces({ ranks: { rank, size }, steps = Number.POSITIVE_INFINITY }: Share): AsyncGenerator<Piece> {
     const elements = await this.#open(0, 0)
+    const each = this.#rows ?? 1
     try {
-      for (let rows = 0; ; ) {
-        const taken = await elements.take((this.#rows ?? 1) * this.#batches)
+      for (let [at, rows] = [0, 0]; at * this.#batches < steps; at++) {
+        const taken = await elements.take(each * Math.min(this.#batches, steps - at * this.#batches))
         if (taken.length === 0) return
-        const tensors = await this.#convert(taken, rows)
-        rows += tensors[0]?.shape[0] ?? 0
-        yield tensors
+        let count = taken.length
+        if (at % size === rank) {
+          const tensors = await this.#convert(taken, rows)
+          count = tensors[0]?.shape[0] ?? 0
+          yield { tensors, place: [0, at * this.#batches, rows] }
+        }
+        rows += count
       }
     } finally {
       await elements.close()
     }
+  }
+
+  async #runShare(share: Share): Promise<void> {
+    for await (const { tensors, place } of this.pieces(share)) {
+      if (this.#closed) return
+      await callNative(() => this.feed.push(tensors, this.#rows ?? tensors[0]?.shape[0] ?? 0, [...place], 0))
+    }
+    if (!this.#closed) await callNative(() => this.feed.end())
   }
 
   async #open(pass: number, skip: number): Promise<Elements> {

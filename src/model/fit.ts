@@ -19,6 +19,7 @@ import type { Staged } from '../data/index.js'
 import type { Ranks } from '../distributed.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
+import { apartLater } from '../rank.js'
 import { warn } from '../warn.js'
 import { unlessAborted } from './cancel.js'
 import { classWeights } from './classWeight.js'
@@ -104,6 +105,7 @@ class FitLoop {
   readonly #training: Training
   readonly #kept: KeptTraining
   readonly #names: readonly string[]
+  readonly #apart = apartLater()
   #last: Logs = {}
   #failure: { readonly error: unknown } | undefined
   /** The names of the values of the last epoch that are in the history. */
@@ -264,6 +266,10 @@ class FitLoop {
   }
 
   #receive(event: LoopEvent | undefined): void {
+    this.#apart(() => this.#told(event))
+  }
+
+  #told(event: LoopEvent | undefined): void {
     if (event === undefined || event.type === 'overtaken') return
     if (event.type === 'batchEnd') {
       this.#batchEnd(event)

@@ -3,10 +3,9 @@ import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/slices.js'
-import { callNative, describe, SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { cannot, openRegular, pieceSize, piecesOf } from '../files.js'
 import { checkDepth } from '../limits.js'
-import { native, type StagedArray } from '../native/index.js'
 import { isRecord } from '../options.js'
 
 /** The file that describes a saved model and names all others. */
@@ -27,28 +26,42 @@ export interface FileEntry {
   readonly bytes: number
 }
 
+/** Bytes that come piece by piece, as often as they are asked for; a piece is there until the next one is. */
+export interface FileBytes {
+  readonly bytes: number
+  pieces(): Iterable<Uint8Array>
+}
+
 /** A file to be written. */
-export interface NewFile extends FileEntry {
+export interface NewFile extends FileEntry, FileBytes {
   /** Its name in the folder: what it is, plus a part of the hash of its contents. */
   readonly name: string
-  readonly data: Uint8Array
 }
 
 // Names of data files carry 16 hexadecimal digits of their hash: `weights-0123456789abcdef.safetensors`.
 const hashedName = /^[A-Za-z0-9_.-]+-([0-9a-f]{16})(\.[A-Za-z0-9]+)?$/
 
 /** A file to be written, from the name that says what it is. */
-export async function newFile(name: string, data: Uint8Array): Promise<NewFile> {
-  const sha256 = await runSliced(digest(data))
+export async function newFile(name: string, data: Uint8Array | FileBytes): Promise<NewFile> {
+  const { bytes, pieces } = data instanceof Uint8Array ? inMemory(data) : data
+  const sha256 = await runSliced(digest(pieces()))
   const extension = extname(name)
   const stem = name.slice(0, name.length - extension.length)
-  return { name: `${stem}-${sha256.slice(0, 16)}${extension}`, data, sha256, bytes: data.byteLength }
+  return { name: `${stem}-${sha256.slice(0, 16)}${extension}`, pieces, sha256, bytes }
 }
 
-function* digest(data: Uint8Array): Sliced<string> {
+/** The pieces of an array in memory. */
+export const inMemory = (data: Uint8Array): FileBytes => ({
+  bytes: data.byteLength,
+  *pieces() {
+    for (let from = 0; from < data.byteLength; from += pieceSize) yield data.subarray(from, from + pieceSize)
+  },
+})
+
+function* digest(pieces: Iterable<Uint8Array>): Sliced<string> {
   const hash = createHash('sha256')
-  for (let from = 0; from < data.byteLength; from += pieceSize) {
-    hash.update(data.subarray(from, from + pieceSize))
+  for (const piece of pieces) {
+    hash.update(piece)
     yield
   }
   return hash.digest('hex')
@@ -193,17 +206,6 @@ export async function readListed(saved: ModelFiles, files: unknown, name: unknow
     }
   })
   return data
-}
-
-/** {@link readListed} into the engine's memory. */
-export async function stageListed(saved: ModelFiles, files: unknown, name: unknown): Promise<StagedArray> {
-  let staged: StagedArray | undefined
-  await copyListed(saved, files, name, (bytes) => {
-    const room = callNative(() => new native.StagedArray('uint8', bytes))
-    staged = room
-    return (piece) => callNative(() => room.append(piece))
-  })
-  return staged as unknown as StagedArray
 }
 
 /** Hands a data file that the description names to what `room` gives, piece by piece; see {@link readListed}. */

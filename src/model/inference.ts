@@ -1,16 +1,19 @@
 import { checkCallbacks } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
 import { concatenated } from '../data/concatenated.js'
-import { runSliced } from '../data/index.js'
+import { fingerprint, runSliced } from '../data/index.js'
 import { isStreamed } from '../data/sources.js'
 import type { DataSet, Streamed, Tensor } from '../data/tensor.js'
+import { type Ranks, together } from '../distributed.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
 import type { Engine } from './engine.js'
+import { checkAlike, exchanged, exchangedTensors } from './exchange.js'
 import { Feeder } from './feeder.js'
 import { batchesOf, batchSizeFor, checkRows } from './fixedBatch.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf } from './generate.js'
 import type { Model } from './model.js'
+import { sharersOf } from './ranks.js'
 import type { BatchParts } from './rowParts.js'
 import {
   checkPredict,
@@ -34,7 +37,23 @@ export async function predict<Out extends Tensor | Tensor[]>(
   wanted?: readonly number[],
 ): Promise<Out> {
   checkPredict(options)
-  if (isStreamed(x)) return await predictStreamed<Out>(model, engine, x, options, list, wanted)
+  const ranks = sharersOf('predict', options.distributed, model, checkCallbacks(options.callbacks, 'predict'))
+  const outputs = await together(ranks, async () =>
+    isStreamed(x)
+      ? await predictStreamed(ranks, model, engine, x, options, wanted)
+      : await predictRows(ranks, model, engine, x, options, wanted),
+  )
+  return (list ? outputs : outputs[0]) as Out
+}
+
+async function predictRows(
+  ranks: Ranks,
+  model: Model,
+  engine: Engine,
+  x: DataSet,
+  options: PredictOptions,
+  wanted: readonly number[] | undefined,
+): Promise<Tensor[]> {
   const { signal } = options
   const steps = options.steps ?? undefined
   const batchSize = batchSizeFor('predict', engine.topology, options.batchSize)
@@ -44,26 +63,29 @@ export async function predict<Out extends Tensor | Tensor[]>(
     const data = await runSliced(convertInputs(engine.topology, x), signal)
     const rows = data[0]?.shape[0] ?? 0
     checkRows('predict', engine.topology, rows)
+    const isShared = ranks.size > 1
+    if (isShared) await checkAlike('predict', { rows, batchSize, steps, data: fingerprint(data) }, signal)
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
-      native.predict(data, batchSize, cancel, wanted && [...wanted], steps, onEvent)
+      native.predict(data, batchSize, cancel, wanted && [...wanted], steps, onEvent, isShared)
     const outputs = await (callbacks.length > 0
       ? toldRun({ model, engine, callbacks, names: [], steps: batchesOf(rows, batchSize, steps), signal }, call)
       : engine.cancellable(signal, call))
-    return results<Out>(outputs, list)
+    const own = outputs.map(asTensor)
+    return isShared ? joined(await exchangedTensors('predict', own, signal)) : own
   }
   if (callbacks.length === 0) return await engine.queue('predict', 'callbacks', run, signal)
   return await engine.alone('predict with callbacks', run, signal)
 }
 
 /** {@link Model.predict} of rows that come one after another: piece by piece. */
-async function predictStreamed<Out extends Tensor | Tensor[]>(
+async function predictStreamed(
+  ranks: Ranks,
   model: Model,
   engine: Engine,
   source: Streamed,
   options: PredictOptions,
-  list: boolean,
-  wanted?: readonly number[],
-): Promise<Out> {
+  wanted: readonly number[] | undefined,
+): Promise<Tensor[]> {
   const { signal, steps, batchSize } = options
   if (model.stateful) {
     throw new SeqloomError('ERR_UNSUPPORTED', 'predict: a stateful model takes its rows at once, not one after another')
@@ -79,15 +101,20 @@ async function predictStreamed<Out extends Tensor | Tensor[]>(
   const feeder = await Feeder.of(source, reading, false, defaultBatchSize)
   if (feeder.endless) throw new SeqloomError('ERR_OPTION', 'predict: the data never end; take(n) gives the first rows')
   try {
+    if (ranks.size > 1) await checkAlike('predict', { batchSize, data: await feeder.identity() }, signal)
     const pieces: Tensor[][] = []
-    for await (const tensors of feeder.pieces()) {
+    for await (const { tensors } of feeder.pieces({ ranks })) {
       const rows = batchSize ?? defaultBatchSize
       const call = (cancel: CancelFlag) => engine.ready().predict(tensors, rows, cancel, wanted && [...wanted])
       const outputs = await engine.queue('predict', 'callbacks', () => engine.cancellable(signal, call), signal)
       pieces.push(outputs.map(asTensor))
     }
-    const tensors = (pieces[0] ?? []).map((_, at) => concatenated(pieces.map((piece) => piece[at] as Tensor)))
-    return (list ? tensors : tensors[0]) as Out
+    if (ranks.size === 1) return joined(pieces)
+    // The n-th piece of each rank, and so on: in this order they were dealt out.
+    const all: Tensor[][] = []
+    const most = Math.max(...(await exchanged('predict', pieces.length, signal)))
+    for (let at = 0; at < most; at++) all.push(...(await exchangedTensors('predict', pieces[at] ?? [], signal)))
+    return joined(all)
   } finally {
     feeder.close()
   }
@@ -150,6 +177,12 @@ export function generate(
     callNative(() => engine.ready().generate(tokens, maxTokens, sampling)),
   )
   return portionsOf(generator, signal)
+}
+
+/** Outputs of consecutive rows as those of all; some may have none. */
+function joined(parts: readonly Tensor[][]): Tensor[] {
+  const found = parts.filter(({ length }) => length > 0)
+  return (found[0] ?? []).map((_, at) => concatenated(found.map((part) => part[at] as Tensor)))
 }
 
 function results<Out extends Tensor | Tensor[]>(outputs: readonly NativeTensor[], list: boolean): Out {

@@ -1,4 +1,3 @@
-import { deserialize, serialize } from 'node:v8'
 import {
   type Callback,
   type CallbackState,
@@ -6,9 +5,10 @@ import {
   recording,
   type TrainingState,
 } from '../callbacks/callback.js'
-import { isDistributed, join, type Ranks } from '../distributed.js'
-import { describe, fromNative, SeqloomError } from '../errors.js'
-import { native } from '../native/index.js'
+import { type Ranks, readersFor } from '../distributed.js'
+import { describe, SeqloomError } from '../errors.js'
+import { exchanged } from './exchange.js'
+import type { Model } from './model.js'
 
 /** What rank 0 tells the others before a training begins. */
 interface Beginning {
@@ -17,9 +17,18 @@ interface Beginning {
   readonly from?: { readonly state: TrainingState; readonly callbacks: readonly (CallbackState | undefined)[] }
 }
 
-/** The processes that a training takes part in: this one alone, unless `wanted`, or the process's settings, say otherwise. */
-export function ranksFor(wanted: boolean | undefined): Ranks {
-  return (wanted ?? isDistributed()) ? join() : { rank: 0, size: 1 }
+/**
+ * The processes that share an evaluation or a prediction: this one alone with callbacks, which may end it after any
+ * batch, and for a model whose batches depend on those before.
+ */
+export function sharersOf(
+  where: string,
+  wanted: boolean | undefined,
+  model: Model,
+  callbacks: readonly Callback[],
+): Ranks {
+  const ranks = readersFor(where, wanted)
+  return callbacks.length > 0 || model.stateful ? { rank: 0, size: 1 } : ranks
 }
 
 /** Callbacks for a rank: those that write or show something are rank 0's. The places of all others stay the same. */
@@ -44,11 +53,8 @@ export async function beginTogether(
     identity: kept.identity,
     ...(from && { from: { state: { ...from, history: plain(from) }, callbacks: states() } }),
   }
-  const bytes = await native.shareBytes(rank === 0 ? serialize(own) : undefined).catch((error: unknown) => {
-    throw fromNative(error)
-  })
+  const [first] = (await exchanged('fit', rank === 0 ? own : undefined)) as [Beginning]
   if (rank === 0) return
-  const first = deserialize(bytes) as Beginning
   for (const [name, value] of Object.entries(first.identity)) {
     if (kept.identity[name] === value) continue
     const what =

@@ -4,10 +4,10 @@ import { fromNative, SeqloomError } from '../errors.js'
 import type { WireWeight } from '../graph/wire.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { copyListed, descriptionName, listedFiles, type ModelFiles, readListed, stageListed } from './folder.js'
+import { copyListed, descriptionName, listedFiles, type ModelFiles, readListed } from './folder.js'
 import type { Model } from './model.js'
+import { NewState } from './newState.js'
 import { renew } from './newWeights.js'
-import { putStateFile } from './snapshot.js'
 import { countValues } from './weights.js'
 
 /** What a folder holds besides a model. */
@@ -39,24 +39,34 @@ export async function restoreWeights(
     )
   })
   prepare?.()
-  await renew(model.engine, async (weights) => {
-    // That the file was altered says more than what is wrong in it.
-    let wrong: unknown
-    const take = (piece: Uint8Array, size: number) => {
-      if (wrong !== undefined) return
-      try {
-        weights.append(piece, size)
-      } catch (error) {
-        wrong = error
-      }
+  await renew(model.engine, (weights) =>
+    appendListed(saved, description.files, description.weights, (piece, size) => weights.append(piece, size)),
+  )
+}
+
+/** Appends a data file that the description names piece by piece; what `append` finds wrong in it is `ERR_FORMAT`. */
+async function appendListed(
+  saved: ModelFiles,
+  files: unknown,
+  name: unknown,
+  append: (bytes: Uint8Array, size: number) => void,
+): Promise<void> {
+  // That the file was altered says more than what is wrong in it.
+  let wrong: unknown
+  const take = (piece: Uint8Array, size: number) => {
+    if (wrong !== undefined) return
+    try {
+      append(piece, size)
+    } catch (error) {
+      wrong = error
     }
-    await copyListed(saved, description.files, description.weights, (size) => {
-      take(new Uint8Array(), size)
-      return (piece) => take(piece, size)
-    })
-    await formatChecked(path, () => {
-      if (wrong !== undefined) throw wrong
-    })
+  }
+  await copyListed(saved, files, name, (size) => {
+    take(new Uint8Array(), size)
+    return (piece) => take(piece, size)
+  })
+  await formatChecked(saved.path(String(name)), () => {
+    if (wrong !== undefined) throw wrong
   })
 }
 
@@ -95,8 +105,13 @@ async function restoreTraining(
   const path = saved.path(descriptionName)
   if (!isRecord(training)) throw damaged(path, 'training')
   if (training.state !== undefined) {
-    const state = await stageListed(saved, files, training.state)
-    await formatChecked(saved.path(String(training.state)), () => putStateFile(model.engine, state))
+    const state = await NewState.of(model.engine)
+    try {
+      await appendListed(saved, files, training.state, (piece, size) => state.append(piece, size))
+      await formatChecked(saved.path(String(training.state)), () => state.take())
+    } finally {
+      state.free()
+    }
   }
   await formatChecked(path, () => {
     // A rate that follows a schedule is not part of what was saved.

@@ -26,6 +26,12 @@ export interface PredictOptions {
   readonly batchSize?: number
   /** How many batches are computed at most; default null: all. */
   readonly steps?: number | null
+  /**
+   * Whether the processes that `mpirun` has started share the work, of which all get the whole result; all of them must
+   * make the call with the same data. Default: what `configure` was told, or `SEQLOOM_DISTRIBUTED`. With callbacks, and
+   * of stateful models, each process does all of the work.
+   */
+  readonly distributed?: boolean
   /** One or more callbacks, which the loop waits for; the model is busy for all others meanwhile, as in `fit`. */
   readonly callbacks?: Callback | readonly Callback[] | null
   /** Aborting it makes the call reject with an AbortError. */
@@ -35,7 +41,7 @@ export interface PredictOptions {
 }
 
 /** Options of {@link Model.predictSync}. */
-export type PredictSyncOptions = Omit<PredictOptions, 'signal' | 'callbacks'>
+export type PredictSyncOptions = Omit<PredictOptions, 'signal' | 'callbacks' | 'distributed'>
 
 /** Options of {@link Model.evaluate}. */
 export interface EvaluateOptions extends PredictOptions {
@@ -46,7 +52,7 @@ export interface EvaluateOptions extends PredictOptions {
 }
 
 /** Options of {@link Model.evaluateSync}. */
-export type EvaluateSyncOptions = Omit<EvaluateOptions, 'signal' | 'callbacks'>
+export type EvaluateSyncOptions = Omit<EvaluateOptions, 'signal' | 'callbacks' | 'distributed'>
 
 /** The values of an evaluation by name: the loss, and every metric under its name in histories. */
 export interface Scores {
@@ -181,7 +187,9 @@ const verbose = custom("0, 1, 2, true, false or 'auto'", (v) => [0, 1, 2, true, 
 const callbacks = custom('a callback or an array of them', () => true)
 const steps = orNull(integer(1))
 
-const predictRules: OptionRules = { accepted: { batchSize, steps, callbacks, signal: abortSignal, verbose } }
+const predictRules: OptionRules = {
+  accepted: { batchSize, steps, callbacks, distributed: flag, signal: abortSignal, verbose },
+}
 
 const evaluateRules: OptionRules = {
   accepted: { ...predictRules.accepted, sampleWeight: anything, returnDict: flag },

@@ -6,9 +6,9 @@ import { checkOptions, flag } from '../options.js'
 import { absolutePathOf } from '../path.js'
 import { packArchive } from './archive.js'
 import { type Contents, wordsFor } from './contents.js'
-import { descriptionText, format, type NewFile, newFile } from './folder.js'
+import { descriptionText, type FileBytes, format, type NewFile, newFile } from './folder.js'
 import type { Model } from './model.js'
-import { snapshot } from './snapshot.js'
+import { type Snapshot, snapshot } from './snapshot.js'
 import { type Packed, writeFolder } from './writeFolder.js'
 
 /** The contents of a folder: a model and, from tasks, further files and metadata. */
@@ -48,8 +48,12 @@ export async function saveFolder(
 
 /** The files that {@link saveFolder} would write, as one array of bytes. */
 export async function saveBytes(contents: FolderContents): Promise<Uint8Array> {
-  const { files, description } = await pack(contents)
-  return await packArchive(files, descriptionText(description))
+  const { files, description, free } = await pack(contents)
+  try {
+    return await packArchive(files, descriptionText(description))
+  } finally {
+    free()
+  }
 }
 
 /** Throws `ERR_IO` if one thing may not replace another without being asked to. */
@@ -62,10 +66,23 @@ export function checkReplaceable(folder: string, before: Contents, made: Content
 }
 
 async function pack(contents: FolderContents): Promise<Packed> {
-  const { model, assets = {}, metadata, withoutOptimizerState = false, unfinished = false } = contents
-  const { weights, training } = await snapshot(model.engine, !withoutOptimizerState)
+  const { model, withoutOptimizerState = false } = contents
+  const made = await snapshot(model.engine, !withoutOptimizerState)
+  try {
+    return { ...(await described(contents, made)), free: made.free }
+  } catch (error) {
+    made.free()
+    throw error
+  }
+}
+
+/** The files of a model and their description. */
+async function described(
+  { model, assets = {}, metadata, unfinished = false }: FolderContents,
+  { weights, training }: Snapshot,
+): Promise<Omit<Packed, 'free'>> {
   const files: NewFile[] = []
-  const add = async (name: string, data: Uint8Array): Promise<string> => {
+  const add = async (name: string, data: Uint8Array | FileBytes): Promise<string> => {
     const file = await newFile(name, data)
     files.push(file)
     return file.name

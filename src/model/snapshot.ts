@@ -1,26 +1,30 @@
-import { fromNative } from '../errors.js'
-import type { NativeModel, StagedArray } from '../native/index.js'
+import { callNative } from '../errors.js'
+import { pieceSize } from '../files.js'
+import type { NativeSnapshot } from '../native/index.js'
 import type { Engine } from './engine.js'
-import { format } from './folder.js'
+import { type FileBytes, format } from './folder.js'
 import { ownedGraph } from './lower.js'
 
-/** What a model's files are made of. */
+/**
+ * What a model's files are made of, as it is now. The model may go on meanwhile, but has to copy what it changes until
+ * this is freed.
+ */
 export interface Snapshot {
-  readonly weights: Uint8Array
+  readonly weights: FileBytes
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
     /** Which weights training changes, in order, if that is no longer what their layers say. */
     readonly trained?: readonly boolean[]
     readonly learningRate: number
-    readonly state?: Uint8Array
+    readonly state?: FileBytes
   }
+  /** Lets go of weights and state. */
+  free(): void
 }
 
-/** The files of the weights and, `withState`, of the optimizer's state, made on another thread. */
-export async function snapshot(engine: Engine, withState: boolean): Promise<Snapshot> {
-  return await engine.queue('save', 'callbacks', async () => {
-    const native = engine.ready()
-    const header = { format }
+/** The files of the weights and, `withState`, of the optimizer's state. */
+export async function snapshot(engine: Engine, withState: boolean, call = 'save'): Promise<Snapshot> {
+  return await engine.queue(call, 'callbacks', async () => {
     const { plan, trained, topology } = engine
     const { trained: current } = ownedGraph(topology)
     const training = plan && {
@@ -28,27 +32,26 @@ export async function snapshot(engine: Engine, withState: boolean): Promise<Snap
       ...(String(trained) === String(current) ? {} : { trained: trained as readonly boolean[] }),
       learningRate: engine.learningRate(),
     }
-    try {
-      const weights = await native.weightsFile(header)
-      const state = training && withState && !engine.quantized ? { state: await native.stateFile(header) } : {}
-      return { weights, ...(training ? { training: { ...training, ...state } } : {}) }
-    } catch (error) {
-      throw fromNative(error)
+    const wanted = training !== undefined && withState && !engine.quantized
+    const native = await engine.cancellable(undefined, () => engine.ready().snapshot(wanted, { format }))
+    const [weights, state] = native.sizes().map((bytes, at) => fileOf(native, at === 1, bytes))
+    return {
+      weights: weights as FileBytes,
+      ...(training && { training: { ...training, ...(state && { state }) } }),
+      free: () => callNative(() => native.free()),
     }
   })
 }
 
-/** Restores the optimizer's state from a file; `ERR_FORMAT` if it is not this optimizer's. */
-export async function putStateFile(engine: Engine, bytes: StagedArray): Promise<void> {
-  await read(engine, (native) => native.readState(bytes))
-}
-
-async function read(engine: Engine, call: (native: NativeModel) => Promise<undefined>): Promise<void> {
-  await engine.queue('loadModel', 'callbacks', async () => {
-    try {
-      await call(engine.ready())
-    } catch (error) {
-      throw fromNative(error)
+/** A file of a snapshot. */
+const fileOf = (native: NativeSnapshot, ofState: boolean, bytes: number): FileBytes => ({
+  bytes,
+  *pieces() {
+    const all = new Uint8Array(Math.min(pieceSize, bytes))
+    for (let from = 0; from < bytes; from += pieceSize) {
+      const piece = all.subarray(0, bytes - from)
+      callNative(() => native.read(ofState, from, piece))
+      yield piece
     }
-  })
-}
+  },
+})

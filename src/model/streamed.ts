@@ -2,11 +2,13 @@ import { checkCallbacks } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
 import { fingerprint } from '../data/index.js'
 import type { Streamed } from '../data/tensor.js'
+import type { Ranks } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
 import type { ClassFactors } from './classWeight.js'
 import type { Engine } from './engine.js'
 import { convert, named, needWeights } from './examples.js'
+import { checkAlike } from './exchange.js'
 import { Feeder } from './feeder.js'
 import type { Supply } from './fit.js'
 import { fixedBatchSize } from './fixedBatch.js'
@@ -18,6 +20,7 @@ import { toldRun } from './told.js'
 
 /** {@link Model.evaluate} of rows that come one after another. */
 export async function evaluateStreamed(
+  ranks: Ranks,
   model: Model,
   engine: Engine,
   source: Streamed,
@@ -35,12 +38,16 @@ export async function evaluateStreamed(
       if (feeder.endless && steps === undefined) throw endless('evaluate', 'steps')
       needWeights(engine, 'evaluate', feeder.firstWeight)
       let failure: { readonly error: unknown } | undefined
+      const share = ranks.size > 1 ? { ranks, steps } : undefined
+      if (share)
+        await checkAlike('evaluate', { batchSize: options.batchSize, steps, data: await feeder.identity() }, signal)
       const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) => {
-        feeder.start(0, 0, undefined, (error) => {
+        const fail = (error: unknown) => {
           failure = { error }
           cancel.cancel()
-        })
-        return native.evaluate(feeder.feed, 1, cancel, steps, onEvent)
+        }
+        feeder.start(0, 0, undefined, fail, share)
+        return native.evaluate(feeder.feed, 1, cancel, share ? undefined : steps, onEvent, share !== undefined)
       }
       const names = ['loss', ...compiled.metricNames]
       const told = { model, engine, callbacks, names, steps: steps ?? 0, signal }

@@ -1,9 +1,9 @@
 import { checkCallbacks, type History } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
-import { runSliced, runSync } from '../data/index.js'
+import { fingerprint, runSliced, runSync } from '../data/index.js'
 import { isStreamed } from '../data/sources.js'
 import type { DataSet, Streamed } from '../data/tensor.js'
-import { type Ranks, together } from '../distributed.js'
+import { type Ranks, ranksFor, together } from '../distributed.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { CancelFlag } from '../native/index.js'
 import { anyLearningRate, type LearningRate } from '../optimizers/schedule.js'
@@ -12,6 +12,7 @@ import { type ClassFactors, classWeights } from './classWeight.js'
 import { type CompileOptions, plan } from './compile.js'
 import type { Engine } from './engine.js'
 import { convert, type GivenValidation, named, needWeights, validationExamples } from './examples.js'
+import { checkAlike } from './exchange.js'
 import { Feeder } from './feeder.js'
 import { checkSplit, runFit } from './fit.js'
 import { batchesOf, batchSizeFor, checkRows, fixedBatchSize } from './fixedBatch.js'
@@ -25,7 +26,7 @@ import {
   isCotangents,
 } from './gradients.js'
 import type { Model } from './model.js'
-import { ranksFor } from './ranks.js'
+import { sharersOf } from './ranks.js'
 import {
   checkEvaluate,
   checkEvaluateSync,
@@ -71,7 +72,7 @@ export async function train(
 ): Promise<History> {
   const options = givenFit(given)
   checkFit(options)
-  const ranks = ranksFor(options.distributed === undefined ? undefined : options.distributed !== false)
+  const ranks = ranksFor('fit', options.distributed === undefined ? undefined : options.distributed !== false)
   return await together(ranks, () => trainWith(ranks, model, engine, x, y, options))
 }
 
@@ -144,7 +145,25 @@ export async function evaluate(
   givesWay = false,
 ): Promise<number[] | Scores> {
   checkEvaluate(options)
-  if (isStreamed(x)) return await evaluateStreamed(model, engine, x, options)
+  const callbacks = checkCallbacks(options.callbacks, 'evaluate')
+  // What synchronous calls may interrupt begins anew, for which other ranks would not wait.
+  const ranks = sharersOf('evaluate', givesWay ? false : options.distributed, model, callbacks)
+  return await together(ranks, async () =>
+    isStreamed(x)
+      ? await evaluateStreamed(ranks, model, engine, x, options)
+      : await evaluateRows(ranks, model, engine, x, y, options, givesWay),
+  )
+}
+
+async function evaluateRows(
+  ranks: Ranks,
+  model: Model,
+  engine: Engine,
+  x: DataSet,
+  y: DataSet | undefined,
+  options: EvaluateOptions,
+  givesWay: boolean,
+): Promise<number[] | Scores> {
   const compiled = engine.compiled('evaluate')
   const { signal, sampleWeight } = options
   const steps = options.steps ?? undefined
@@ -156,8 +175,10 @@ export async function evaluate(
     const data = await convert(engine, { x, y: y as DataSet, sampleWeight }, signal)
     const rows = data[0]?.shape[0] ?? 0
     checkRows('evaluate', engine.topology, rows)
+    const isShared = ranks.size > 1
+    if (isShared) await checkAlike('evaluate', { rows, batchSize, steps, data: fingerprint(data) }, signal)
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
-      native.evaluate(data, batchSize, cancel, steps, onEvent)
+      native.evaluate(data, batchSize, cancel, steps, onEvent, isShared)
     const names = ['loss', ...compiled.metricNames]
     const scores = await (callbacks.length > 0
       ? toldRun({ model, engine, callbacks, names, steps: batchesOf(rows, batchSize, steps), signal }, call)

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { fromNative, SeqloomError } from '../errors.js'
+import { SeqloomError } from '../errors.js'
 import { cannot, makeFolder, openNamed, piecesOf, replaceNamed } from '../files.js'
 import { absolutePathOf } from '../path.js'
-import { folderFiles, format, readDescription } from './folder.js'
+import { folderFiles, readDescription } from './folder.js'
 import type { Model } from './model.js'
 import { renew } from './newWeights.js'
 import { formatChecked, restoreWeights } from './restore.js'
+import { snapshot } from './snapshot.js'
 
 const ending = '.safetensors'
 
@@ -28,21 +29,15 @@ export async function saveWeights(model: Model, file: string | URL): Promise<voi
   if (!path.endsWith(ending)) {
     throw new SeqloomError('ERR_OPTION', `saveWeights: the name of '${path}' must end in ${ending}${hint(path)}`)
   }
-  const { engine } = model
-  const bytes = await engine.queue('saveWeights', 'callbacks', async () => {
-    return await engine
-      .ready()
-      .weightsFile({ format })
-      .catch((error: unknown) => {
-        throw fromNative(error)
-      })
-  })
+  const { weights, free } = await snapshot(model.engine, false, 'saveWeights')
   try {
-    await makeFolder(dirname(path))
-  } catch (cause) {
-    throw cannot('write', `'${path}'`, cause)
+    await makeFolder(dirname(path)).catch((cause: unknown) => {
+      throw cannot('write', `'${path}'`, cause)
+    })
+    await replaceNamed(path, weights.pieces())
+  } finally {
+    free()
   }
-  await replaceNamed(path, bytes)
 }
 
 /** {@link Model.loadWeights} */

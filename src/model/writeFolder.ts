@@ -1,15 +1,17 @@
 import { type FileHandle, lstat, open, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SeqloomError } from '../errors.js'
-import { cannot, pieceSize } from '../files.js'
+import { cannot } from '../files.js'
 import { isFirst } from '../rank.js'
 import { type Contents, contentsOf } from './contents.js'
 import { inTurn, locked } from './exclusive.js'
 import {
   descriptionName,
   descriptionText,
+  type FileBytes,
   type FileEntry,
   folderFiles,
+  inMemory,
   listedFiles,
   type NewFile,
   parseDescription,
@@ -21,6 +23,8 @@ import {
 export interface Packed {
   readonly files: readonly NewFile[]
   readonly description: Readonly<Record<string, unknown>>
+  /** Lets go of what the files are made of. */
+  free(): void
 }
 
 /** Throws if new contents must not replace what the folder holds. */
@@ -54,11 +58,12 @@ export async function writeFolder(folder: string, making: Promise<Packed>, admit
   // It is awaited later and may fail before that.
   making.catch(() => undefined)
   if (!isFirst()) {
-    await making
+    const { free } = await making
+    free()
     return
   }
   await inTurn(folder, async () => {
-    const { files, description: content } = await making
+    const { files, description: content, free } = await making
     try {
       // Before anything is made.
       await described(folder)
@@ -69,6 +74,8 @@ export async function writeFolder(folder: string, making: Promise<Packed>, admit
       })
     } catch (cause) {
       throw cannot('save to', `'${folder}'`, cause)
+    } finally {
+      free()
     }
   })
 }
@@ -83,12 +90,13 @@ async function replace(
   await sweep(folder, listed, before !== undefined)
   for (const file of files) await checkFree(folder, file, listed)
   try {
-    await write(join(folder, pendingName), Buffer.from(text))
-    for (const { name, data } of files) {
-      await write(join(folder, temporary(name)), data)
+    await write(join(folder, pendingName), inMemory(Buffer.from(text)))
+    for (const file of files) {
+      const { name } = file
+      await write(join(folder, temporary(name)), file)
       await rename(join(folder, temporary(name)), join(folder, name))
     }
-    if (before) await write(join(folder, previousName), Buffer.from(descriptionText(before)))
+    if (before) await write(join(folder, previousName), inMemory(Buffer.from(descriptionText(before))))
     await syncFolder(folder)
     await rename(join(folder, pendingName), join(folder, descriptionName))
     await syncFolder(folder)
@@ -228,14 +236,11 @@ async function removeEmpty(folder: string): Promise<void> {
 }
 
 /** Writes a file anew and syncs it. */
-async function write(path: string, data: Uint8Array): Promise<void> {
+async function write(path: string, data: FileBytes): Promise<void> {
   let file: FileHandle | undefined
   try {
     file = await open(path, 'wx')
-    for (let from = 0; from < data.byteLength; ) {
-      const { bytesWritten } = await file.write(data, from, Math.min(pieceSize, data.byteLength - from))
-      from += bytesWritten
-    }
+    for (const piece of data.pieces()) await file.writeFile(piece)
     await file.sync()
     await file.close()
   } catch (error) {

@@ -109,19 +109,21 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
-   * the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
+   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
+   * `distributed`, those of the batches that are this rank's, in the order of ranks; none if there are none.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
    */
-  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<NativeTensor[]>
+  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean): Promise<NativeTensor[]>
   /**
    * The total loss, then each metric, averaged over all rows, or over those of the first so many `steps`, which are
-   * batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`.
+   * batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`. With `distributed`, each
+   * rank does some of the batches, or those of its feed, and all get the values of all.
    *
    * Errors: as `predict`; `ERR_STATE` before `compile`.
    */
-  evaluate(inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<number[]>
+  evaluate(inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean): Promise<number[]>
   /**
    * `evaluate` on the caller's thread, for small work.
    *
@@ -318,6 +320,19 @@ export declare class NativeModel {
    */
   free(): void
   /**
+   * Memory for the state of a training of this model.
+   *
+   * Errors: `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
+   */
+  newState(): Promise<NativeNewState>
+  /**
+   * Goes on from what was written, all of it or none, on another thread.
+   *
+   * Errors: `ERR_FORMAT` if it is not all there, or not the state of this optimizer; `ERR_STATE`, also before
+   * `compile`.
+   */
+  takeState(state: NativeNewState): Promise<undefined>
+  /**
    * Memory for new weights of this model.
    *
    * Errors: `ERR_STATE`, `ERR_MEMORY`.
@@ -330,24 +345,11 @@ export declare class NativeModel {
    */
   takeWeights(weights: NativeNewWeights): Promise<undefined>
   /**
-   * The weights as the bytes of a safetensors file. A weight that is int8 is two tensors: its integers, I8, and its
-   * scales, F32, under its name and `_scale`.
+   * The weights as they are and, `withState`, the state of the training, to be read as files.
    *
-   * Errors: `ERR_STATE`, `ERR_MEMORY`.
+   * Errors: `ERR_STATE`, also before `compile` if the state is asked for; `ERR_MEMORY`.
    */
-  weightsFile(metadata?: Record<string, string>): Promise<Uint8Array>
-  /**
-   * What `optimizerState` gives, as the bytes of a safetensors file.
-   *
-   * Errors: `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
-   */
-  stateFile(metadata?: Record<string, string>): Promise<Uint8Array>
-  /**
-   * Puts the optimizer's state of a safetensors file back, all of it or none.
-   *
-   * Errors: `ERR_FORMAT` if it is not the state of this optimizer, `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
-   */
-  readState(bytes: Uint8Array | StagedArray): Promise<undefined>
+  snapshot(withState: boolean, metadata?: Record<string, string>): Promise<NativeSnapshot>
   /**
    * Searches for the most probable sequence of tokens for each row of the constants; input `step` is the decoder's.
    *
@@ -355,6 +357,18 @@ export declare class NativeModel {
    * `ERR_OPTION`; `ERR_STATE` during `fit`; `ABORTED`.
    */
   search(step: number, constants: NativeTensor[], optionsJson: string, cancel?: CancelFlag): Promise<NativeHypotheses>
+}
+
+/** Memory for the state of a training, which a model has after `takeState`. */
+export declare class NativeNewState {
+  /**
+   * Takes the next bytes of a safetensors file of `size` bytes, the state as `NativeSnapshot` gives it.
+   *
+   * Errors: `ERR_FORMAT` if it is not such a file, or not the state of this optimizer; `ERR_STATE`, `ERR_MEMORY`.
+   */
+  appendFile(bytes: Uint8Array, size: number): void
+  /** Frees the memory. */
+  free(): void
 }
 
 /** Memory for new weights of a model, which keeps its own until `takeWeights`. */
@@ -431,6 +445,29 @@ export declare class NativeSession {
    */
   transduce(kernel: Float32Array, bias: Float32Array, optionsJson: string, rows: number): NativeTransducerSearch
   /** Frees the memory at once; every later call is `ERR_STATE`. */
+  free(): void
+}
+
+/**
+ * What the files of a model hold, as it was at a moment: its weights, and the state of its training. These are the
+ * model's own, not copies: before it changes them, it makes its own, unless this was freed.
+ */
+export declare class NativeSnapshot {
+  /**
+   * The bytes of the file of the weights, and of that of the state, if there is one. Both are safetensors files. A
+   * weight that is int8 is two tensors: its integers, I8, and its scales, F32, under its name and `_scale`.
+   *
+   * Errors: `ERR_STATE` after `free`.
+   */
+  sizes(): Array<number>
+  /**
+   * Fills an array with bytes of the file of the weights, or with `ofState` of that of the state, those from `from`
+   * on.
+   *
+   * Errors: `ERR_OPTION` where the file has not so many; `ERR_STATE` after `free`.
+   */
+  read(ofState: boolean, from: number, into: Uint8Array): void
+  /** Lets go of weights and state. */
   free(): void
 }
 
@@ -796,18 +833,18 @@ export interface NativeTranscripts {
 }
 
 /**
+ * Gives the bytes of each rank to all; resolves to them, by rank.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
+ */
+export declare function gatherBytes(bytes: Uint8Array, cancel?: CancelFlag): Promise<Uint8Array[]>
+
+/**
  * Asks for `bytes` that JavaScript is about to take for `what`, in the plural: their lack might end the process.
  *
  * Errors: `ERR_MEMORY`.
  */
 export declare function roomFor(bytes: number, what: string): void
-
-/**
- * Sends bytes from rank 0 to all others, who give none; resolves to them.
- *
- * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`.
- */
-export declare function shareBytes(bytes?: Uint8Array): Promise<Uint8Array>
 
 /** One token of a vocabulary. */
 export interface VocabularyEntry {

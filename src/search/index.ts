@@ -152,6 +152,7 @@ const commonChecks = {
   folder: filePath,
   refit: custom("'trial', 'all' or false", (value) => ['trial', 'all', false].includes(value as string)),
   maxSeconds: positive,
+  distributed: flag,
   signal: abortSignal,
   dashboard: custom('true, false or { port, onListening }', (value) => flag.accepts(value) || isRecord(value)),
   onTrial: custom('a function', isCallable),

@@ -4,15 +4,18 @@ import { join } from 'node:path'
 import type { MonitorMode } from '../callbacks/monitor.js'
 import { listening, type ServerOptions } from '../dashboard/listening.js'
 import type { DashboardServer } from '../dashboard/server.js'
+import { type Ranks, readersFor, together } from '../distributed.js'
 import { backend } from '../engine.js'
-import { AbortError, SeqloomError } from '../errors.js'
+import { AbortError, type ErrorCode, SeqloomError } from '../errors.js'
 import { largerIsBetter } from '../metrics/metric.js'
 import { backupKind } from '../model/contents.js'
+import { checkAlike, exchanged } from '../model/exchange.js'
 import { locked } from '../model/exclusive.js'
 import { removeFolder } from '../model/writeFolder.js'
 import { absolutePathOf } from '../path.js'
+import { inManner } from '../rank.js'
 import { RecordedRun } from '../record/run.js'
-import { checkFolder, SearchFolder, withBest } from './folder.js'
+import { checkFolder, SearchFolder, type SearchIdentity, withBest } from './folder.js'
 import { SearchResult } from './result.js'
 import { type Bracket, counts } from './schedule.js'
 import { candidates, type Space, sizeOf } from './space.js'
@@ -59,6 +62,12 @@ export interface SearchOptions<Own = Options> {
   readonly refit?: Refit | false
   /** After so many seconds no training of a trial begins any more; default: no limit. */
   readonly maxSeconds?: number
+  /**
+   * Whether the processes that `mpirun` has started share the trials, of which all get all results; all of them must
+   * make the same search, and `folder` must be the same for all. Each trains the best anew. Default: what `configure`
+   * was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** Ends the search, which rejects with an AbortError; with `folder`, it goes on from there. */
   readonly signal?: AbortSignal
   /** Shows the trials beside each other on a page while the search runs, as `callbacks.dashboard` does; default false. */
@@ -85,16 +94,26 @@ export async function runSearch<Fitted>(
   options: SearchOptions,
 ): Promise<SearchResult<Options, Fitted>> {
   if (options.signal?.aborted) throw new AbortError(options.signal)
+  const ranks = readersFor(plan.where, options.distributed)
+  return await together(ranks, () => searchIn(ranks, plan, options))
+}
+
+async function searchIn<Fitted>(
+  ranks: Ranks,
+  plan: SearchPlan<Fitted>,
+  options: SearchOptions,
+): Promise<SearchResult<Options, Fitted>> {
   const { folder: given } = options
   const path =
     given === undefined
       ? await mkdtemp(join(tmpdir(), 'seqloom-search-'))
       : absolutePathOf(`${plan.where}: folder`, given)
-  const search = () => new Search(plan, options, path).run()
-  if (given !== undefined) {
+  const search = () => new Search(ranks, plan, options, path).run()
+  const alone = async () => {
     await checkFolder(path)
     return await locked(path, search, 0)
   }
+  if (given !== undefined) return await (ranks.rank === 0 ? alone() : search())
   try {
     return await search()
   } finally {
@@ -103,6 +122,7 @@ export async function runSearch<Fitted>(
 }
 
 class Search<Fitted> {
+  readonly #ranks: Ranks
   readonly #plan: SearchPlan<Fitted>
   readonly #options: SearchOptions
   readonly #path: string
@@ -119,7 +139,8 @@ class Search<Fitted> {
   #all = 0
   #server: DashboardServer | undefined
 
-  constructor(plan: SearchPlan<Fitted>, options: SearchOptions, path: string) {
+  constructor(ranks: Ranks, plan: SearchPlan<Fitted>, options: SearchOptions, path: string) {
+    this.#ranks = ranks
     this.#plan = plan
     this.#options = options
     this.#path = path
@@ -134,11 +155,12 @@ class Search<Fitted> {
     const { seed = 0, signal, dashboard = false, refit = 'trial' } = this.#options
     const { name, mode } = this.#monitored
     const identity = { ...method, space, seed, monitor: name, mode, ...subject.identity }
-    const folder = await SearchFolder.open(this.#path, identity, this.#sign)
+    const folder = await this.#open(identity)
     const abort = () => this.#ending.abort(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      if (dashboard !== false) this.#server = await listening(folder.runs, dashboard === true ? {} : dashboard)
+      if (dashboard !== false && this.#ranks.rank === 0)
+        this.#server = await listening(folder.runs, dashboard === true ? {} : dashboard)
       const drawn = candidates(space, seed)
       // A small space ends before the trials do.
       this.#all = Math.min(
@@ -153,6 +175,7 @@ class Search<Fitted> {
           if (done) break
           begun.push(await this.#known(folder, ++number, options))
         }
+        await this.#agree(begun.map((trial) => trial.number))
         await this.#compete(
           folder,
           bracket,
@@ -164,6 +187,38 @@ class Search<Fitted> {
     } finally {
       signal?.removeEventListener('abort', abort)
       await this.#server?.close()
+    }
+  }
+
+  /** Opens the folder: rank 0 first, which makes it. `ERR_DATA` if the ranks do not search for the same. */
+  async #open(identity: SearchIdentity): Promise<SearchFolder> {
+    const open = () => SearchFolder.open(this.#path, identity, this.#sign)
+    if (this.#ranks.size === 1) return await open()
+    const first = this.#ranks.rank === 0 ? await open() : undefined
+    const { signal } = this.#options
+    const named = Object.entries(identity).map(([name, value]) => [name, JSON.stringify(value)])
+    await checkAlike(this.#plan.where, Object.fromEntries(named), signal)
+    return first ?? (await open())
+  }
+
+  /** Whether a trial is this rank's, also when it goes on: its backup may be on this machine alone. */
+  #isOwn(number: number): boolean {
+    return (number - 1) % this.#ranks.size === this.#ranks.rank
+  }
+
+  /** Tells all ranks how trials stand: at first what rank 0 has read, then what became of those that each has trained. */
+  async #agree(numbers: readonly number[], folder?: SearchFolder): Promise<void> {
+    const { rank, size } = this.#ranks
+    if (size === 1) return
+    const own = numbers.filter((number) => (folder ? this.#isOwn(number) : rank === 0))
+    const trials = own.map((number) => this.#trials.get(number) as Trial)
+    const all = await exchanged(this.#plan.where, trials, this.#options.signal)
+    for (const trial of all.flat().sort((a, b) => a.number - b.number)) {
+      const { number, state, values } = this.#trials.get(trial.number) as Trial
+      const isNews = folder && !this.#isOwn(number) && (trial.state !== state || trial.values.length !== values.length)
+      this.#trials.set(number, trial)
+      // Its own rank may have written it where this one does not see it.
+      if (isNews) await this.#end(folder, trial)
     }
   }
 
@@ -182,7 +237,9 @@ class Search<Fitted> {
     let alive = all
     for (const [rung, epochs] of bracket.rungs.entries()) {
       const isLast = rung === bracket.rungs.length - 1
-      await this.#inParallel(alive, (number) => this.#advance(folder, number, epochs, bracket.rungs.at(-1), isLast))
+      const own = alive.filter((number) => this.#isOwn(number))
+      await this.#inParallel(own, (number) => this.#advance(folder, number, epochs, bracket.rungs.at(-1), isLast))
+      await this.#agree(alive, folder)
       const sound = alive.flatMap((number) => this.#trials.get(number) ?? []).filter(({ state }) => state !== 'failed')
       if (isLast || sound.some((trial) => isBehind(trial, epochs))) return
       const ordered = ranked(sound, this.#sign, epochs).map(({ number }) => number)
@@ -238,7 +295,8 @@ class Search<Fitted> {
     try {
       const backupDir = keeps ? folder.backup(number) : undefined
       const callbacks = record ? [watcher, record] : [watcher]
-      await this.#plan.subject.train(before.options, { callbacks, signal: own.signal, epochs, backupDir })
+      const run = { callbacks, signal: own.signal, epochs, backupDir }
+      await this.#own(() => this.#plan.subject.train(before.options, run))
       trial = ended('complete')
     } catch (error) {
       if (error === watcher.wrong || this.#ending.signal.aborted) throw error
@@ -256,14 +314,22 @@ class Search<Fitted> {
   async #prune(folder: SearchFolder, number: number): Promise<void> {
     const trial = this.#trials.get(number) as Trial
     if (trial.state !== 'paused') return
-    await removeFolder(folder.backup(number), ({ kind }) => kind === backupKind)
+    if (this.#isOwn(number)) {
+      await this.#own(() => removeFolder(folder.backup(number), ({ kind }) => kind === backupKind))
+    }
     await this.#records.get(number)?.ended('pruned')
     await this.#end(folder, { ...trial, state: 'pruned' })
   }
 
-  /** Notes how a trial stands. */
+  /** Does work of this rank's own, which writes its files. */
+  #own<T>(work: () => T): T {
+    return this.#ranks.size === 1 ? work() : inManner(false, work, true)
+  }
+
+  /** Notes how a trial stands; in the folder, its own rank and rank 0 do. */
   async #end(folder: SearchFolder, trial: Trial): Promise<void> {
-    if (this.#options.folder !== undefined) await folder.write(trial)
+    const writes = this.#ranks.rank === 0 || this.#isOwn(trial.number)
+    if (this.#options.folder !== undefined && writes) await folder.write(trial)
     this.#trials.set(trial.number, trial)
     const done = [...this.#trials.values()].filter(({ state }) => state !== 'paused').length
     this.#options.onTrial?.(trial, { done, trials: this.#all })
@@ -290,7 +356,7 @@ class Search<Fitted> {
     if (best === undefined) throw this.#nothing(where, trials)
     let refitted: Fitted | undefined
     if (refit !== false) {
-      const record = this.#recorded(folder, 'refit')
+      const record = this.#ranks.rank === 0 ? this.#recorded(folder, 'refit') : undefined
       const run = {
         callbacks: record ? [record] : [],
         signal: this.#ending.signal,
@@ -313,7 +379,7 @@ class Search<Fitted> {
     }
     const { code, message } = failed.error
     const cause = this.#causes.get(failed.number)
-    const known = cause instanceof SeqloomError ? cause.code : 'ERR_DATA'
+    const known = code.startsWith('ERR_') ? (code as ErrorCode) : 'ERR_DATA'
     return new SeqloomError(
       known,
       `${where}: no trial came to its end; trial ${failed.number}: ${code.startsWith('ERR_') ? `${code}: ` : ''}${message}`,

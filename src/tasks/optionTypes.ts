@@ -13,6 +13,7 @@ import type { Encoder } from './shared/encoder.js'
 import type { Rows } from './shared/rows.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
 import type { LanguageModel } from './transcriber/options.js'
+import type { TranslationRow } from './translator/rows.js'
 
 /** How a question answerer is built. */
 export interface QuestionAnswererOptions {
@@ -116,7 +117,7 @@ export interface TextClassifierOptions {
   readonly seed?: number
 }
 
-/** How a translator or a captioner is trained. Backups cannot be combined with scheduled sampling. */
+/** How a captioner is trained. Backups cannot be combined with scheduled sampling. */
 export interface TrainDecoderOptions<Row> {
   /** How many passes over the rows to make; default 8, or as many as 400 training steps need. */
   readonly epochs?: number
@@ -156,7 +157,15 @@ export interface TrainDecoderOptions<Row> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
-  /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
+  /**
+   * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
@@ -283,6 +292,11 @@ export interface TrainForecasterOptions {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
   /**
@@ -354,6 +368,12 @@ export interface TrainGeneratorOptions {
    */
   readonly restoreBest?: boolean
   /**
+   * After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its last
+   * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 0, since all layers
+   * begin with the encoder.
+   */
+  readonly unfreezeEvery?: number
+  /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
    * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
@@ -363,7 +383,15 @@ export interface TrainGeneratorOptions {
    * one that is there. Default true.
    */
   readonly resume?: boolean
-  /** When a model is trained further, the share of tokens in the new text that its vocabulary may lack; default 0.1. */
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
+  /**
+   * When a model is trained further, the share of tokens in the new text that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
@@ -450,7 +478,13 @@ export interface TrainLanguageEncoderOptions {
    */
   readonly resume?: boolean
   /**
-   * When a model is trained further, the share of tokens in the new texts that its vocabulary may lack; default 0.1.
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
+  /**
+   * When a model is trained further, the share of tokens in the new texts that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
    */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the language encoder has the best weights so far. */
@@ -516,7 +550,15 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
-  /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
+  /**
+   * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
@@ -615,6 +657,11 @@ export interface TrainTranscriberOptions<Row> {
    * one that is there. Default true.
    */
   readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** Stops training: `train` rejects with an AbortError, and the transcriber has the best weights so far. */
   readonly signal?: AbortSignal
   /**
@@ -690,6 +737,74 @@ export interface TranscriberOptions {
   readonly minFrequency?: number
   /** The seed of the initial weights, the split and the order of training; default 0. */
   readonly seed?: number
+}
+
+/** How a translator is trained. Backups cannot be combined with scheduled sampling. */
+export interface TrainTranslatorOptions<Row = TranslationRow> {
+  /** How many passes over the rows to make; default 8, or as many as 400 training steps need. */
+  readonly epochs?: number
+  /** The number of rows in a training step; rows of similar lengths go together; default 64. */
+  readonly batchSize?: number
+  /**
+   * Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1. Default 0.002, falling to 0 on
+   * half a cosine.
+   */
+  readonly learningRate?: number | Schedule
+  /**
+   * The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in
+   * the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all
+   * steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, arXiv 1906.04331). Default 0.
+   */
+  readonly scheduledSampling?: number
+  /**
+   * The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure
+   * on, with all its rows; default 0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart.
+   */
+  readonly validationSplit?: number
+  /** Rows to validate on instead. */
+  readonly validationData?: Rows<Row>
+  /**
+   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
+   * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's
+   * weights are kept, with a warning.
+   */
+  readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   */
+  readonly backupDir?: string | URL
+  /**
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
+   */
+  readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
+  /**
+   * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
+   * lacked in the first training; default 0.1.
+   */
+  readonly maxUnknown?: number
+  /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
+  readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
+  /** Called as batches end; quick batches may be reported together. */
+  readonly onProgress?: (progress: TaskProgress) => void
+  /** Called, and awaited, as each epoch ends. */
+  readonly onEpoch?: (epoch: TaskEpoch) => void | Promise<void>
+  /**
+   * After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its last
+   * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
+   */
+  readonly unfreezeEvery?: number
 }
 
 /** How a translator is built. */

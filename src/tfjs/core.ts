@@ -64,6 +64,16 @@ export {
 export { broadcastTo, cast, clone, ensureShape, expandDims, reshape, squeeze, tile, transpose } from './ops/shape.js'
 export * from './ops/slice.js'
 export * from './ops/unary.js'
+export { Optimizer } from './optimizer.js'
+export {
+  AdadeltaOptimizer,
+  AdagradOptimizer,
+  AdamaxOptimizer,
+  AdamOptimizer,
+  MomentumOptimizer,
+  RMSPropOptimizer,
+  SGDOptimizer,
+} from './optimizers.js'
 export * as regularizers from './regularizers.js'
 export {
   type NamedTensorMap,
@@ -79,7 +89,6 @@ export {
   Variable,
 } from './tensor.js'
 export * as train from './train.js'
-export { Optimizer } from './train.js'
 export * from './types.js'
 export * from './unsupported.js'
 export * as util from './util.js'

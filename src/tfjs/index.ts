@@ -10,7 +10,6 @@ import {
   type RNNLayer,
   RNN as RNNOfCells,
 } from './layers/recurrent.js'
-import type { Optimizer } from './train.js'
 
 export {
   BaseCallback,
@@ -53,12 +52,5 @@ export type GRULayerArgs = GatedRNNLayerArgs
 export type GRUCellLayerArgs = GatedCellLayerArgs
 export type LSTMLayerArgs = GatedRNNLayerArgs
 export type LSTMCellLayerArgs = GatedCellLayerArgs
-export type SGDOptimizer = Optimizer
-export type MomentumOptimizer = Optimizer
-export type AdamOptimizer = Optimizer
-export type AdamaxOptimizer = Optimizer
-export type AdadeltaOptimizer = Optimizer
-export type AdagradOptimizer = Optimizer
-export type RMSPropOptimizer = Optimizer
 /** Graph models cannot be read, so there is none. */
 export type GraphModel = never

@@ -1,5 +1,5 @@
 // How optimizers move a variable by a gradient, as TensorFlow.js does. Training of models has the same formulas in the engine.
-import type { OptimizerConfig } from './train.js'
+import type { OptimizerConfig } from './optimizer.js'
 
 /** What an optimizer keeps of one variable. */
 export type State = readonly Float32Array[]

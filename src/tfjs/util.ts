@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import { SeqloomError } from '../errors.js'
 import { inferDtype, isTypedArray, makeTensorValues } from './convert.js'
-import { arraysEqual, parseAxes } from './shapes.js'
+import { arraysEqual, parseAxes, sizeFromShape } from './shapes.js'
 import { allocateValues, toNestedArray } from './tensor.js'
 import type { DataType, DataTypeMap, RecursiveArray, TensorLike, TypedArray } from './types.js'
 
@@ -10,9 +10,8 @@ export {
   checkDimensions as assertNonNegativeIntegerDimensions,
   computeStrides,
   inferFromImplicitShape,
-  sizeFromShape,
 } from './shapes.js'
-export { arraysEqual, inferDtype, isTypedArray, toNestedArray }
+export { arraysEqual, inferDtype, isTypedArray, sizeFromShape, toNestedArray }
 
 /** Throws an error with the message unless the expression holds. */
 export function assert(expression: boolean, message: string | (() => string)): void {
@@ -132,6 +131,21 @@ export function squeezeShape(shape: readonly number[], axis?: number[]): { newSh
     .filter((each) => shape[each] !== 1 || (axes !== undefined && !axes.includes(each)))
   return { newShape: keptDims.map((each) => shape[each] as number), keptDims }
 }
+
+/** Whether a type holds less than another one. */
+export const hasEncodingLoss = (oldType: DataType, newType: DataType): boolean => {
+  const kept: Readonly<Record<string, readonly string[]>> = {
+    complex64: ['complex64', 'float32', 'int32', 'bool', 'string'],
+    float32: ['float32', 'int32', 'bool', 'string'],
+    int32: ['int32', 'bool', 'string'],
+    bool: ['bool'],
+  }
+  return !kept[newType]?.includes(oldType)
+}
+
+/** Nested arrays of zeros. */
+export const makeZerosNestedTypedArray = (shape: number[], dtype: DataType): ReturnType<typeof toNestedArray> =>
+  toNestedArray(shape, getArrayFromDType(dtype, sizeFromShape(shape)))
 
 export const bytesPerElement = (dtype: DataType): number => {
   const bytes = { float32: 4, int32: 4, complex64: 8, bool: 1, string: Number.NaN }[dtype]

@@ -30,6 +30,7 @@ const files = {
   h5: 'a.h5',
   tfjs: 'tfjs',
   seqloom: 'seqloom',
+  trained: 'trained',
 }
 
 describe('a file of 64 MB', () => {
@@ -53,6 +54,24 @@ describe('a file of 64 MB', () => {
       rmSync(path, { recursive: true })
     }, 180_000)
   }
+})
+
+describe('a model of 64 MB with 128 MB of what Adam keeps of it', () => {
+  it('is saved with little more memory than it takes itself', async () => {
+    const path = join(folder, 'saved')
+    const again = `${path}-again`
+    const run = (what: string, mb: number) => runProgram<Needed>('large-file.mjs', [what, 'trained', path, String(mb)])
+    await run('write', 1)
+    const [small, least] = [await run('again', 1), sizeOf(again)]
+    rmSync(path, { recursive: true })
+    await run('write', 64)
+    const large = await run('again', 64)
+    const size = sizeOf(again)
+    rmSync(path, { recursive: true })
+    rmSync(again, { recursive: true })
+    expect(size).toBeGreaterThan(3 * 64 * 2 ** 20)
+    expect((large.bytes - small.bytes) / (size - least)).toBeLessThan(1.2)
+  }, 180_000)
 })
 
 describe('a model of 64 MB in many weights', () => {

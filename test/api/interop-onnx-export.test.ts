@@ -156,9 +156,35 @@ const byLayer: Record<string, () => Model[]> = {
     stack(layers.conv2d({ filters: 4, kernelSize: [2, 3], padding: 'same', inputShape: [5, 6, 2], ...random })),
     stack(layers.conv2d({ filters: 4, kernelSize: 2, groups: 2, strides: 2, inputShape: [5, 6, 2], ...random })),
   ],
+  conv3d: () => [
+    stack(layers.conv3d({ filters: 3, kernelSize: [2, 3, 2], padding: 'same', inputShape: [4, 5, 3, 2], ...random })),
+  ],
+  conv2dTranspose: () =>
+    (['same', 'valid'] as const).map((padding) =>
+      stack(
+        layers.conv2dTranspose({
+          filters: 4,
+          kernelSize: [2, 3],
+          strides: [2, 1],
+          padding,
+          inputShape: [3, 4, 2],
+          ...random,
+        }),
+      ),
+    ),
+  conv3dTranspose: () => [
+    stack(
+      layers.conv3dTranspose({ filters: 2, kernelSize: 2, strides: [2, 1, 1], inputShape: [2, 3, 2, 2], ...random }),
+    ),
+  ],
   maxPooling2d: () => [stack(layers.maxPooling2d({ inputShape: [5, 6, 2] }))],
   averagePooling2d: () => [stack(layers.averagePooling2d({ padding: 'same', strides: 1, inputShape: [5, 6, 2] }))],
+  maxPooling3d: () => [stack(layers.maxPooling3d({ inputShape: [4, 5, 6, 2] }))],
+  averagePooling3d: () => [stack(layers.averagePooling3d({ padding: 'same', strides: 1, inputShape: [3, 4, 5, 2] }))],
   globalAveragePooling2d: () => [stack(layers.globalAveragePooling2d({ inputShape: [5, 6, 2] }))],
+  globalMaxPooling2d: () => [stack(layers.globalMaxPooling2d({ inputShape: [5, 6, 2] }))],
+  globalAveragePooling3d: () => [stack(layers.globalAveragePooling3d({ inputShape: [2, 3, 4, 2] }))],
+  globalMaxPooling3d: () => [stack(layers.globalMaxPooling3d({ keepdims: true, inputShape: [2, 3, 4, 2] }))],
   convLstm1d: () => [
     stack(layers.convLstm1d({ filters: 2, kernelSize: 3, returnSequences: true, inputShape: [null, 5, 2], ...random })),
   ],

@@ -23,9 +23,9 @@ describe('the flags of docs/options.md', () => {
 
   it.each([
     ['train classify', ['TextClassifierOptions', 'TrainClassifierOptions'], 20],
-    ['train translate', ['TranslatorOptions', 'TrainDecoderOptions'], 19],
+    ['train translate', ['TranslatorOptions', 'TrainTranslatorOptions'], 20],
     ['train caption', ['CaptionerOptions', 'TrainDecoderOptions'], 20],
-    ['train generate', ['TextGeneratorOptions', 'TrainGeneratorOptions'], 15],
+    ['train generate', ['TextGeneratorOptions', 'TrainGeneratorOptions'], 16],
     ['train forecast', ['ForecasterOptions', 'TrainForecasterOptions'], 20],
     ['translate', ['WriteOptions'], 4],
   ])('are those that `%s --help` tells', async (command, tables, least) => {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -42,13 +42,16 @@ export interface RankResult {
 }
 
 /** How a job ended. */
-export interface JobResult {
+export interface Job<Result> {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
   /** Those of the ranks that came to their end, in order. */
-  readonly ranks: RankResult[]
+  readonly ranks: Result[]
 }
+
+/** How a training ended. */
+export type JobResult = Job<RankResult>
 
 /** What differs from the usual, and for the whole job. */
 export interface JobOptions {
@@ -90,10 +93,38 @@ export async function train(
   kind: string,
   { env, ...given }: JobOptions = {},
 ): Promise<JobResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'seqloom-ranks-'))
-  const program = `${projectRoot}test/helpers/programs/ranks.mjs`
   const distributed: Record<string, string> = launcher ? { SEQLOOM_DISTRIBUTED: 'mpi' } : {}
-  const result = await start(launcher, size, [program, kind, folder, JSON.stringify(given)], { ...distributed, ...env })
+  return await run('ranks', launcher, size, kind, given, { ...distributed, ...env })
+}
+
+/** What a rank of `programs/ranks-use.mjs` writes. */
+export interface UseResult {
+  readonly rank: number
+  readonly size: number
+  readonly found: unknown
+}
+
+/** Runs `programs/ranks-use.mjs`. */
+export const use = (
+  launcher: Launcher | undefined,
+  size: number,
+  what: string,
+  given: object = {},
+): Promise<Job<UseResult>> => run('ranks-use', launcher, size, what, given)
+
+async function run<Result>(
+  name: string,
+  launcher: Launcher | undefined,
+  size: number,
+  what: string,
+  given: object,
+  env: Record<string, string> = {},
+): Promise<Job<Result>> {
+  const folder = mkdtempSync(join(tmpdir(), 'seqloom-ranks-'))
+  const program = `${projectRoot}test/helpers/programs/${name}.mjs`
+  const result = await start(launcher, size, [program, what, folder, JSON.stringify(given)], env)
   const files = readdirSync(folder).toSorted()
-  return { ...result, ranks: files.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RankResult) }
+  const ranks = files.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Result)
+  rmSync(folder, { recursive: true, force: true })
+  return { ...result, ranks }
 }

@@ -156,9 +156,12 @@ async function run({ name, corpus, seed, first, end, folder, place: placeFile, m
   return end - 1
 }
 
-process.on('message', async ({ cases, describe }) => {
+process.on('message', async ({ make, cases, describe }) => {
   try {
-    if (describe) {
+    if (make) {
+      await entriesFor(readers[make.name], make.corpus)
+      process.send({ done: true })
+    } else if (describe) {
       const { name, corpus, seed, index, keep } = describe
       const reader = readers[name]
       const entries = await entriesFor(reader, corpus)

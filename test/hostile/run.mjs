@@ -1,10 +1,10 @@
 // Alters files of every format by seed, and reads and uses them in other processes:
-//   node test/hostile/run.mjs [--readers pytorch,onnx] [--cases 200000] [--first 0] [--seed 1] [--seconds 10] [--megabytes 1024]
+//   node test/hostile/run.mjs [--readers pytorch,onnx] [--cases 200000] [--first 0] [--seed 1] [--seconds 10] [--megabytes 1024] [--jobs 2]
 // The corpus is made of the fixtures and by our own writers. Reports crashes, hangs, errors without a code, too much memory, models that were changed half
 // way and anything executed, each with the number that repeats it: `--readers NAME --seed S --case N`; with `--keep FOLDER` the altered files are kept there.
 import { fork } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '10' },
     megabytes: { type: 'string', default: '1024' },
+    jobs: { type: 'string', default: `${availableParallelism()}` },
     keep: { type: 'string' },
   },
 })
@@ -40,7 +41,7 @@ const names = values.readers === undefined ? all : values.readers.split(',')
 const first = Number(values.case ?? values.first)
 const end = first + (values.case === undefined ? Number(values.cases) : 1)
 const { seed } = values
-const [seconds, megabytes] = [Number(values.seconds), Number(values.megabytes)]
+const [seconds, megabytes, jobs] = [Number(values.seconds), Number(values.megabytes), Number(values.jobs)]
 /** A process is used for so many cases, then a new one. */
 const mostCases = 5000
 /** How long a corpus may take. */
@@ -49,19 +50,21 @@ const mostSeconds = 300
 const memory = '/dev/shm'
 const root = mkdtempSync(join(existsSync(memory) ? memory : tmpdir(), 'seqloom-hostile-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
-const placeFile = join(root, 'place')
 
 /** Where a process is: its case, how many ended how, and the slowest one. */
-function placeNow() {
-  const bytes = readFileSync(placeFile)
+function placeIn(file) {
+  const bytes = readFileSync(file)
   const [index, coded, works, slowest, slowestCase] = [0, 1, 2, 4, 5].map((at) => bytes.readDoubleLE(8 * at))
   return { index, coded, works, slowest, slowestCase }
 }
 
 const child = fileURLToPath(new URL('child.mjs', import.meta.url))
 
-/** Runs a process until it has done what it is asked for, dies, hangs or takes too much; `onFault` is told what it finds. */
-function ask(message, { limit = mostSeconds, onFault = () => {} } = {}) {
+/**
+ * Runs a process until it has done what it is asked for, dies, hangs or takes too much. It says in the file `place` where
+ * it is; `onFault` is told what it finds.
+ */
+function ask(message, { place, limit = mostSeconds, onFault = () => {} } = {}) {
   return new Promise((done) => {
     const running = fork(child, {
       execArgv: ['--max-old-space-size=512', '--disallow-code-generation-from-strings'],
@@ -77,7 +80,7 @@ function ask(message, { limit = mostSeconds, onFault = () => {} } = {}) {
       done({ peak, ...answer })
     }
     const watch = setInterval(() => {
-      const { index } = placeNow()
+      const index = place === undefined ? -1 : placeIn(place).index
       if (index !== seen) [seen, since] = [index, Date.now()]
       peak = Math.max(peak, peakOf(running.pid))
       if (peak > megabytes) stop({ outcome: 'memory', message: `${peak} MB` })
@@ -115,42 +118,60 @@ const print = (text) => process.stdout.write(`${text}\n`)
 async function tryReader(name) {
   const corpus = join(root, `${name}-corpus`)
   const counts = { coded: 0, works: 0 }
-  let [faults, peak, slowest, slowestCase] = [0, 0, 0, 0]
+  let [faults, peak, slowest, slowestCase, next, done] = [0, 0, 0, 0, first, 0]
   const began = Date.now()
   const told = (index, { outcome, message, entry, what }) => {
     faults += 1
     counts[outcome] = (counts[outcome] ?? 0) + 1
     print(`${name} ${index} (${entry}): ${outcome}, ${message}\n  ${String(what).slice(0, 500)}`)
   }
-  for (let next = first; next < end; ) {
+  const common = { name, corpus, seed }
+
+  /** Tries the cases from one on in a process; gives the case to go on with. */
+  const attempt = async (from, until) => {
     const folder = mkdtempSync(join(root, 'altered-'))
-    const until = Math.min(end, next + mostCases)
-    const common = { name, corpus, seed }
-    const attempt = (from, to, onFault) => {
-      writeFileSync(placeFile, new Uint8Array(Float64Array.of(-1, 0, 0, 0, 0, 0).buffer))
-      const cases = { ...common, first: from, end: to, folder, place: placeFile, megabytes }
-      return ask({ cases }, { limit: seconds, onFault })
+    const place = join(folder, 'place')
+    const tried = (begin, end, onFault) => {
+      writeFileSync(place, new Uint8Array(Float64Array.of(-1, 0, 0, 0, 0, 0).buffer))
+      const cases = { ...common, first: begin, end, folder, place, megabytes }
+      return ask({ cases }, { place, limit: seconds, onFault })
     }
-    const ended = await attempt(next, until, (fault) => told(fault.index, fault))
-    const place = placeNow()
-    counts.coded += place.coded
-    counts.works += place.works
+    const ended = await tried(from, until, (fault) => told(fault.index, fault))
+    const reached = placeIn(place)
+    counts.coded += reached.coded
+    counts.works += reached.works
     peak = Math.max(peak, ended.peak)
-    if (place.slowest > slowest) [slowest, slowestCase] = [place.slowest, place.slowestCase]
-    rmSync(folder, { recursive: true, force: true })
-    if (ended.outcome === 'done') {
-      next = ended.last + 1
-      const rate = Math.round((1000 * (next - first)) / (Date.now() - began))
-      if (next < end) process.stderr.write(`${name}: ${next - first} of ${end - first}, ${rate} a second\n`)
-    } else {
-      if (ended.outcome === 'failed' || place.index < next)
+    if (reached.slowest > slowest) [slowest, slowestCase] = [reached.slowest, reached.slowestCase]
+    let after = ended.last + 1
+    if (ended.outcome !== 'done') {
+      if (ended.outcome === 'failed' || reached.index < from)
         throw new Error(`${name}: ${ended.outcome}, ${ended.message}`)
-      next = ended.outcome === 'noise' ? until : place.index + 1
+      after = ended.outcome === 'noise' ? until : reached.index + 1
       // A machine that is busy with something else is slow by itself.
-      if (ended.outcome === 'hang' && (await attempt(place.index, next)).outcome === 'done') counts.works += 1
-      else told(place.index, { ...(await ask({ describe: { ...common, index: place.index } })), ...ended })
+      if (ended.outcome === 'hang' && (await tried(reached.index, after)).outcome === 'done') counts.works += 1
+      else told(reached.index, { ...(await ask({ describe: { ...common, index: reached.index } })), ...ended })
+    }
+    rmSync(folder, { recursive: true, force: true })
+    return after
+  }
+
+  /** Tries parts of the cases, one after the other, until none is left. */
+  const work = async () => {
+    while (next < end) {
+      const until = Math.min(end, next + mostCases)
+      let at = next
+      next = until
+      while (at < until) {
+        const after = await attempt(at, until)
+        done += after - at
+        at = after
+      }
+      const rate = Math.round((1000 * done) / (Date.now() - began))
+      if (done < end - first) process.stderr.write(`${name}: ${done} of ${end - first}, ${rate} a second\n`)
     }
   }
+  await ask({ make: common })
+  await Promise.all(Array.from({ length: Math.min(jobs, Math.ceil((end - first) / mostCases)) }, work))
   if (values.case !== undefined) {
     const keep = values.keep && resolve(values.keep)
     const { entry, what } = await ask({ describe: { name, corpus, seed, index: first, keep } })

@@ -189,6 +189,78 @@ describe('tasks that begin with an encoder', () => {
     expect(before).not.toEqual(Array.from(classifier.model.getWeights()[0]?.data as Float32Array))
   })
 
+  it('train the layers of a translator and of a generator one after the other', async () => {
+    const stagesOf = async (
+      model: () => { readonly layers: readonly unknown[] },
+      train: (onEpoch: () => void) => unknown,
+    ) => {
+      const trained: string[][] = []
+      await train(() => {
+        const layers = model().layers as readonly { name: string; trainable: boolean; weights: readonly unknown[] }[]
+        trained.push(layers.filter((layer) => !layer.trainable).map(({ name }) => name))
+      })
+      expect(model().layers.every((layer) => (layer as { trainable: boolean }).trainable)).toBe(true)
+      return trained
+    }
+    const pairs = texts.slice(0, 40).map((source) => ({ source, target: source.toUpperCase() }))
+    const training = { epochs: 4, validationSplit: 0 } as const
+    for (const scheduledSampling of [0, 0.2]) {
+      const translator = new tasks.Translator({ encoder, dropout: 0 })
+      const waiting = await stagesOf(
+        () => translator.model,
+        (onEpoch) => translator.train(pairs, { ...training, scheduledSampling, onEpoch }),
+      )
+      expect(waiting).toEqual([['source_embedding', 'bidirectional'], ['source_embedding'], [], []])
+    }
+    const all = new tasks.Translator({ encoder })
+    expect(
+      await stagesOf(
+        () => all.model,
+        (onEpoch) => all.train(pairs, { epochs: 1, unfreezeEvery: 0, onEpoch }),
+      ),
+    ).toEqual([[]])
+
+    const long = texts.join(' ')
+    const generator = new tasks.TextGenerator({ encoder: forward, dropout: 0 })
+    const steps = { ...training, batchSize: 4, time: 20 }
+    const kept = await stagesOf(
+      () => generator.model,
+      (onEpoch) => generator.train(long, { ...steps, unfreezeEvery: 1, onEpoch }),
+    )
+    expect(kept).toEqual([['tokens', 'lstm'], ['tokens'], [], []])
+    // What is not new begins as a whole unless it is asked otherwise, and is trained further as a whole.
+    const whole = new tasks.TextGenerator({ encoder: forward, dropout: 0 })
+    const train = (onEpoch: () => void) => whole.train(long, { ...steps, epochs: 1, onEpoch })
+    expect(await stagesOf(() => whole.model, train)).toEqual([[]])
+    for (const task of [whole, translatorOf()]) {
+      await expect(task.train((task === whole ? long : pairs) as never, { unfreezeEvery: 1 })).rejects.toEqual(
+        coded('ERR_OPTION', /unfreezeEvery/),
+      )
+    }
+  })
+
+  const translatorOf = () => new tasks.Translator({ units: 4, embedding: 4 })
+
+  it('go on with a generator after an abort between two stages with the same bits', async () => {
+    const long = texts.join(' ')
+    const options = { epochs: 5, batchSize: 4, time: 20, unfreezeEvery: 1, validationSplit: 0.2 } as const
+    const whole = new tasks.TextGenerator({ encoder: forward, dropout: 0 })
+    const expected = await whole.train(long, options)
+    const backupDir = join(folder, 'backup-generator')
+    const controller = new AbortController()
+    const interrupted = new tasks.TextGenerator({ encoder: forward, dropout: 0 }).train(long, {
+      ...{ ...options, backupDir, signal: controller.signal },
+      onEpoch: ({ epoch }) => {
+        if (epoch === 2) controller.abort()
+      },
+    })
+    await expect(interrupted).rejects.toMatchObject({ name: 'AbortError' })
+    const resumed = new tasks.TextGenerator({ encoder: forward, dropout: 0 })
+    const history = await resumed.train(long, { ...options, backupDir })
+    expect(history.history).toEqual(expected.history)
+    expect(resumed.model.getWeights()).toEqual(whole.model.getWeights())
+  })
+
   it.each([1, 3, 6, 8])('go on after an abort in epoch %i with the same bits', async (at) => {
     const options = { epochs: 8, batchSize: 8, unfreezeEvery: 2, learningRate: 0.01 } as const
     const whole = new tasks.TextClassifier({ encoder })

@@ -323,8 +323,6 @@ describe('noise', () => {
 
 describe('what is not there', () => {
   it.each([
-    ['conv2dTranspose', 'upSampling2d'],
-    ['conv3d', 'conv2d'],
     ['convLstm2dCell', 'convLstm2d'],
     ['resizing', 'package for images'],
   ] as const)('%s says so', (name, instead) => {

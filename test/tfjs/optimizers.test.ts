@@ -102,3 +102,39 @@ describe('what an optimizer keeps', () => {
     expect((await model.optimizer.getWeights()).map(({ name }) => name)).toEqual(['iter'])
   })
 })
+
+describe('classes of optimizers', () => {
+  it.each([
+    [tf.train.sgd(0.1), new tf.SGDOptimizer(0.1)],
+    [tf.train.momentum(0.1, 0.8, true), new tf.MomentumOptimizer(0.1, 0.8, true)],
+    [tf.train.rmsprop(0.1, 0.8, 0.2), new tf.RMSPropOptimizer(0.1, 0.8, 0.2)],
+    [tf.train.adam(0.1), new tf.AdamOptimizer(0.1, 0.9, 0.999)],
+    [tf.train.adamax(0.1), new tf.AdamaxOptimizer(0.1, 0.9, 0.999)],
+    [tf.train.adadelta(0.1), new tf.AdadeltaOptimizer(0.1, 0.95)],
+    [tf.train.adagrad(0.1), new tf.AdagradOptimizer(0.1)],
+  ])('are what tf.train makes: %#', (made, own) => {
+    expect(own).toBeInstanceOf(tf.Optimizer)
+    expect(made).toBeInstanceOf(own.constructor)
+    expect(made.getClassName()).toBe(own.getClassName())
+    expect(made.getConfig()).toEqual(own.getConfig())
+  })
+
+  it("may be extended by a rule of one's own, which minimize() uses and compile() refuses", () => {
+    class Signs extends tf.Optimizer {
+      override applyGradients(gradients: tf.NamedTensorMap): void {
+        for (const { name, tensor } of Object.values(gradients) as unknown as { name: string; tensor: tf.Tensor }[]) {
+          expect(name).toBe(weight.name)
+          weight.assign(weight.sub(tensor.sign().mul(0.5)))
+        }
+      }
+    }
+    const weight = tf.variable(tf.tensor1d([2, -3]))
+    const own = new Signs()
+    own.minimize(() => weight.square().sum() as tf.Scalar)
+    expect(weight.arraySync()).toEqual([1.5, -2.5])
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] })
+    expect(() => model.compile({ optimizer: own, loss: 'meanSquaredError' })).toThrow(
+      expect.objectContaining({ code: 'ERR_UNSUPPORTED', message: expect.stringContaining('minimize()') }),
+    )
+  })
+})

@@ -44,6 +44,7 @@ impl NativeModel {
                         steps,
                         &never,
                         None,
+                        false,
                     )?)
                 })
             })?;
@@ -53,12 +54,13 @@ impl NativeModel {
     }
 
     /// The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with
-    /// the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
+    /// the given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`. With
+    /// `distributed`, those of the batches that are this rank's, in the order of ranks; none if there are none.
     ///
     /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean",
         ts_return_type = "Promise<NativeTensor[]>"
     )]
     #[allow(clippy::too_many_arguments, reason = "they are JavaScript's")]
@@ -71,10 +73,12 @@ impl NativeModel {
         outputs: Unknown<'env>,
         steps: Unknown<'env>,
         on_event: Unknown<'env>,
+        distributed: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let distributed = is_distributed(&distributed)?;
             let wanted = if argument::is_missing(&outputs) {
                 None
             } else {
@@ -83,19 +87,29 @@ impl NativeModel {
             let steps = argument::optional_integer(&steps, "steps", 1)?;
             self.told(env, &cancel, &on_event, move |trainer, cancel, on_event| {
                 let wanted = wanted.unwrap_or_else(|| all_outputs(trainer));
-                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, steps, cancel, on_event)?;
+                trainer.join(group());
+                let outputs = trainer.predict_some(
+                    &inputs,
+                    batch_size,
+                    &wanted,
+                    steps,
+                    cancel,
+                    on_event,
+                    distributed,
+                )?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })
     }
 
     /// The total loss, then each metric, averaged over all rows, or over those of the first so many `steps`, which are
-    /// batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`.
+    /// batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`. With `distributed`, each
+    /// rank does some of the batches, or those of its feed, and all get the values of all.
     ///
     /// Errors: as `predict`; `ERR_STATE` before `compile`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean",
         ts_return_type = "Promise<number[]>"
     )]
     pub fn evaluate<'env>(
@@ -106,13 +120,23 @@ impl NativeModel {
         cancel: Unknown<'env>,
         steps: Unknown<'env>,
         on_event: Unknown<'env>,
+        distributed: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = Given::read(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let steps = argument::optional_integer(&steps, "steps", 1)?;
+            let distributed = is_distributed(&distributed)?;
             self.told(env, &cancel, &on_event, move |trainer, cancel, on_event| {
-                Ok(trainer.evaluate_some(inputs.source(), batch_size, steps, cancel, on_event)?)
+                trainer.join(group());
+                Ok(trainer.evaluate_some(
+                    inputs.source(),
+                    batch_size,
+                    steps,
+                    cancel,
+                    on_event,
+                    distributed,
+                )?)
             })
         })
     }
@@ -133,7 +157,7 @@ impl NativeModel {
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let steps = argument::optional_integer(&steps, "steps", 1)?;
             let scores = self.shared.now_drawn(move |trainer| {
-                Ok(trainer.evaluate_some(&inputs, batch_size, steps, &AtomicBool::new(false), None)?)
+                Ok(trainer.evaluate_some(&inputs, batch_size, steps, &AtomicBool::new(false), None, false)?)
             })?;
             self.shared.report(env);
             Ok(scores)
@@ -266,7 +290,7 @@ impl NativeModel {
             let on_event = argument::function(&on_event, "onEvent")?;
             fit::start(env, &self.shared, &cancel, &on_event, move |trainer, cancel, handle| {
                 let validation = validation.as_ref().map(Given::source);
-                trainer.join(mpi::world().map(|world| world as Arc<dyn Group>));
+                trainer.join(group());
                 Ok(trainer.fit(data.source(), validation, &options, cancel, handle)?)
             })
         })
@@ -416,4 +440,14 @@ impl NativeModel {
             step(trainer, &inputs, cancel)
         })
     }
+}
+
+/// The ranks of this job, if it has begun.
+fn group() -> Option<Arc<dyn Group>> {
+    mpi::world().map(|world| world as Arc<dyn Group>)
+}
+
+/// Whether the ranks share the work; by default they do not.
+fn is_distributed(value: &Unknown<'_>) -> Outcome<bool> {
+    if argument::is_missing(value) { Ok(false) } else { argument::boolean(value, "distributed") }
 }

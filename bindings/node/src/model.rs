@@ -5,12 +5,12 @@ use crate::argument;
 use crate::array::Elements;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::holder::{self, Holder};
+use crate::new_state::{NewTraining, STEP, carried_name, digits};
 use crate::tensor::{self, NativeTensor};
 use napi::bindgen_prelude::{ClassInstance, Float32Array, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::TensorData;
-use seqloom_graph::optim::StateTensor;
 use seqloom_graph::train::Trainer;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -260,10 +260,10 @@ impl NativeModel {
             let state = state
                 .into_iter()
                 .map(|tensor| NamedState { name: tensor.name, data: Float32Array::new(tensor.data) });
-            let carried = carried.into_iter().enumerate().map(|(index, data)| NamedState {
-                name: format!("{CARRIED}{index}"),
-                data: Float32Array::new(data),
-            });
+            let carried = carried
+                .into_iter()
+                .enumerate()
+                .map(|(index, data)| NamedState { name: carried_name(index), data: Float32Array::new(data) });
             Ok(state.chain([step]).chain(carried).collect())
         })
     }
@@ -275,7 +275,14 @@ impl NativeModel {
     pub fn set_optimizer_state(&self, state: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
             let state = argument::list(&state, "state", read_state)?;
-            self.shared.now(move |trainer| put_state(trainer, state))
+            self.shared.now(move |trainer| {
+                let mut new = NewTraining::new(trainer)?;
+                for (name, data) in state {
+                    let index = new.announce(&name, data.len())?;
+                    new.append(index, data.len(), |into| into.copy_from_slice(&data))?;
+                }
+                new.put(trainer)
+            })
         })
     }
 
@@ -383,47 +390,9 @@ impl NativeModel {
     }
 }
 
-/// Puts back what [`NativeModel::optimizer_state`] gave.
-pub(crate) fn put_state(trainer: &mut Trainer, mut state: Vec<StateTensor>) -> Outcome<()> {
-    let step = state
-        .iter()
-        .position(|tensor| tensor.name == STEP)
-        .and_then(|at| number(&state.swap_remove(at).data))
-        .ok_or_else(|| {
-            let message = format!("state: '{STEP}' is missing, or not four digits of base 65536");
-            Failure::new(ErrorCode::FORMAT, message)
-        })?;
-    let number = |tensor: &StateTensor| tensor.name.strip_prefix(CARRIED)?.parse::<usize>().ok();
-    let mut carried: Vec<StateTensor> = state.extract_if(.., |tensor| number(tensor).is_some()).collect();
-    carried.sort_by_key(number);
-    trainer.restore_optimizer(step, &state)?;
-    Ok(trainer.set_carried_states(carried.into_iter().map(|tensor| tensor.data).collect())?)
-}
-
-/// The name of the number of steps among the optimizer's state; weights' states have a slash in theirs.
-pub(crate) const STEP: &str = "step";
-
-/// What the names of carried states begin with; a number follows, as it never does in an optimizer's state.
-pub(crate) const CARRIED: &str = "carried/";
-
-pub(crate) fn digits(step: u64) -> Vec<f32> {
-    (0..4).map(|digit| f32::from((step >> (16 * digit)) as u16)).collect()
-}
-
-fn number(digits: &[f32]) -> Option<u64> {
-    let digit = |&value: &f32| {
-        let whole = value as u16;
-        (f32::from(whole) == value).then_some(u64::from(whole))
-    };
-    if digits.len() != 4 {
-        return None;
-    }
-    digits.iter().rev().try_fold(0, |number, value| Some(number << 16 | digit(value)?))
-}
-
-fn read_state(value: Unknown<'_>, what: &str) -> Outcome<StateTensor> {
+fn read_state(value: Unknown<'_>, what: &str) -> Outcome<(String, Vec<f32>)> {
     let object = argument::object(&value, what)?;
     let name = argument::string(&argument::field(&object, "name")?, &format!("{what}.name"))?;
     let data = argument::elements::<f32>(&argument::field(&object, "data")?, &format!("{what}.data"))?;
-    Ok(StateTensor { name, shape: vec![data.len()], data })
+    Ok((name, data))
 }

@@ -1,9 +1,12 @@
 //! New weights of a model, which come from JavaScript piece by piece.
 
 use crate::argument::{self, Source};
-use crate::error::{ErrorCode, Failure, guard};
+use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::file_reader::{FileReader, Part, PartKind, Place, Target, copy_words};
 use crate::model::NativeModel;
-use crate::saved::WeightsReader;
+use crate::saved::scale_name;
+use ::safetensors::Dtype;
+use ::safetensors::tensor::{Metadata, TensorInfo};
 use napi::bindgen_prelude::{ClassInstance, Object, TypedArrayType, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -19,7 +22,7 @@ pub struct NativeNewWeights {
 
 struct Content {
     weights: Option<NewWeights>,
-    file: WeightsReader,
+    file: FileReader,
 }
 
 impl NativeNewWeights {
@@ -81,13 +84,8 @@ impl NativeNewWeights {
     pub fn append_file(&self, bytes: Unknown<'_>, size: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
             let size = argument::integer(&size, "size", 0)?;
-            let array = argument::typed_array(&bytes)?;
-            let Some(array) = array.filter(|array| array.typed_array_type == TypedArrayType::Uint8) else {
-                return Err(Failure::new(ErrorCode::DATA, "bytes: expected a Uint8Array"));
-            };
-            let source = Source::<u8>::of(&array, "bytes")?;
             let Content { weights, file } = &mut *self.content();
-            file.append(&source, size, weights.as_mut().ok_or_else(gone)?)
+            file.append(&bytes, size, weights.as_mut().ok_or_else(gone)?)
         })
     }
 
@@ -110,8 +108,7 @@ impl NativeModel {
     pub fn new_weights<'env>(&self, env: &'env Env) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             self.shared.later_undrawn(env, Arc::default(), |trainer, _| {
-                let content =
-                    Content { weights: Some(trainer.new_weights()?), file: WeightsReader::default() };
+                let content = Content { weights: Some(trainer.new_weights()?), file: FileReader::default() };
                 Ok(NativeNewWeights { content: Mutex::new(content) })
             })
         })
@@ -135,6 +132,55 @@ impl NativeModel {
                 Ok(trainer.take_weights(new, cancel)?)
             })
         })
+    }
+}
+
+impl Target for NewWeights {
+    fn parts(&mut self, header: &Metadata) -> Outcome<Vec<(Place, Part)>> {
+        let slots = self.slots();
+        let tensors = header.tensors();
+        let wanted = slots.len() + slots.iter().filter(|slot| slot.int8.is_some()).count();
+        if tensors.len() != wanted {
+            let message = format!("it has {} tensors, the model's weights are {wanted}", tensors.len());
+            return Err(Failure::new(ErrorCode::FORMAT, message));
+        }
+        let find = |name: &str, dtype: Dtype, shape: &[usize]| {
+            let fits = |info: &&TensorInfo| info.dtype == dtype && info.shape == shape;
+            tensors.get(name).copied().filter(fits).map(|info| info.data_offsets).ok_or_else(|| {
+                let message = format!("it has no weight '{name}' of shape {shape:?} and type {dtype}");
+                Failure::new(ErrorCode::FORMAT, message)
+            })
+        };
+        let mut found = Vec::with_capacity(wanted);
+        for (index, slot) in slots.iter().enumerate() {
+            let dtype = if slot.int8.is_some() { Dtype::I8 } else { Dtype::F32 };
+            let kind = if slot.int8.is_some() { PartKind::Integers } else { PartKind::Floats };
+            found.push((find(&slot.name, dtype, &slot.shape)?, Part { index, kind, length: slot.len }));
+            if let Some(scales) = &slot.int8 {
+                let place = find(&scale_name(slot), Dtype::F32, &[scales.len])?;
+                found.push((place, Part { index, kind: PartKind::Scales, length: scales.len }));
+            }
+        }
+        Ok(found)
+    }
+
+    fn write(&mut self, part: Part, from: usize, bytes: &[u8]) -> Outcome<()> {
+        let words = bytes.as_chunks::<4>().0;
+        match part.kind {
+            PartKind::Floats => {
+                let placement = Placement::new(0, &[part.length], &[1])
+                    .ok_or_else(|| Failure::new(ErrorCode::FORMAT, "a weight is too large"))?;
+                let count = words.len();
+                let piece = Piece { weight: part.index, placement, from, count, clamps: false };
+                Ok(self.put(&piece, |target| copy_words(words, target))?)
+            }
+            PartKind::Integers => Ok(self.put_integers(part.index, from, bytes)?),
+            PartKind::Scales => {
+                let mut scales = vec![0.0; words.len()];
+                copy_words(words, &mut scales);
+                Ok(self.put_scales(part.index, from, &scales)?)
+            }
+        }
     }
 }
 

@@ -68,6 +68,15 @@ impl Values<'_> {
         }
     }
 
+    /// The number of elements.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::I32(values) => values.len(),
+            Self::I8(values) => values.len(),
+        }
+    }
+
     fn bytes(self) -> usize {
         match self {
             Self::F32(values) => size_of_val(values),
@@ -76,58 +85,109 @@ impl Values<'_> {
         }
     }
 
-    fn write(self, into: &mut [u8]) {
-        if let Self::I8(values) = self {
-            into.iter_mut().zip(values).for_each(|(byte, value)| *byte = value.cast_unsigned());
-            return;
-        }
-        let words = into.as_chunks_mut::<4>().0.iter_mut();
+    /// Writes bytes of the elements, those from `from` on.
+    fn write(self, from: usize, into: &mut [u8]) {
         match self {
-            Self::F32(values) => words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes()),
-            Self::I32(values) => words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes()),
-            Self::I8(_) => {}
+            Self::F32(values) => write_words(values, f32::to_le_bytes, from, into),
+            Self::I32(values) => write_words(values, i32::to_le_bytes, from, into),
+            Self::I8(values) => {
+                let values = values.get(from..).unwrap_or_default();
+                into.iter_mut().zip(values).for_each(|(byte, value)| *byte = value.cast_unsigned());
+            }
         }
     }
 }
 
-/// The bytes of a file with these tensors: their descriptions, sorted as the format's own library does, then their
-/// elements.
-pub(crate) fn file(
-    mut tensors: Vec<Written<'_>>,
-    metadata: Option<HashMap<String, String>>,
-) -> Outcome<Bytes> {
-    let refused =
-        |error: String| Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}"));
-    let mut names = HashSet::new();
-    if let Some(Written { name, .. }) = tensors.iter().find(|tensor| !names.insert(tensor.name)) {
-        return Err(Failure::new(ErrorCode::DATA, format!("tensors: two are named '{name}'")));
+fn write_words<V: Copy>(values: &[V], bytes: fn(V) -> [u8; 4], from: usize, into: &mut [u8]) {
+    if from.is_multiple_of(4) && into.len().is_multiple_of(4) {
+        let values = values.get(from / 4..).unwrap_or_default();
+        let words = into.as_chunks_mut::<4>().0;
+        words.iter_mut().zip(values).for_each(|(word, &value)| *word = bytes(value));
+        return;
     }
-    tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then(a.name.cmp(b.name)));
-    let mut end = 0_usize;
-    let mut described = Vec::with_capacity(tensors.len());
-    for tensor in &tensors {
-        let start = end;
-        end += tensor.values.bytes();
-        let (dtype, shape) = (tensor.values.dtype(), tensor.shape.to_vec());
-        described.push((tensor.name.to_owned(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
+    for (at, byte) in (from..).zip(into) {
+        *byte = values.get(at / 4).map_or(0, |&value| bytes(value)[at % 4]);
     }
-    let metadata = Metadata::new(metadata, described).map_err(|error| refused(error.to_string()))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|error| refused(error.to_string()))?;
-    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
-    let total = size_of::<u64>() + header.len() + end;
-    let mut bytes = bytes_for(total, "The bytes of the file")?;
-    let mut rest = &mut bytes[..];
-    let mut next = |length: usize| rest.split_off_mut(..length).unwrap_or_default();
-    next(size_of::<u64>()).copy_from_slice(&(header.len() as u64).to_le_bytes());
-    next(header.len()).copy_from_slice(&header);
-    tensors.iter().for_each(|tensor| tensor.values.write(next(tensor.values.bytes())));
+}
+
+/// Where the tensors of a file lie: their descriptions come first, sorted as the format's own library does, then their
+/// elements. `T` says which tensor it is.
+pub(crate) struct Layout<T> {
+    /// The length of the descriptions, and the descriptions.
+    head: Vec<u8>,
+    /// Where each ends.
+    tensors: Vec<(usize, T)>,
+    /// The bytes of the file.
+    pub(crate) bytes: usize,
+}
+
+impl<T> Layout<T> {
+    /// Fails with `ERR_DATA` for two tensors of one name.
+    pub(crate) fn new(
+        mut tensors: Vec<(Written<'_>, T)>,
+        metadata: Option<HashMap<String, String>>,
+    ) -> Outcome<Self> {
+        let refused =
+            |error: String| Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}"));
+        let mut names = HashSet::new();
+        if let Some((Written { name, .. }, _)) = tensors.iter().find(|(tensor, _)| !names.insert(tensor.name))
+        {
+            return Err(Failure::new(ErrorCode::DATA, format!("tensors: two are named '{name}'")));
+        }
+        tensors.sort_by(|(a, _), (b, _)| b.values.dtype().cmp(&a.values.dtype()).then(a.name.cmp(b.name)));
+        let mut end = 0_usize;
+        let mut described = Vec::with_capacity(tensors.len());
+        let mut places = Vec::with_capacity(tensors.len());
+        for (Written { name, shape, values }, which) in tensors {
+            let start = end;
+            end += values.bytes();
+            let (dtype, shape) = (values.dtype(), shape.to_vec());
+            described.push((name.to_owned(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
+            places.push((end, which));
+        }
+        let metadata = Metadata::new(metadata, described).map_err(|error| refused(error.to_string()))?;
+        let mut header = serde_json::to_vec(&metadata).map_err(|error| refused(error.to_string()))?;
+        header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+        let head = [&(header.len() as u64).to_le_bytes(), &header[..]].concat();
+        places.iter_mut().for_each(|(end, _)| *end += head.len());
+        let bytes = head.len() + end;
+        Ok(Self { head, tensors: places, bytes })
+    }
+
+    /// Reads bytes of the file, those from `from` on; what lies behind it stays as it is. `values` gives the elements
+    /// of a tensor.
+    pub(crate) fn read<'a>(&self, from: usize, into: &mut [u8], values: impl Fn(&T) -> Values<'a>) {
+        let mut at = from;
+        let mut rest = into;
+        let head = self.head.get(at..).unwrap_or_default();
+        let (begin, after) = rest.split_at_mut(head.len().min(rest.len()));
+        begin.copy_from_slice(&head[..begin.len()]);
+        (at, rest) = (at + begin.len(), after);
+        let first = self.tensors.partition_point(|&(end, _)| end <= at);
+        for (end, which) in self.tensors.iter().skip(first) {
+            let values = values(which);
+            let (part, after) = rest.split_at_mut((end - at).min(rest.len()));
+            values.write(at + values.bytes() - end, part);
+            (at, rest) = (at + part.len(), after);
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+/// The bytes of a file with these tensors.
+fn file(tensors: Vec<Written<'_>>, metadata: Option<HashMap<String, String>>) -> Outcome<Bytes> {
+    let layout = Layout::new(tensors.into_iter().map(|tensor| (tensor, tensor.values)).collect(), metadata)?;
+    let mut bytes = bytes_for(layout.bytes, "The bytes of the file")?;
+    layout.read(0, &mut bytes, |&values| values);
     Ok(Bytes::from(bytes))
 }
 
 /// The tensors of a file.
 ///
 /// Fails with `ERR_FORMAT` for bytes that are not a complete, consistent file.
-pub(crate) fn opened(bytes: &[u8]) -> Outcome<SafeTensors<'_>> {
+fn opened(bytes: &[u8]) -> Outcome<SafeTensors<'_>> {
     SafeTensors::deserialize(bytes).map_err(malformed)
 }
 

@@ -1,287 +1,213 @@
-//! Models to and from the bytes of their files, on other threads.
+//! What a model's files hold, read piece by piece while the model goes on.
 
-use crate::argument::Source;
-use crate::array::Bytes;
+use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
-use crate::model::{CARRIED, NativeModel, STEP, digits, put_state};
-use crate::safetensors::{Values, Written, file, floats, opened, read_metadata};
-use crate::staged;
-use ::safetensors::Dtype;
-use ::safetensors::tensor::{Metadata, TensorInfo};
+use crate::model::NativeModel;
+use crate::new_state::{Role, STEP, carried_name, digits};
+use crate::safetensors::{Layout, Values, Written, read_metadata};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::Slot;
-use seqloom_graph::optim::StateTensor;
-use seqloom_graph::train::{NewWeights, Piece, Trainer};
-use seqloom_kernels::Placement;
+use seqloom_graph::optim::SavedState;
+use seqloom_graph::train::Trainer;
+use seqloom_graph::{Parameters, Slot, discard};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// What the files of a model hold, as it was at a moment: its weights, and the state of its training. These are the
+/// model's own, not copies: before it changes them, it makes its own, unless this was freed.
 #[napi]
-impl NativeModel {
-    /// The weights as the bytes of a safetensors file. A weight that is int8 is two tensors: its integers, I8, and its
-    /// scales, F32, under its name and `_scale`.
-    ///
-    /// Errors: `ERR_STATE`, `ERR_MEMORY`.
-    #[napi(
-        catch_unwind,
-        ts_args_type = "metadata?: Record<string, string>",
-        ts_return_type = "Promise<Uint8Array>"
-    )]
-    pub fn weights_file<'env>(
-        &self,
-        env: &'env Env,
-        metadata: Unknown<'env>,
-    ) -> Result<Object<'env>, ErrorCode> {
-        guard(|| {
-            let metadata = read_metadata(&metadata)?;
-            self.shared.later(env, Arc::default(), move |trainer, _| {
-                let parameters = trainer.parameters();
-                let slots = parameters.slots();
-                let scales: Vec<(String, [usize; 1])> = slots
-                    .iter()
-                    .map(|slot| (scale_name(slot), [slot.int8.as_ref().map_or(0, |scales| scales.len)]))
-                    .collect();
-                let mut written = Vec::new();
-                for (index, (slot, (scale_name, scale_shape))) in slots.iter().zip(&scales).enumerate() {
-                    let (name, shape) = (&slot.name[..], &slot.shape[..]);
-                    match parameters.int8(index) {
-                        None => {
-                            let values = Values::F32(parameters.get(index).unwrap_or_default());
-                            written.push(Written { name, shape, values });
-                        }
-                        Some((integers, scales)) => {
-                            written.push(Written { name, shape, values: Values::I8(integers) });
-                            let values = Values::F32(scales);
-                            written.push(Written { name: scale_name, shape: scale_shape, values });
-                        }
-                    }
-                }
-                file(written, metadata)
-            })
-        })
-    }
+pub struct NativeSnapshot {
+    content: Mutex<Option<Content>>,
+}
 
-    /// What `optimizerState` gives, as the bytes of a safetensors file.
-    ///
-    /// Errors: `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
-    #[napi(
-        catch_unwind,
-        ts_args_type = "metadata?: Record<string, string>",
-        ts_return_type = "Promise<Uint8Array>"
-    )]
-    pub fn state_file<'env>(
-        &self,
-        env: &'env Env,
-        metadata: Unknown<'env>,
-    ) -> Result<Object<'env>, ErrorCode> {
-        guard(|| {
-            let metadata = read_metadata(&metadata)?;
-            self.shared.later(env, Arc::default(), move |trainer, _| state_file(trainer, metadata))
-        })
-    }
+struct Content {
+    parameters: Arc<Parameters<f32>>,
+    weights: Layout<Tensor>,
+    state: Option<State>,
+    /// What is read, on its way to JavaScript.
+    piece: Vec<u8>,
+}
 
-    /// Puts the optimizer's state of a safetensors file back, all of it or none.
-    ///
-    /// Errors: `ERR_FORMAT` if it is not the state of this optimizer, `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
-    #[napi(
-        catch_unwind,
-        ts_args_type = "bytes: Uint8Array | StagedArray",
-        ts_return_type = "Promise<undefined>"
-    )]
-    pub fn read_state<'env>(&self, env: &'env Env, bytes: Unknown<'env>) -> Result<Object<'env>, ErrorCode> {
-        guard(|| {
-            let bytes = staged::bytes(&bytes, "bytes")?;
-            self.shared.later(env, Arc::default(), move |trainer, _| put_state(trainer, states_of(&bytes)?))
-        })
-    }
+/// The state of a training: the optimizer's, and the lists beside it.
+struct State {
+    optimizer: SavedState,
+    own: Vec<Vec<f32>>,
+    layout: Layout<Role>,
+}
+
+/// A tensor of the weights' file.
+#[derive(Clone, Copy)]
+enum Tensor {
+    Floats(usize),
+    /// Those of an int8 weight.
+    Integers(usize),
+    Scales(usize),
 }
 
 /// What the scales of an int8 weight are called.
-fn scale_name(slot: &Slot) -> String {
+pub(crate) fn scale_name(slot: &Slot) -> String {
     format!("{}_scale", slot.name)
 }
 
-fn state_file(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) -> Outcome<Bytes> {
+fn weight_values(parameters: &Parameters<f32>, tensor: Tensor) -> Values<'_> {
+    match tensor {
+        Tensor::Floats(index) => Values::F32(parameters.get(index).unwrap_or_default()),
+        Tensor::Integers(index) => Values::I8(parameters.int8(index).unwrap_or_default().0),
+        Tensor::Scales(index) => Values::F32(parameters.int8(index).unwrap_or_default().1),
+    }
+}
+
+fn state_values<'a>(optimizer: &'a SavedState, own: &'a [Vec<f32>], role: Role) -> Values<'a> {
+    Values::F32(match role {
+        Role::Optimizer(index) => optimizer.get(index),
+        Role::Own(index) => own.get(index).map_or(&[], |list| list),
+    })
+}
+
+fn weights_layout(
+    parameters: &Parameters<f32>,
+    metadata: Option<HashMap<String, String>>,
+) -> Outcome<Layout<Tensor>> {
+    let slots = parameters.slots();
+    let scales = |slot: &Slot| (scale_name(slot), [slot.int8.as_ref().map_or(0, |scales| scales.len)]);
+    let scales: Vec<(String, [usize; 1])> = slots.iter().map(scales).collect();
+    let mut written = Vec::new();
+    for (index, (slot, (scale_name, scale_shape))) in slots.iter().zip(&scales).enumerate() {
+        let mut add = |name, shape, tensor| {
+            written.push((Written { name, shape, values: weight_values(parameters, tensor) }, tensor));
+        };
+        if slot.int8.is_some() {
+            add(&slot.name[..], &slot.shape[..], Tensor::Integers(index));
+            add(scale_name, scale_shape, Tensor::Scales(index));
+        } else {
+            add(&slot.name, &slot.shape, Tensor::Floats(index));
+        }
+    }
+    Layout::new(written, metadata)
+}
+
+fn state_of(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) -> Outcome<State> {
     let step = digits(trainer.optimizer()?.step_count());
-    let (state, carried) = trainer.state_parts()?;
-    let names: Vec<String> = (0..carried.len()).map(|index| format!("{CARRIED}{index}")).collect();
-    let mut lists: Vec<(&str, &[f32])> = vec![(STEP, &step)];
-    lists.extend(state.iter().map(|&(ref name, data)| (name.as_str(), data)));
-    lists.extend(names.iter().zip(carried).map(|(name, data)| (name.as_str(), &data[..])));
-    let lengths: Vec<[usize; 1]> = lists.iter().map(|(_, data)| [data.len()]).collect();
-    let written = lists.iter().zip(&lengths).map(|(&(name, data), shape)| Written {
-        name,
-        shape,
-        values: Values::F32(data),
-    });
-    file(written.collect(), metadata)
-}
-
-/// Reads weights of a safetensors file as its bytes come.
-#[derive(Default)]
-pub(crate) struct WeightsReader {
-    /// The bytes that were not used yet: those of the header, then less than an element.
-    bytes: Vec<u8>,
-    /// Which tensors follow each other, once the header has been read.
-    weights: Option<Vec<Part>>,
-    /// The tensor that is read, among them, and how many of its elements have been.
-    current: usize,
-    done: usize,
-}
-
-/// A tensor of a file.
-#[derive(Clone, Copy)]
-struct Part {
-    /// The weight's index.
-    weight: usize,
-    kind: PartKind,
-    /// The number of elements.
-    length: usize,
-}
-
-/// What a tensor is.
-#[derive(Clone, Copy)]
-enum PartKind {
-    Floats,
-    Integers,
-    /// Of an int8 weight.
-    Scales,
-}
-
-impl Part {
-    /// Bytes of an element.
-    fn size(self) -> usize {
-        if matches!(self.kind, PartKind::Integers) { 1 } else { 4 }
-    }
-
-    /// Writes elements from `from` on; returns how many.
-    fn write(self, from: usize, bytes: &[u8], into: &mut NewWeights) -> Outcome<usize> {
-        let count = (bytes.len() / self.size()).min(self.length - from);
-        let bytes = &bytes[..count * self.size()];
-        let words = bytes.as_chunks::<4>().0;
-        match self.kind {
-            PartKind::Floats => {
-                let placement = Placement::new(0, &[self.length], &[1]).ok_or_else(|| malformed("a size"))?;
-                let piece = Piece { weight: self.weight, placement, from, count, clamps: false };
-                into.put(&piece, |target| {
-                    target.iter_mut().zip(words).for_each(|(value, &word)| *value = f32::from_le_bytes(word));
-                })?;
-            }
-            PartKind::Integers => into.put_integers(self.weight, from, bytes)?,
-            PartKind::Scales => {
-                let scales: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
-                into.put_scales(self.weight, from, &scales)?;
-            }
-        }
-        Ok(count)
-    }
-}
-
-/// The header's length comes first, in so many bytes.
-const LENGTH_BYTES: usize = size_of::<u64>();
-
-/// The longest header, as in the format's own library.
-const MOST_HEADER_BYTES: u64 = 100_000_000;
-
-impl WeightsReader {
-    /// Takes the next bytes of a file, which has `size` in all.
-    pub(crate) fn append(
-        &mut self,
-        next: &Source<'_, u8>,
-        size: usize,
-        into: &mut NewWeights,
-    ) -> Outcome<()> {
-        let before = self.bytes.len();
-        self.bytes.try_reserve(next.len()).map_err(|_| Failure::memory("The file", next.len()))?;
-        self.bytes.resize(before + next.len(), 0);
-        next.copy_to(&mut self.bytes[before..]);
-        let mut used = 0;
-        if self.weights.is_none() {
-            let Some(end) = header_end(&self.bytes, size)? else { return Ok(()) };
-            let Some(header) = self.bytes.get(LENGTH_BYTES..end) else { return Ok(()) };
-            self.weights = Some(weights_in(header, size - end, into.slots())?);
-            used = end;
-        }
-        while let Some(&part) = self.weights.as_deref().unwrap_or_default().get(self.current) {
-            let count = part.write(self.done, self.bytes.get(used..).unwrap_or_default(), into)?;
-            if count == 0 && self.done < part.length {
-                break;
-            }
-            used += count * part.size();
-            self.done += count;
-            if self.done == part.length {
-                (self.current, self.done) = (self.current + 1, 0);
-            }
-        }
-        self.bytes.drain(..used);
-        Ok(())
-    }
-}
-
-/// Where the header ends, once its length is there; it must be within the file.
-fn header_end(bytes: &[u8], size: usize) -> Outcome<Option<usize>> {
-    let length = bytes.first_chunk().map(|&length| u64::from_le_bytes(length));
-    if size < LENGTH_BYTES || length.is_some_and(|length| length > MOST_HEADER_BYTES) {
-        return Err(malformed("its header has no length that can be"));
-    }
-    let end = length.map(|length| LENGTH_BYTES + usize::try_from(length).unwrap_or(usize::MAX));
-    if end.is_some_and(|end| end > size) {
-        return Err(malformed("its header is longer than the file"));
-    }
-    Ok(end)
-}
-
-/// The tensors of a header in the order of their elements, which must be all of the `size` bytes behind it.
-fn weights_in(header: &[u8], size: usize, slots: &[Slot]) -> Outcome<Vec<Part>> {
-    let metadata: Metadata = serde_json::from_slice(header).map_err(|error| malformed(&error.to_string()))?;
-    let tensors = metadata.tensors();
-    let wanted = slots.len() + slots.iter().filter(|slot| slot.int8.is_some()).count();
-    if tensors.len() != wanted {
-        let message = format!("it has {} tensors, the model's weights are {wanted}", tensors.len());
-        return Err(Failure::new(ErrorCode::FORMAT, message));
-    }
-    let find = |name: &str, dtype: Dtype, shape: &[usize]| {
-        let fits = |info: &&TensorInfo| info.dtype == dtype && info.shape == shape;
-        tensors.get(name).copied().filter(fits).map(|info| info.data_offsets).ok_or_else(|| {
-            let message = format!("it has no weight '{name}' of shape {shape:?} and type {dtype}");
-            Failure::new(ErrorCode::FORMAT, message)
+    let (optimizer, carried) = trainer.saved_state()?;
+    let names = [STEP.to_owned()].into_iter().chain((0..carried.len()).map(carried_name));
+    let own = [step].into_iter().chain(carried).collect::<Vec<_>>();
+    let own_names = names.enumerate().map(|(index, name)| (name, Role::Own(index)));
+    let states = optimizer.names().enumerate().map(|(index, name)| (name.to_owned(), Role::Optimizer(index)));
+    let arrays: Vec<_> = states
+        .chain(own_names)
+        .map(|(name, role)| {
+            let values = state_values(&optimizer, &own, role);
+            (name, [values.len()], values, role)
         })
-    };
-    let mut found = Vec::with_capacity(wanted);
-    for (weight, slot) in slots.iter().enumerate() {
-        let dtype = if slot.int8.is_some() { Dtype::I8 } else { Dtype::F32 };
-        let kind = if slot.int8.is_some() { PartKind::Integers } else { PartKind::Floats };
-        found.push((find(&slot.name, dtype, &slot.shape)?, Part { weight, kind, length: slot.len }));
-        if let Some(scales) = &slot.int8 {
-            let place = find(&scale_name(slot), Dtype::F32, &[scales.len])?;
-            found.push((place, Part { weight, kind: PartKind::Scales, length: scales.len }));
-        }
-    }
-    // That they follow each other without gaps, the library has checked.
-    found.sort_unstable_by_key(|&(place, _)| place);
-    let told = metadata.data_len();
-    if told != size {
-        return Err(malformed(&format!("it has {size} bytes of elements where its header tells of {told}")));
-    }
-    Ok(found.into_iter().map(|(_, part)| part).collect())
+        .collect();
+    let written =
+        arrays.iter().map(|(name, shape, values, role)| (Written { name, shape, values: *values }, *role));
+    let layout = Layout::new(written.collect(), metadata)?;
+    Ok(State { optimizer, own, layout })
 }
 
-fn malformed(why: &str) -> Failure {
-    Failure::new(ErrorCode::FORMAT, format!("This is not an intact safetensors file: {why}"))
-}
-
-fn states_of(bytes: &[u8]) -> Outcome<Vec<StateTensor>> {
-    let file = opened(bytes)?;
-    file.iter()
-        .map(|(name, view)| {
-            if view.dtype() != Dtype::F32 {
-                let message = format!("the state '{name}' has the dtype {}, not F32", view.dtype());
-                return Err(Failure::new(ErrorCode::FORMAT, message));
-            }
-            let data = floats(view.data(), name)?;
-            Ok(StateTensor { name: name.to_owned(), shape: vec![data.len()], data })
+#[napi]
+impl NativeSnapshot {
+    /// The bytes of the file of the weights, and of that of the state, if there is one. Both are safetensors files. A
+    /// weight that is int8 is two tensors: its integers, I8, and its scales, F32, under its name and `_scale`.
+    ///
+    /// Errors: `ERR_STATE` after `free`.
+    #[napi(catch_unwind)]
+    pub fn sizes(&self) -> Result<Vec<f64>, ErrorCode> {
+        guard(|| {
+            let content = self.content();
+            let content = content.as_ref().ok_or_else(gone)?;
+            let state = content.state.as_ref().map(|state| state.layout.bytes as f64);
+            Ok([content.weights.bytes as f64].into_iter().chain(state).collect())
         })
-        .collect()
+    }
+
+    /// Fills an array with bytes of the file of the weights, or with `ofState` of that of the state, those from `from`
+    /// on.
+    ///
+    /// Errors: `ERR_OPTION` where the file has not so many; `ERR_STATE` after `free`.
+    #[napi(catch_unwind, ts_args_type = "ofState: boolean, from: number, into: Uint8Array")]
+    pub fn read(&self, of_state: Unknown<'_>, from: Unknown<'_>, into: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let of_state = argument::boolean(&of_state, "ofState")?;
+            let from = argument::integer(&from, "from", 0)?;
+            let array = argument::typed_array(&into)?;
+            let count = array.map_or(0, |array| array.arraybuffer.len());
+            let mut content = self.content();
+            let Content { parameters, weights, state, piece } = content.as_mut().ok_or_else(gone)?;
+            let state = state.as_ref().filter(|_| of_state);
+            let size = state.map_or(weights.bytes, |state| state.layout.bytes);
+            if from.checked_add(count).is_none_or(|end| end > size) || (of_state && state.is_none()) {
+                let message = format!("from: the file has not {count} bytes from {from} on");
+                return Err(Failure::new(ErrorCode::OPTION, message));
+            }
+            piece
+                .try_reserve(count.saturating_sub(piece.len()))
+                .map_err(|_| Failure::memory("A piece", count))?;
+            piece.resize(count, 0);
+            match state {
+                None => weights.read(from, piece, |&tensor| weight_values(parameters, tensor)),
+                Some(State { optimizer, own, layout }) => {
+                    layout.read(from, piece, |&role| state_values(optimizer, own, role));
+                }
+            }
+            argument::write(&into, "into", piece)
+        })
+    }
+
+    /// Lets go of weights and state.
+    #[napi(catch_unwind)]
+    pub fn free(&self) -> Result<(), ErrorCode> {
+        guard(|| {
+            let Some(Content { parameters, weights, state, .. }) = self.content().take() else {
+                return Ok(());
+            };
+            // What the model has, too, is let go at once: else it would be copied by a training that goes on.
+            let only = Arc::strong_count(&parameters) == 1;
+            discard(Some(parameters), |_| if only { weights.bytes } else { 0 });
+            discard(state.map(|state| state.optimizer), SavedState::own_bytes);
+            Ok(())
+        })
+    }
+}
+
+impl NativeSnapshot {
+    fn content(&self) -> MutexGuard<'_, Option<Content>> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[napi]
+impl NativeModel {
+    /// The weights as they are and, `withState`, the state of the training, to be read as files.
+    ///
+    /// Errors: `ERR_STATE`, also before `compile` if the state is asked for; `ERR_MEMORY`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "withState: boolean, metadata?: Record<string, string>",
+        ts_return_type = "Promise<NativeSnapshot>"
+    )]
+    pub fn snapshot<'env>(
+        &self,
+        env: &'env Env,
+        with_state: Unknown<'env>,
+        metadata: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let with_state = argument::boolean(&with_state, "withState")?;
+            let metadata = read_metadata(&metadata)?;
+            self.shared.later(env, Arc::default(), move |trainer, _| {
+                let parameters = trainer.shared_parameters();
+                let weights = weights_layout(&parameters, metadata.clone())?;
+                let state = with_state.then(|| state_of(trainer, metadata)).transpose()?;
+                let content = Content { parameters, weights, state, piece: Vec::new() };
+                Ok(NativeSnapshot { content: Mutex::new(Some(content)) })
+            })
+        })
+    }
+}
+
+fn gone() -> Failure {
+    Failure::new(ErrorCode::STATE, "The snapshot was freed before")
 }

@@ -160,7 +160,7 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
-  if (to.dialect === 'tfjs' && (className === 'Conv1D' || className === 'Conv2D')) {
+  if (to.dialect === 'tfjs' && /^Conv[123]D$/.test(className)) {
     if (options.groups !== 1) to.problems.add(`${what}: groups`)
     if (options.padding === 'causal')
       to.problems.add(`${what}: causal padding, which is declared there and not computed`)

@@ -9,7 +9,7 @@ import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
-import { isOperation } from './operations.js'
+import { type Argument, argumentsOption, isFunction, isOperation } from './operations.js'
 import { onlyAxis } from './options.js'
 import { mayBeMasked, padsCount } from './padding.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
@@ -166,10 +166,12 @@ function typeRead(given: KerasObject | undefined, readers: readonly KerasObject[
 function applied(
   object: KerasObject,
   ready: Ready,
-  values: readonly SymbolicTensor[],
+  given: readonly SymbolicTensor[],
   initialState: readonly SymbolicTensor[],
   origin: Origin,
+  withoutMask = ignoresMask(object, origin),
 ): readonly SymbolicTensor[] | undefined {
+  const values = given.map((value) => (withoutMask && mayBeMasked(value) ? unmasked(value) : value))
   if (isRecurrent(object) && object.config.go_backwards === true && object.config.return_sequences === true) {
     if (mayBeMasked(values[0] as SymbolicTensor)) {
       origin.problems.add(
@@ -184,9 +186,8 @@ function applied(
     return undefined
   }
   try {
-    const read = values.map((value) => (ignoresMask(object, origin) && mayBeMasked(value) ? unmasked(value) : value))
-    const given = read.length === 1 ? (read[0] as SymbolicTensor) : read
-    const outputs = ready.apply(given, initialState.length > 0 ? { initialState } : {})
+    const read = values.length === 1 ? (values[0] as SymbolicTensor) : values
+    const outputs = ready.apply(read, initialState.length > 0 ? { initialState } : {})
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
     if (!(error instanceof SeqloomError)) throw error
@@ -198,7 +199,8 @@ function applied(
 const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)
 
 /** Whether a layer treats padded steps like others, where ours does not. */
-const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) => padsCount(className, dialect)
+const ignoresMask = (object: KerasObject, { dialect }: Origin) =>
+  isOperation(object) || padsCount(object.className, dialect)
 
 /** The same values without a mask. */
 const unmasked = (value: SymbolicTensor): SymbolicTensor =>
@@ -212,6 +214,8 @@ interface Node {
   readonly initialState: readonly string[]
   /** Where the mask comes from that it is given, if it is given one. */
   readonly masks: ReadonlySet<MaskOrigin>
+  /** Whether it treats padded steps like others, whatever its layer does elsewhere. */
+  readonly padsCount: boolean
 }
 
 const keyOf = (name: unknown, node: unknown, tensor: unknown): string =>
@@ -320,7 +324,9 @@ function run(
     if (![...node.masks].every((mask) => carried.has(mask))) {
       origin.problems.add(`the mask of the ${object.className} '${object.name}', which is not the one of its input`)
     }
-    const outputs = applied(object, ready.get(object) as Ready, of(node.values), of(node.initialState), origin)
+    const [values, states] = [of(node.values), of(node.initialState)]
+    const withoutMask = node.padsCount || ignoresMask(object, origin)
+    const outputs = applied(object, ready.get(object) as Ready, values, states, origin, withoutMask)
     if (outputs === undefined) return
     outputs.forEach((value, tensor) => {
       const key = keyOf(object.name, index, tensor)
@@ -383,6 +389,12 @@ function nodeOf(
     ? [given.args, isRecord(given.kwargs) ? given.kwargs : {}]
     : [given, oldKwargs(given)]
   const all = isRecord(given) ? tensorsIn(args) : oldTensors(origin.where, object, given)
+  if (isOperation(object)) {
+    const counted = { inputs: 0 }
+    const list = Array.isArray(args) ? args : []
+    flags.set(object, { [argumentsOption]: list.map((argument) => argumentOf(argument, counted)) })
+    if (index > 0) origin.problems.add(`the operation ${object.className} '${object.name}', which is used twice`)
+  }
   const named: string[] = []
   let masks: ReadonlySet<MaskOrigin> = new Set()
   for (const [name, value] of Object.entries(kwargs)) {
@@ -390,7 +402,7 @@ function nodeOf(
     const tensors = isRecord(given) ? tensorsIn(value) : oldTensorsIn(value)
     const givenMask = name === 'mask' && tensors.length > 0 ? written.of(tensors) : undefined
     if (givenMask !== undefined) masks = givenMask
-    else if (isOperation(object) && name === 'y' && (tensors.length > 0 || typeof value === 'number')) {
+    else if (isFunction(object) && name === 'y' && (tensors.length > 0 || typeof value === 'number')) {
       if (tensors.length > 0) named.push(...tensors)
       else flags.set(object, { ...flags.get(object), y: value })
     } else if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
@@ -410,7 +422,18 @@ function nodeOf(
     values: isOld ? values.slice(0, 1) : values,
     initialState: isOld ? values.slice(1) : states,
     masks,
+    // Keras 3 says which mask it passes. To a recurrent layer that is called with states it passes none.
+    padsCount:
+      isRecord(given) && masks.size === 0 && (kwargs.mask === null || (states.length > 0 && isRecurrent(object))),
   }
+}
+
+/** An argument of an operation, its tensors numbered from `counted` on, in the order of {@link tensorsIn}. */
+function argumentOf(value: unknown, counted: { inputs: number }): Argument {
+  if (!Array.isArray(value)) {
+    return tensorsIn(value).length > 0 ? { input: counted.inputs++ } : { given: value }
+  }
+  return { given: tensorsIn(value).length > 0 ? value.map((each) => argumentOf(each, counted)) : value }
 }
 
 /** All tensors that a value of Keras 3 holds, in order. */

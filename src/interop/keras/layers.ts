@@ -19,7 +19,7 @@ import {
   tfjsStates,
 } from './classes.js'
 import { functionLayer, functionLayers } from './functions.js'
-import { isOperation, operation } from './operations.js'
+import { functionOf, isFunction, isOperation, operationOf } from './operations.js'
 import { optionsOf } from './options.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin, type Part, snakeCase } from './saved.js'
 
@@ -52,6 +52,12 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   }
   const mapped = (layer: AnyLayer | undefined, parts: readonly Part[]) => layer && { layer, parts }
 
+  if (isOperation(object)) {
+    const known = operationOf(object)
+    if (known) return mapped(made(...known), [])
+    origin.problems.add(`the operation ${className} '${name}'`)
+    return undefined
+  }
   const plain = classOf(plainLayers, className)
   if (plain !== undefined) {
     const layer = made(plain.make, optionsOf(object, plain.options, origin))
@@ -96,8 +102,8 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
     optionsOf(object, ['axis'], origin)
     return mapped(made(layers.activation as Maker, { activation: 'softmax' }), [])
   }
-  if (isOperation(object)) {
-    const known = operation(object)
+  if (isFunction(object)) {
+    const known = functionOf(object)
     if (known) return mapped(made(...known), [])
   }
   const settings = classOf(functionLayers, className)

@@ -34,9 +34,9 @@ export async function writeModelFolder(
         const made: string[] = []
         try {
           for await (const file of files) {
-            const { name, data } = file
+            const { name } = file
             if (!before.includes(name) && !(await checkFree(folder, file))) made.push(name)
-            await replaceFile(join(folder, name), data)
+            await replaceFile(join(folder, name), file.pieces())
             names.push(name)
           }
           await replaceFile(join(folder, descriptionName), Buffer.from(description(names)))

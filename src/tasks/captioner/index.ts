@@ -231,7 +231,7 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
     const training = inOrder(division.training)
     const parts = known ?? (await this.#create(read, training, signal))
     const data = await examples(`${where}: the caption of row`, parts, read, training, signal)
-    if (known) checkUnknownWritten(where, parts.target, 'the captions', data, settings.maxUnknown)
+    checkUnknownWritten(where, data, { ...settings, parts, further: known !== undefined, of: 'the captions' })
     const [from, held] = apart ? [apart, apart.captions.map((_, row) => row)] : [read, inOrder(division.validation)]
     const place = `${where}: validationData: the caption of row`
     const measured = held.length > 0 ? await examples(place, parts, from, held, signal) : undefined
@@ -270,9 +270,8 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
       const some = await runSliced(read(place, rows), signal)
       return await examples(`${place}: the caption of row`, parts, some, everyOf(some), signal)
     }
-    if (known) {
-      checkUnknownWritten(where, parts.target, 'the captions', await made(where, surveyed.sample), settings.maxUnknown)
-    }
+    const learned = await made(where, surveyed.sample)
+    checkUnknownWritten(where, learned, { ...settings, parts, further: known !== undefined, of: 'the captions' })
     const validation = surveyed.held
     const held = validation.length > 0 ? await made(`${where}: validationData`, validation) : undefined
     const batches = batchesOf(

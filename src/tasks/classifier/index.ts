@@ -203,7 +203,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
     const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, training, signal)
     const x = await encode(parts, training, signal)
-    if (known) checkUnknown(where, parts.tokenizer, x, settings.maxUnknown)
+    checkUnknown(where, parts.tokenizer, x, { ...settings, parts, further: known !== undefined })
     const heldIds = await encode(parts, held, signal)
     tellUnknown(where, parts.tokenizer, heldIds)
     const validationData = held.length > 0 ? ([heldIds, heldTargets] as const) : undefined
@@ -245,7 +245,8 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const { held } = surveyed
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
     const { parts, beginning } = known ? { parts: known } : await this.#create(where, labels, surveyed.sample, signal)
-    if (known) checkUnknown(where, parts.tokenizer, await encode(parts, surveyed.sample, signal), settings.maxUnknown)
+    const ids = await encode(parts, surveyed.sample, signal)
+    checkUnknown(where, parts.tokenizer, ids, { ...settings, parts, further: known !== undefined })
     const heldIds = await encode(parts, held, signal)
     tellUnknown(where, parts.tokenizer, heldIds)
     const x = batchesOf(surveyed, { batchSize, seed }, async (rows) => ({

@@ -1,19 +1,20 @@
-import type { History } from '../../callbacks/callback.js'
+import type { Callback, History } from '../../callbacks/callback.js'
 import { TrainingHistory } from '../../callbacks/history.js'
 import type { Dataset } from '../../data/dataset.js'
 import { runSliced, type Sliced } from '../../data/slices.js'
 import type { Data, Tensor } from '../../data/tensor.js'
-import type { Functional } from '../../model/index.js'
+import type { FitOptions, Functional } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
 import type { LookOptions } from '../../record/looks.js'
 import type { Kept } from '../shared/division.js'
-import { fitRows } from '../shared/fitTask.js'
-import { keepBest, type Trainee } from '../shared/keepBest.js'
+import { fitRows, trainKept } from '../shared/fitTask.js'
+import type { Trainee } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
-import { checkUnknown, tellUnknown } from '../shared/unknown.js'
+import type { Unfreezing } from '../shared/unfreezing.js'
+import { checkUnknown, tellUnknown, type UnknownTokens } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import type { DecoderTraining, WriteSettings } from './options.js'
 import { mixed } from './scheduledSampling.js'
@@ -113,16 +114,13 @@ function* inFrames(target: Units, ids: readonly Int32Array[]): Sliced<Framed> {
 
 const withoutEnds = (rows: readonly Int32Array[]) => rows.map((row) => row.subarray(0, -1))
 
-/** Checks texts that a model is to learn further to write: `ERR_DATA` if more of their tokens are unknown than `maxUnknown` allows. */
-export function checkUnknownWritten(
-  where: string,
-  target: Units,
-  what: string,
-  { words }: Framed,
-  maxUnknown: number,
-): void {
-  checkUnknown(where, target, withoutEnds(words), maxUnknown, `tokens of ${what}`)
+/** {@link checkUnknown} of texts that a model is to learn to write. */
+export function checkUnknownWritten(where: string, { words }: Framed, training: WrittenTokens): void {
+  checkUnknown(where, training.parts.target, withoutEnds(words), training)
 }
+
+/** What a training of a decoder is, as to the tokens that its vocabulary lacks. */
+type WrittenTokens = UnknownTokens & { readonly parts: DecoderParts }
 
 /** Warns if texts to be written that a training measures on are mostly unknown tokens. */
 export function tellUnknownWritten(where: string, target: Units, what: string, { words }: Framed): void {
@@ -135,41 +133,56 @@ const tokenLoss: Measure = (logs, part) => {
   return perplexity === undefined ? undefined : { loss: Math.log(perplexity) }
 }
 
+/** How a decoder is trained. */
+export interface DecoderRun extends Omit<DecoderTraining, 'validationData'>, Partial<Kept> {
+  /** What callbacks can show of the model besides its gradients. */
+  readonly looks?: LookOptions
+  /** What is trained only from some epoch on. */
+  readonly unfreezing?: Unfreezing | undefined
+}
+
 /** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */
 export async function trainDecoder(
   parts: DecoderParts,
   data: DecoderData | DecoderStream,
   held: DecoderData | undefined,
-  options: DecoderTraining & Partial<Kept>,
+  options: DecoderRun,
   seed: number,
-  looks: LookOptions = {},
 ): Promise<History> {
   const { model } = parts
   const rows = 'rows' in data ? data.rows : data.words.length
-  const { batchSize, epochs = defaultEpochs(usualEpochs, rows, batchSize) } = options
+  const { batchSize, epochs = defaultEpochs(usualEpochs, rows, batchSize), looks, unfreezing } = options
   const settings = { ...options, epochs }
   const steps = epochs * Math.ceil(rows / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 2e-3, decaySteps: steps }) } = settings
-  model.compile({
-    optimizer: adam({ learningRate, globalClipNorm: 1 }),
-    loss: ['sparseCategoricalCrossentropy', null, null],
-    metrics: ['perplexity'],
-  })
+  const optimizer = adam({ learningRate, globalClipNorm: 1 })
   const seen = 'rows' in data ? held && asBatch(held) : asBatch(data)
-  return await keepBest(
+  return await trainKept(
     parts,
     { ...settings, looks: { ...gradientLooks(seen?.x, seen?.y), ...looks } },
-    (best) => [reports(rows, settings, best, byLoss, tokenLoss)],
-    (callbacks) => runEpochs(model, data, held, { ...settings, callbacks }, seed),
+    {
+      unfreezing,
+      compile: () =>
+        model.compile({ optimizer, loss: ['sparseCategoricalCrossentropy', null, null], metrics: ['perplexity'] }),
+      callbacksFor: (best) => [reports(rows, settings, best, byLoss, tokenLoss)],
+      run: (range, callbacks) => runEpochs(model, data, held, { ...settings, callbacks, range }, seed),
+    },
   )
 }
 
-/** Trains; with scheduled sampling epoch by epoch, since each epoch has different inputs. */
+/** A decoder's training of some of all its epochs. */
+interface DecoderRange extends Pick<DecoderTraining, 'batchSize' | 'scheduledSampling' | 'signal'> {
+  readonly epochs: number
+  readonly range: Pick<FitOptions, 'epochs' | 'initialEpoch'>
+  readonly callbacks: readonly Callback[]
+}
+
+/** Trains epochs of a range; with scheduled sampling one by one, since each epoch has different inputs. */
 async function runEpochs(
   model: Functional,
   data: DecoderData | DecoderStream,
   held: DecoderData | undefined,
-  { epochs, batchSize, scheduledSampling, signal, callbacks }: DecoderTraining & { readonly epochs: number },
+  { epochs, range, batchSize, scheduledSampling, signal, callbacks }: DecoderRange,
   seed: number,
 ): Promise<History> {
   const options = {
@@ -177,11 +190,12 @@ async function runEpochs(
     ...(held && { validationData: [{ ...held.inputs, previous: held.previous }, held.words] as const }),
     ...(signal && { signal }),
   }
-  if ('rows' in data) return await fitRows(model, data.batches, undefined, { ...options, epochs })
+  if ('rows' in data) return await fitRows(model, data.batches, undefined, { ...options, ...range })
   const { inputs, previous, words } = data
-  if (scheduledSampling === 0) return await model.fit({ ...inputs, previous }, words, { ...options, epochs })
+  if (scheduledSampling === 0) return await model.fit({ ...inputs, previous }, words, { ...options, ...range })
   const whole = new TrainingHistory()
-  for (let epoch = 0; epoch < epochs && !(epoch > 0 && model.stopTraining); epoch++) {
+  const { initialEpoch: first = 0, epochs: end = epochs } = range
+  for (let epoch = first; epoch < end && !(epoch > first && model.stopTraining); epoch++) {
     const share = epochs === 1 ? scheduledSampling : (scheduledSampling * epoch) / (epochs - 1)
     let read = previous
     if (share > 0) {
@@ -191,8 +205,8 @@ async function runEpochs(
       })
       if (guesses) read = mixed(previous, guesses, share, seed + epoch)
     }
-    const range = { initialEpoch: epoch, epochs: epoch + 1 }
-    whole.append(await model.fit({ ...inputs, previous: read }, words, { ...options, ...range }))
+    const own = { initialEpoch: epoch, epochs: epoch + 1 }
+    whole.append(await model.fit({ ...inputs, previous: read }, words, { ...options, ...own }))
   }
   return whole
 }

@@ -5,6 +5,7 @@ import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
 import {
   backupOptions,
+  distribution,
   furtherCallbacks,
   listeners,
   maxUnknown,
@@ -28,56 +29,63 @@ export const level: Values<Level> = {
   flag: { name: '<unit>', choices: ['word', 'character'] },
 }
 
-/** The options of `train` of tasks that write text. */
+/** What all tasks that write text are trained by. */
+export const decoderTrainingOptions = {
+  epochs: passes(usualEpochs),
+  batchSize: option(integer(1), 64, 'The number of rows in a training step; rows of similar lengths go together'),
+  learningRate: optional(
+    rate,
+    "Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1.",
+    '0.002, falling to 0 on half a cosine',
+  ),
+  scheduledSampling: option(
+    share,
+    0,
+    "The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; " +
+      'from 0 in the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses ' +
+      'are made for all steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, ' +
+      'arXiv 1906.04331).',
+  ),
+  validationSplit: optional(
+    number(0, 1),
+    'The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to ' +
+      'measure on, with all its rows',
+    '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
+  ),
+  validationData: optional(rows, 'Rows to validate on instead'),
+  restoreBest: restoreLeastLoss,
+  ...backupOptions,
+  ...distribution,
+  maxUnknown: maxUnknown('rows'),
+  signal: trainingSignal('task'),
+  callbacks: furtherCallbacks,
+  ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
+} as const
+
+/** The options of `train` of a captioner. */
 export const trainDecoderOptions = new OptionTable(
   'TrainDecoderOptions<Row>',
-  'How a translator or a captioner is trained. Backups cannot be combined with scheduled sampling.',
-  {
-    epochs: passes(usualEpochs),
-    batchSize: option(integer(1), 64, 'The number of rows in a training step; rows of similar lengths go together'),
-    learningRate: optional(
-      rate,
-      "Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1.",
-      '0.002, falling to 0 on half a cosine',
-    ),
-    scheduledSampling: option(
-      share,
-      0,
-      "The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; " +
-        'from 0 in the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses ' +
-        'are made for all steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, ' +
-        'arXiv 1906.04331).',
-    ),
-    validationSplit: optional(
-      number(0, 1),
-      'The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to ' +
-        'measure on, with all its rows',
-      '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
-    ),
-    validationData: optional(rows, 'Rows to validate on instead'),
-    restoreBest: restoreLeastLoss,
-    ...backupOptions,
-    maxUnknown: maxUnknown('rows'),
-    signal: trainingSignal('task'),
-    callbacks: furtherCallbacks,
-    ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
-  },
+  'How a captioner is trained. Backups cannot be combined with scheduled sampling.',
+  decoderTrainingOptions,
 )
 
 /** The training options, with their defaults where these do not depend on the rows. */
 export type DecoderTraining<Row = unknown> = SettingsOf<TrainDecoderOptions<Row>, typeof trainDecoderOptions>
 
-/** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
-export function decoderTraining<Row>(
+/** Checks the options of a captioner's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
+export const decoderTraining = <Row>(
   where: string,
   row: string,
   options: TrainDecoderOptions<Row>,
-): DecoderTraining<Row> {
-  const settings = trainDecoderOptions.read(where, options, rowsLike(where, row, options))
-  if (settings.backupDir !== undefined && settings.scheduledSampling > 0) {
-    throw new SeqloomError('ERR_OPTION', `${where}: backupDir does not go with scheduledSampling`)
-  }
-  return settings
+): DecoderTraining<Row> => resumable(where, trainDecoderOptions.read(where, options, rowsLike(where, row, options)))
+
+/** The same settings; `ERR_OPTION` for backups of a training that they would not hold enough of. */
+export function resumable<Settings extends Pick<DecoderTraining, 'backupDir' | 'scheduledSampling'>>(
+  where: string,
+  settings: Settings,
+): Settings {
+  if (settings.backupDir === undefined || settings.scheduledSampling === 0) return settings
+  throw new SeqloomError('ERR_OPTION', `${where}: backupDir does not go with scheduledSampling`)
 }
 
 /** Refuses what does not go with rows that are not all in memory. `ERR_OPTION`. */

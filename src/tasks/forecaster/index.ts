@@ -1,6 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import { runSliced } from '../../data/slices.js'
 import { isStreamed } from '../../data/sources.js'
+import { inWay } from '../../distributed.js'
 import { AbortError, reading, SeqloomError } from '../../errors.js'
 import type { Model, QuantizeOptions, SaveOptions } from '../../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../../options.js'
@@ -162,9 +163,8 @@ export class Forecaster<
     }
     this.#training = true
     try {
-      return await this.#busy(
-        this.#whole('Forecaster.train', data, settings.signal, (rows) => this.#train(rows, settings)),
-      )
+      const train = () => this.#whole('Forecaster.train', data, settings.signal, (rows) => this.#train(rows, settings))
+      return await this.#busy(inWay('Forecaster.train', settings.distributed, train))
     } finally {
       this.#training = false
     }

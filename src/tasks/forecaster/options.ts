@@ -3,7 +3,7 @@ import { checkOptions, custom, given, isRecord } from '../../options.js'
 import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
 import { anyCell, cellSentence } from '../shared/cell.js'
 import { OptionTable, option, optional, type Values } from '../shared/option.js'
-import { backupOptions, furtherCallbacks, listeners, trainingSignal } from '../shared/training.js'
+import { backupOptions, distribution, furtherCallbacks, listeners, trainingSignal } from '../shared/training.js'
 import { between, flag, integer, number, oneOf, rate, seed } from '../shared/values.js'
 
 /**
@@ -159,6 +159,7 @@ export const trainForecasterOptions = new OptionTable('TrainForecasterOptions', 
     'true, but the last epoch is kept if fewer than 10 values were held out',
   ),
   ...backupOptions,
+  ...distribution,
   signal: trainingSignal('forecaster'),
   callbacks: furtherCallbacks,
   ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),

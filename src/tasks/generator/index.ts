@@ -13,6 +13,7 @@ import { type Tokenizer, wholeCharacters } from '../../text/tokenizer.js'
 import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
 import {
+  type Beginning,
   beginWith,
   checkAgrees,
   denseIn,
@@ -21,15 +22,16 @@ import {
   readEncoder,
   readingLayers,
   sameIds,
+  unfreezing,
 } from '../shared/encoder.js'
-import { throwIfAborted } from '../shared/fitTask.js'
-import { keepBest } from '../shared/keepBest.js'
+import { throwIfAborted, trainKept } from '../shared/fitTask.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList, finite, type RowStream } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { prepared } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
+import type { Unfreezing } from '../shared/unfreezing.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import { checkTextRows, corpusOf, isTokens, joined, sampleOf as sampleFrom, type TrainingText } from './corpus.js'
@@ -59,6 +61,9 @@ const evaluation = { time: 100, rows: 16 }
  * told apart.
  */
 const leastTokens = 100
+
+/** How many tokens of a file tell how many are unknown. */
+const lookedAt = 2 ** 20
 
 /** How well a generator predicts a text. */
 export interface GeneratorEvaluation {
@@ -112,7 +117,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
    */
   async train(text: TrainingText, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
-    return await this.learn(settings.signal, async (where, known) => {
+    return await this.learn(settings, async (where, known) => {
       if (isTokens(text)) return await this.#prepareTokens(where, text, settings, known)
       if (!isStreamed(text)) return await this.#prepare(where, text as string, settings, known)
       return await prepared<string, GeneratorParts, History>(where, text as RowStream<string>, settings.signal, {
@@ -217,8 +222,8 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     const { signal, validationSplit, restoreBest } = settings
     throwIfAborted(signal)
     let [training, end] = divided(text, validationSplit ?? defaultSplit)
-    let parts = known ?? (await this.#create(where, training, signal))
-    let held = end === '' ? undefined : await encode(parts.tokenizer, end, signal)
+    let made = known ? { parts: known } : await this.#create(where, training, signal)
+    let held = end === '' ? undefined : await encode(made.parts.tokenizer, end, signal)
     let kept: Kept = { keep: 'best' }
     if (validationSplit !== 0) {
       const count = held?.length ?? 0
@@ -226,12 +231,14 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       const onDemand = validationSplit !== undefined
       if (lacking && !onDemand) {
         ;[training, held] = [text, undefined]
-        parts = known ?? (await this.#create(where, training, signal))
+        made = known ? { parts: known } : await this.#create(where, training, signal)
       }
       kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
     }
+    const { parts, beginning } = made
+    const waiting = unfreezing(where, beginning, settings.unfreezeEvery, 0)
     const tokens = await encode(parts.tokenizer, training, signal)
-    if (known) checkUnknown(where, parts.tokenizer, [tokens], settings.maxUnknown)
+    checkUnknown(where, parts.tokenizer, [tokens], { ...settings, parts, further: known !== undefined })
     if (held) tellUnknown(where, parts.tokenizer, [held])
     const { time, batchSize } = layOut(where, tokens.length, settings)
     const { x, y } = languageModelBatches(tokens, { batchSize, time })
@@ -246,7 +253,11 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     return {
       parts,
       run: () =>
-        trainGenerator(parts, { x: [x, y], rows, validation }, { ...settings, epochs, batchSize, time, ...kept }),
+        trainGenerator(
+          parts,
+          { x: [x, y], rows, validation, unfreezing: waiting },
+          { ...settings, epochs, batchSize, time, ...kept },
+        ),
     }
   }
 
@@ -258,26 +269,29 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   ): Promise<Training<GeneratorParts, History>> {
     const { signal, validationSplit: share = defaultSplit, maxUnknown } = settings
     const { seed, tokenizer: own } = this.settings
-    let parts = known
+    let made: Created | undefined = known && { parts: known }
     if (isTokens(given)) {
-      if (!parts && !own) {
+      if (!made && !own) {
         throw new SeqloomError('ERR_OPTION', `${where}: give new TextGenerator the tokenizer that made the tokens`)
       }
-      if (!parts && this.#given.encoder !== undefined) {
+      if (!made && this.#given.encoder !== undefined) {
         throw new SeqloomError(
           'ERR_OPTION',
           `${where}: tokens of a file have a tokenizer of their own, not the encoder's`,
         )
       }
-      const [first] = await given.read(0, 1)
-      parts ??= this.#with(own as Tokenizer, first as number)
+      const ids = await given.read(0, Math.min(given.length, lookedAt))
+      made ??= this.#with(own as Tokenizer, ids[0] as number)
+      checkUnknown(where, made.parts.tokenizer, [ids], { parts: made.parts, further: known !== undefined, maxUnknown })
     } else {
       const sample = await sampleFrom(where, given, share, seed, signal)
-      if (known) checkUnknown(where, known.tokenizer, [await encode(known.tokenizer, sample, signal)], maxUnknown)
-      parts ??= await this.#create(where, sample, signal)
+      made ??= await this.#create(where, sample, signal)
+      const ids = await encode(made.parts.tokenizer, sample, signal)
+      checkUnknown(where, made.parts.tokenizer, [ids], { parts: made.parts, further: known !== undefined, maxUnknown })
     }
-    const made = parts
-    const { tokens, close } = await corpusOf(where, given, made.tokenizer, signal)
+    const { parts, beginning } = made
+    const waiting = unfreezing(where, beginning, settings.unfreezeEvery, 0)
+    const { tokens, close } = await corpusOf(where, given, parts.tokenizer, signal)
     try {
       const held = Math.floor(tokens.length * share)
       const to = tokens.length - held
@@ -288,14 +302,15 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       const rows = Math.floor((to - 1) / batchSize / time) * batchSize
       const epochs = settings.epochs ?? defaultEpochs(usual.epochs, rows, batchSize)
       const all = { ...settings, epochs, batchSize, time, keep: 'best' as const }
-      return { parts: made, run: () => trainGenerator(made, { x, rows, validation }, all).finally(close) }
+      const data = { x, rows, validation, unfreezing: waiting }
+      return { parts, run: () => trainGenerator(parts, data, all).finally(close) }
     } catch (error) {
       await close()
       throw error
     }
   }
 
-  async #create(where: string, text: string, signal: AbortSignal | undefined): Promise<GeneratorParts> {
+  async #create(where: string, text: string, signal: AbortSignal | undefined): Promise<Created> {
     const { encoder: given } = this.#given
     const encoder = given === undefined ? undefined : await readEncoder(given)
     if (encoder) {
@@ -313,15 +328,22 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     return this.#with(tokenizer, first, encoder)
   }
 
-  #with(tokenizer: Tokenizer, first: number, encoder?: EncoderParts): GeneratorParts {
+  #with(tokenizer: Tokenizer, first: number, encoder?: EncoderParts): Created {
     const size = tokenizer.vocabularySize
     const model = generatorModel(this.settings, size)
-    if (encoder) {
-      beginWith(this.where('train'), readingLayers(model.layers, sameIds(size)), encoder)
+    const beginning = encoder && readingLayers(model.layers, sameIds(size))
+    if (encoder && beginning) {
+      beginWith(this.where('train'), beginning, encoder)
       for (const [at, layer] of denseIn(model.layers).entries()) layer.setWeights(encoder.head[at] as TensorLike[])
     }
-    return { model, tokenizer, first }
+    return { parts: { model, tokenizer, first }, beginning }
   }
+}
+
+/** A generator, and its layers that begin with an encoder, if it is a new one that has one. */
+interface Created {
+  readonly parts: GeneratorParts
+  readonly beginning?: Beginning | undefined
 }
 
 /** The options of a generator that begins with an encoder; `ERR_OPTION` for one that cannot foresee the next token. */
@@ -341,12 +363,13 @@ interface GeneratorData {
     | LanguageModelBatches
     | { readonly x: Dataset<TokenWindow>; readonly batchSize: number }
     | undefined
+  readonly unfreezing: Unfreezing | undefined
 }
 
 /** Compiles the model with Adam, trains it, and restores the kept epoch's weights, however the training ends. */
 async function trainGenerator(
   parts: GeneratorParts,
-  { x, rows, validation }: GeneratorData,
+  { x, rows, validation, unfreezing: waiting }: GeneratorData,
   settings: GeneratorTraining & Required<Pick<GeneratorTraining, 'epochs' | 'batchSize' | 'time'>> & Kept,
 ): Promise<History> {
   const { model } = parts
@@ -354,25 +377,26 @@ async function trainGenerator(
   const decaySteps = (epochs * rows) / batchSize
   const rate =
     typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
-  model.compile({
-    optimizer: adam({ learningRate: rate }),
-    loss: 'sparseCategoricalCrossentropy',
-    metrics: ['perplexity'],
-  })
-  return await keepBest(
+  const optimizer = adam({ learningRate: rate })
+  const looks = { ...('open' in x ? {} : gradientLooks(...x)), samples: () => sampleOf(parts) }
+  return await trainKept(
     parts,
-    { ...settings, looks: { ...('open' in x ? {} : gradientLooks(...x)), samples: () => sampleOf(parts) } },
-    (best) => [reports(rows * time, { ...settings, batchSize: batchSize * time }, best, byLoss)],
-    (callbacks) => {
-      const options = {
-        ...{ epochs, batchSize, callbacks },
-        ...(validation && {
-          validationData: 'y' in validation ? ([validation.x, validation.y] as const) : validation.x,
-          validationBatchSize: validation.batchSize,
-        }),
-        ...(signal && { signal }),
-      }
-      return 'open' in x ? model.fit(x, options) : model.fit(...x, options)
+    { ...settings, looks },
+    {
+      unfreezing: waiting,
+      compile: () => model.compile({ optimizer, loss: 'sparseCategoricalCrossentropy', metrics: ['perplexity'] }),
+      callbacksFor: (best) => [reports(rows * time, { ...settings, batchSize: batchSize * time }, best, byLoss)],
+      run: (range, callbacks) => {
+        const options = {
+          ...{ ...range, batchSize, callbacks },
+          ...(validation && {
+            validationData: 'y' in validation ? ([validation.x, validation.y] as const) : validation.x,
+            validationBatchSize: validation.batchSize,
+          }),
+          ...(signal && { signal }),
+        }
+        return 'open' in x ? model.fit(x, options) : model.fit(...x, options)
+      },
     },
   )
 }

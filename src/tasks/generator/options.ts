@@ -4,7 +4,15 @@ import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes
 import { anyCell, cellSentence } from '../shared/cell.js'
 import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
-import { backupOptions, furtherCallbacks, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
+import {
+  backupOptions,
+  distribution,
+  encoderTrainingOptions,
+  furtherCallbacks,
+  listeners,
+  maxUnknown,
+  trainingSignal,
+} from '../shared/training.js'
 import { flag, integer, number, oneOf, rate, seed, tokenizer } from '../shared/values.js'
 
 /** The units that a text is cut into. */
@@ -102,7 +110,9 @@ export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'H
     "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
       'with a warning',
   ),
+  ...encoderTrainingOptions('0, since all layers begin with the encoder'),
   ...backupOptions,
+  ...distribution,
   maxUnknown: maxUnknown('text'),
   signal: trainingSignal('generator'),
   callbacks: furtherCallbacks,

@@ -103,7 +103,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   async train(texts: Rows<Writing>, options: TrainLanguageEncoderOptions = {}): Promise<History> {
     const settings = languageEncoderTraining(options)
     const { signal } = settings
-    return await this.learn(signal, async (where, known) => {
+    return await this.learn(settings, async (where, known) => {
       const given = await validationRows(where, settings.validationData, signal)
       return await withRows(where, texts, signal, (some) => this.#prepare(where, some, given, settings, known))
     })
@@ -153,7 +153,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     const training = pick([...division.training].sort((a, b) => a - b))
     const parts = known ?? (await this.#create(training, signal))
     const rows = await this.#read(where, training, parts, signal)
-    if (known) checkUnknown(where, withUnknown(parts.tokens), rows, maxUnknown)
+    checkUnknown(where, withUnknown(parts.tokens), rows, { parts, further: known !== undefined, maxUnknown })
     const validation = given ?? pick(division.validation)
     const held = validation.length > 0 ? await this.#read(where, validation, parts, signal) : undefined
     if (held) tellUnknown(where, withUnknown(parts.tokens), held)

@@ -5,6 +5,7 @@ import { OptionTable, option, optional, type SettingsOf, type Values } from '../
 import { readingDropout, recurrentOptions, tokenOptions } from '../shared/readingOptions.js'
 import {
   backupOptions,
+  distribution,
   furtherCallbacks,
   listeners,
   maxUnknown,
@@ -66,6 +67,7 @@ export const trainLanguageEncoderOptions = new OptionTable(
     validationData: optional(texts, 'Texts to validate on instead'),
     restoreBest: restoreLeastLoss,
     ...backupOptions,
+    ...distribution,
     maxUnknown: maxUnknown('texts'),
     signal: trainingSignal('language encoder'),
     callbacks: furtherCallbacks,

@@ -156,17 +156,19 @@ export function unfreezing(
   where: string,
   beginning: Beginning | undefined,
   every: number | undefined,
+  usual = 1,
 ): Unfreezing | undefined {
   if (!beginning) {
     if (every === undefined) return undefined
     throw new SeqloomError('ERR_OPTION', `${where}: unfreezeEvery is for a new model that begins with an encoder`)
   }
-  if (every === 0) return undefined
+  const epochs = every ?? usual
+  if (epochs === 0) return undefined
   const depth = beginning.stacks[0]?.length ?? 0
   const layers = Array.from({ length: depth }, (_, at) =>
     beginning.stacks.flatMap((stack) => stack[depth - 1 - at] ?? []),
   )
-  return { groups: [...layers, [beginning.words]], every: every ?? 1 }
+  return { groups: [...layers, [beginning.words]], every: epochs }
 }
 
 function vectorsFrom(own: TensorLike, { table }: EncoderParts, origins: readonly number[]): TensorLike {

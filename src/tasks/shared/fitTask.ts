@@ -7,6 +7,7 @@ import type { TracedFunction } from '../../losses/traced.js'
 import type { AnyMetric } from '../../model/compile.js'
 import type { FitOptions, Model } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
+import type { BestWeights } from './bestWeights.js'
 import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
 import { gradientLooks } from './looks.js'
 import { type ReportSettings, reports } from './reports.js'
@@ -41,33 +42,59 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
   const { model } = trainee
   const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data
   const { classWeight, sampleWeight, unfreezing } = data
-  const { epochs, batchSize, signal, backupDir, ...others } = settings
-  // The same optimizer in all stages, so that it continues where it was.
+  const { batchSize, signal } = settings
   const optimizer = adam({ learningRate: settings.learningRate })
-  const compile = () => model.compile({ optimizer, loss, metrics })
-  const run = (stage: Pick<FitOptions, 'epochs' | 'initialEpoch'>, callbacks: readonly Callback[]) =>
-    fitRows(model, x, y, {
-      ...{ ...stage, batchSize, callbacks },
-      ...(validationData && { validationData }),
-      ...(classWeight && { classWeight: { ...classWeight } }),
-      ...(sampleWeight && { sampleWeight }),
-      ...(signal && { signal }),
-    })
-  if (!unfreezing) compile()
-  return await keepBest(
+  return await trainKept(
     trainee,
+    { ...settings, looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks } },
     {
-      ...(unfreezing ? others : settings),
-      looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks },
+      unfreezing,
+      compile: () => model.compile({ optimizer, loss, metrics }),
+      callbacksFor: (best) => [reports(rows, settings, best)],
+      run: (range, callbacks) =>
+        fitRows(model, x, y, {
+          ...{ ...range, batchSize, callbacks },
+          ...(validationData && { validationData }),
+          ...(classWeight && { classWeight: { ...classWeight } }),
+          ...(sampleWeight && { sampleWeight }),
+          ...(signal && { signal }),
+        }),
     },
-    (best) => [reports(rows, settings, best)],
-    (callbacks) => {
-      if (!unfreezing) return run({ epochs }, callbacks)
-      return inStages(unfreezing, epochs, settings, (stage, further) => {
-        compile()
-        return run(stage, [...callbacks, ...further])
-      })
-    },
+  )
+}
+
+/** How {@link trainKept} trains. */
+export interface KeptTraining {
+  readonly unfreezing: Unfreezing | undefined
+  /** Compiles the model, always with the same optimizer, so that it continues from stage to stage where it was. */
+  readonly compile: () => void
+  /** The callbacks that the task makes. */
+  readonly callbacksFor: (best: BestWeights) => readonly Callback[]
+  /** Trains the epochs of a range. */
+  readonly run: (range: Pick<FitOptions, 'epochs' | 'initialEpoch'>, callbacks: readonly Callback[]) => Promise<History>
+}
+
+/**
+ * Compiles and trains a model, stage by stage where layers wait for their turn, and restores the kept epoch's weights,
+ * however the training ends.
+ */
+export async function trainKept(
+  trainee: Trainee,
+  settings: KeepSettings & { readonly epochs: number },
+  { unfreezing, compile, callbacksFor, run }: KeptTraining,
+): Promise<History> {
+  const { epochs } = settings
+  if (!unfreezing) {
+    compile()
+    return await keepBest(trainee, settings, callbacksFor, (callbacks) => run({ epochs }, callbacks))
+  }
+  // Each stage has its own backups.
+  const { backupDir: _, ...others } = settings
+  return await keepBest(trainee, others, callbacksFor, (callbacks) =>
+    inStages(unfreezing, epochs, settings, (range, further) => {
+      compile()
+      return run(range, [...callbacks, ...further])
+    }),
   )
 }
 

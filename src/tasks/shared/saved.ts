@@ -9,6 +9,7 @@ import {
   Sequential,
   saveFolder,
 } from '../../model/index.js'
+import { isRecord } from '../../options.js'
 import { restoredSettings, savedSettings } from './cell.js'
 import type { TaskParts } from './served.js'
 
@@ -53,7 +54,11 @@ export async function saveTask<Parts extends TaskParts, Settings extends object 
   const contents = {
     model: parts.model as Model as never,
     assets,
-    metadata: { task: saving.kind.name, ...metadata, ...(settings && { settings: plain(settings) }) },
+    metadata: {
+      ...{ task: saving.kind.name, ...metadata },
+      ...(parts.unknown && { unknown: parts.unknown }),
+      ...(settings && { settings: plain(settings) }),
+    },
     withoutOptimizerState: restored,
     unfinished,
   }
@@ -70,13 +75,23 @@ export async function readTask<Parts extends TaskParts, Settings extends object 
 ): Promise<{ readonly parts: Parts; readonly settings: Settings }> {
   const loaded = await loadFolder(directory, kind)
   const { folder, metadata, unfinished } = loaded
-  const parts = { ...(await read(new SavedTask(loaded))), unfinished }
+  const saved = new SavedTask(loaded)
+  const parts = { ...(await read(saved)), unfinished, ...unknownOf(saved) }
   try {
     // Folders that were saved before there were settings have the defaults.
     return { parts, settings: settings?.(restoredSettings(metadata.settings ?? {}) as never) as Settings }
   } catch (error) {
     throw new SeqloomError('ERR_FORMAT', `${folder}: its settings: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** The shares of {@link TaskParts.unknown}, which earlier versions did not save; `ERR_FORMAT` for what are none. */
+function unknownOf(saved: SavedTask): Pick<TaskParts, 'unknown'> {
+  const { unknown } = saved.metadata
+  if (unknown === undefined) return {}
+  const isShare = (value: unknown) => typeof value === 'number' && value >= 0 && value <= 1
+  if (isRecord(unknown) && Object.values(unknown).every(isShare)) return { unknown: unknown as Record<string, number> }
+  throw saved.no('its shares of unknown tokens are none')
 }
 
 /** Settings without those that have their own file, such as a tokenizer. */

@@ -13,6 +13,8 @@ export interface TaskParts {
   restored?: boolean
   /** Whether its training has not run to its end; default false. */
   unfinished?: boolean
+  /** By vocabulary, the share of tokens that it lacked in the first training; default 0. */
+  unknown?: Readonly<Record<string, number>>
 }
 
 /** A training that is ready to begin. */

@@ -1,6 +1,7 @@
 import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
 import type { Dataset } from '../../data/dataset.js'
+import { inWay } from '../../distributed.js'
 import type { QuantizeOptions, SaveOptions } from '../../model/index.js'
 import type { Rows } from './rows.js'
 import { readTask, type Saving, saveTask } from './saved.js'
@@ -10,8 +11,12 @@ import { prepared, validationRows } from './survey.js'
 /** What a training on rows is told besides them. */
 interface RowSettings<Row> {
   readonly validationData?: Rows<Row> | undefined
+  readonly distributed?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+/** What decides when a training ends, and who trains. */
+type LearnSettings = Pick<RowSettings<never>, 'distributed' | 'signal'>
 
 /** Prepares a training on rows, with those to validate on and the parts that are there already. */
 type Prepare<Data, Row, Settings, Parts> = (
@@ -137,11 +142,11 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
 
   /** @internal Prepares a training from the existing parts, if any, and runs it. `ERR_STATE` while another one runs. */
   protected async learn<T>(
-    signal: AbortSignal | undefined,
+    { distributed, signal }: LearnSettings,
     prepare: (where: string, known: Parts | undefined) => Promise<Training<Parts, T>>,
   ): Promise<T> {
     const where = this.where('train')
-    return await this.#served.train(where, signal, (known) => prepare(where, known))
+    return await inWay(where, distributed, () => this.#served.train(where, signal, (known) => prepare(where, known)))
   }
 
   /**
@@ -160,7 +165,7 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
     },
   ): Promise<History> {
     const { validationData, signal } = settings
-    return await this.learn(signal, async (where, known) => {
+    return await this.learn(settings, async (where, known) => {
       const given = await validationRows(where, validationData, signal)
       return await prepared(where, rows, signal, {
         small: (some) => small(where, some, given, settings, known),

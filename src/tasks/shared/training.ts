@@ -73,6 +73,16 @@ export const backupOptions = {
   ),
 }
 
+/** The option of trainings by several processes. */
+export const distribution = {
+  distributed: optional(
+    flag,
+    'Whether all processes that `mpirun` has started train together; with false, each trains for itself',
+    'what `configure` was told, or `SEQLOOM_DISTRIBUTED`',
+    false,
+  ),
+}
+
 /** The option of trainings that stop. */
 export const trainingSignal = (task: string) =>
   optional(signal, `Stops training: \`train\` rejects with an AbortError, and the ${task} has the best weights so far`)
@@ -93,7 +103,7 @@ export const maxUnknown = (what: string) =>
   option(
     share,
     0.1,
-    `When a model is trained further, the share of tokens in the new ${what} that its vocabulary may lack`,
+    `When a model is trained further, the share of tokens in the new ${what} that its vocabulary may lack beyond what it lacked in the first training`,
   )
 
 /** The listeners of a training, which receive values of these types for batches and epochs. */
@@ -120,6 +130,16 @@ export const restoreLeastLoss = optional(
   "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
     'with a warning',
 )
+
+/** The options of how the layers of an encoder are trained. */
+export const encoderTrainingOptions = (unfreezeEvery: string) => ({
+  unfreezeEvery: optional(
+    integer(0),
+    'After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its ' +
+      'last layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning.',
+    unfreezeEvery,
+  ),
+})
 
 /** The options of `train` of a classifier, a tagger and a question answerer. */
 export const trainClassifierOptions = new OptionTable(
@@ -150,13 +170,9 @@ export const trainClassifierOptions = new OptionTable(
       "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
         'with a warning',
     ),
-    unfreezeEvery: optional(
-      integer(0),
-      'After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its ' +
-        'last layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning.',
-      '1',
-    ),
+    ...encoderTrainingOptions('1'),
     ...backupOptions,
+    ...distribution,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('classifier'),
     callbacks: furtherCallbacks,

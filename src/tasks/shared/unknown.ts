@@ -1,6 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import type { Tokenizer } from '../../text/tokenizer.js'
 import { warn } from '../../warn.js'
+import type { TaskParts } from './served.js'
 
 /** Shares of unknown tokens that are told of: in texts to train on further, and in texts to measure on. */
 const [telling, mostly] = [0.01, 0.5]
@@ -31,24 +32,41 @@ export function tellUnknown(
   warn('WARN_UNKNOWN_TOKENS', `${where}: ${percent(share)} of the tokens of ${what} are unknown; ${cure}`)
 }
 
+/** What a training is, as to the tokens that a vocabulary lacks. */
+export interface UnknownTokens {
+  readonly parts: TaskParts
+  /** Whether the model was trained before. */
+  readonly further: boolean
+  readonly maxUnknown: number
+  /** Whose tokens they are, of a task with several vocabularies; default none. */
+  readonly of?: string
+}
+
 /**
- * Checks texts that a model with a vocabulary is to be trained on further: `ERR_DATA` if a larger share of their tokens
- * than `maxUnknown` is unknown, a warning if some are.
+ * Notes what a vocabulary lacks in the texts of a first training, where a small one, or an encoder's, may lack much. Of a
+ * further training, `ERR_DATA` if that share is by more than `maxUnknown` larger, a warning if it is larger.
  */
 export function checkUnknown(
   where: string,
   tokenizer: Pick<Tokenizer, 'unknownId'>,
   rows: readonly Int32Array[],
-  maxUnknown: number,
-  tokens = 'tokens',
+  { parts, further, maxUnknown, of }: UnknownTokens,
 ): void {
   const share = unknownShare(tokenizer, rows)
-  const what = `${where}: ${percent(share)} of the ${tokens} are not in the model's vocabulary and would all be learned as one unknown token`
-  if (share > maxUnknown) {
+  const key = of ?? 'all'
+  if (!further) {
+    parts.unknown = { ...parts.unknown, [key]: share }
+    return
+  }
+  const first = parts.unknown?.[key] ?? 0
+  const tokens = of === undefined ? 'tokens' : `tokens of ${of}`
+  const before = first > 0 ? ` (${percent(first)} in its first training)` : ''
+  const what = `${where}: ${percent(share)} of the ${tokens} are not in the model's vocabulary${before} and would all be learned as one unknown token`
+  if (share - first > maxUnknown) {
     throw new SeqloomError(
       'ERR_DATA',
-      `${what}; more than ${percent(maxUnknown)} are refused unless maxUnknown allows them; a new model learns them`,
+      `${what}; more than ${percent(Math.min(1, first + maxUnknown))} are refused unless maxUnknown allows them; a new model learns them`,
     )
   }
-  if (share > telling) warn('WARN_UNKNOWN_TOKENS', what)
+  if (share - first > telling) warn('WARN_UNKNOWN_TOKENS', what)
 }

@@ -7,6 +7,7 @@ import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } f
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
 import {
   backupOptions,
+  distribution,
   furtherCallbacks,
   listeners,
   passes,
@@ -88,6 +89,7 @@ export const trainTranscriberOptions = new OptionTable(
     validationData: optional(rows, 'Rows to validate on instead'),
     restoreBest: restoreLeastLoss,
     ...backupOptions,
+    ...distribution,
     signal: trainingSignal('transcriber'),
     callbacks: furtherCallbacks,
     ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),

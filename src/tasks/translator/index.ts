@@ -18,21 +18,14 @@ import {
   type Written,
   write,
 } from '../decoding/decoder.js'
-import {
-  checkLarge,
-  type DecoderTraining,
-  decoderTraining,
-  trainDecoderOptions,
-  type WriteSettings,
-  writeSettings,
-} from '../decoding/options.js'
+import { checkLarge, type WriteSettings, writeSettings } from '../decoding/options.js'
 import { scores, type TranslationEvaluation } from '../decoding/scores.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
-import type { TranslatorOptions } from '../optionTypes.js'
+import type { TrainTranslatorOptions, TranslatorOptions } from '../optionTypes.js'
 import { answersFor } from '../shared/answers.js'
 import { attentionMap } from '../shared/attentionMap.js'
 import { defaultSplit, divide } from '../shared/division.js'
-import { beginWith, checkAgrees, readEncoder } from '../shared/encoder.js'
+import { type Beginning, beginWith, checkAgrees, readEncoder, unfreezing } from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -42,17 +35,19 @@ import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { encoderLayers, encoderSettings, sourceUnits } from './encoder.js'
 import { translatorModel } from './model.js'
 import {
-  type TrainTranslatorOptions,
   type TranslateOptions,
   type TranslatorSettings,
+  type TranslatorTraining,
+  trainTranslatorOptions,
   translatorOptions,
   translatorSettings,
+  translatorTraining,
 } from './options.js'
 import { bySource, checkTranslationRows, splitRow, type TranslationRow } from './rows.js'
 import { saving, type TranslatorParts } from './saved.js'
 
 export type { TranslationEvaluation } from '../decoding/scores.js'
-export type { TrainTranslatorOptions, TranslateOptions, TranslatorEpoch, TranslatorProgress } from './options.js'
+export type { TranslateOptions, TranslatorEpoch, TranslatorProgress } from './options.js'
 export type { TranslationRow } from './rows.js'
 
 /** What each token of a translation attends to. */
@@ -85,7 +80,7 @@ export interface Translation extends Written {
  */
 export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> {
   /** @internal The options of its constructor and of `train`. */
-  static readonly optionTables = [translatorOptions, trainDecoderOptions] as const
+  static readonly optionTables = [translatorOptions, trainTranslatorOptions] as const
 
   readonly #given: TranslatorOptions
 
@@ -113,7 +108,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
   async train(rows: Rows<TranslationRow>, options: TrainTranslatorOptions = {}): Promise<History> {
-    const settings = decoderTraining(this.where('train'), '{ source, target }', options)
+    const settings = translatorTraining(this.where('train'), options)
     return await this.learnRows(rows, settings, {
       small: (...given) => this.#prepare(...given),
       large: (...given) => this.#prepareLarge(...given),
@@ -172,7 +167,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     where: string,
     rows: readonly TranslationRow[],
     given: readonly TranslationRow[] | undefined,
-    settings: DecoderTraining<TranslationRow>,
+    settings: TranslatorTraining,
     known: TranslatorParts | undefined,
   ): Promise<Training<TranslatorParts, History>> {
     const { signal } = settings
@@ -185,12 +180,10 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     // In the rows' order.
     const pick = (some: readonly number[]) => [...some].sort((a, b) => a - b).map((row) => rows[row] as TranslationRow)
     const training = pick(division.training)
-    const parts = known ?? (await this.#create(training, signal))
+    const { parts, beginning } = known ? { parts: known } : await this.#create(training, signal)
+    const waiting = unfreezing(where, beginning, settings.unfreezeEvery)
     const data = await encoded(where, parts, training, signal)
-    if (known) {
-      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
-      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
-    }
+    checkTokens(where, parts, data, settings, known !== undefined)
     const validation = given ?? pick(division.validation)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
@@ -201,14 +194,17 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     throwIfAborted(signal)
     const shown = (validation[0] ?? training[0])?.source
     const looks = shown === undefined ? {} : looksOf(where, parts, shown)
-    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed, looks) }
+    return {
+      parts,
+      run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept, looks, unfreezing: waiting }, seed),
+    }
   }
 
   async #prepareLarge(
     where: string,
     all: Dataset<TranslationRow>,
     given: readonly TranslationRow[] | undefined,
-    settings: DecoderTraining<TranslationRow>,
+    settings: TranslatorTraining,
     known: TranslatorParts | undefined,
   ): Promise<Training<TranslatorParts, History>> {
     const { signal, batchSize, validationSplit = defaultSplit } = settings
@@ -226,12 +222,9 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       ...{ given, share: validationSplit, seed, signal },
     })
     const { sample, held: validation } = surveyed
-    const parts = known ?? (await this.#create(sample, signal))
-    if (known) {
-      const data = await encoded(where, parts, sample, signal)
-      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
-      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
-    }
+    const { parts, beginning } = known ? { parts: known } : await this.#create(sample, signal)
+    const waiting = unfreezing(where, beginning, settings.unfreezeEvery)
+    checkTokens(where, parts, await encoded(where, parts, sample, signal), settings, known !== undefined)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
     const lengthOf = ({ source }: TranslationRow) => source.length
@@ -240,10 +233,13 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     )
     const looks = looksOf(where, parts, (validation[0] ?? (sample[0] as TranslationRow)).source)
     const data = { batches, rows: surveyed.rows }
-    return { parts, run: () => trainDecoder(parts, data, held, settings, seed, looks) }
+    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, looks, unfreezing: waiting }, seed) }
   }
 
-  async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
+  async #create(
+    training: readonly TranslationRow[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly parts: TranslatorParts; readonly beginning?: Beginning | undefined }> {
     const where = this.where('train')
     const { encoder: given } = this.#given
     const encoder = given === undefined ? undefined : await readEncoder(given)
@@ -270,9 +266,23 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       signal,
     )
     const model = translatorModel(settings, source.size, written.target)
-    if (encoder) beginWith(where, encoderLayers(model, source.size), encoder)
-    return { model, source, maxLength, ...written }
+    const beginning = encoder && encoderLayers(model, source.size)
+    if (encoder && beginning) beginWith(where, beginning, encoder)
+    return { parts: { model, source, maxLength, ...written }, beginning }
   }
+}
+
+/** Checks what both vocabularies know of rows that are trained on. */
+function checkTokens(
+  where: string,
+  parts: TranslatorParts,
+  data: Awaited<ReturnType<typeof encoded>>,
+  { maxUnknown }: Pick<TranslatorTraining, 'maxUnknown'>,
+  further: boolean,
+): void {
+  const training = { parts, further, maxUnknown }
+  checkUnknown(where, parts.source, data.inputs.source, { ...training, of: 'the sources' })
+  checkUnknownWritten(where, data, { ...training, of: 'the targets' })
 }
 
 /** What there is to see of a translator: how it translates a text, and what it attends to. */

@@ -1,11 +1,10 @@
-import { level } from '../decoding/options.js'
-import type { TrainDecoderOptions, TranslatorOptions, WriteOptions } from '../optionTypes.js'
+import { decoderTrainingOptions, level, resumable } from '../decoding/options.js'
+import type { TrainTranslatorOptions, TranslatorOptions, WriteOptions } from '../optionTypes.js'
 import { gatedCell } from '../shared/cell.js'
 import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
-import type { TaskEpoch, TaskProgress } from '../shared/training.js'
+import { encoderTrainingOptions, rowsLike, type TaskEpoch, type TaskProgress } from '../shared/training.js'
 import { flag, integer, number, oneOf, seed } from '../shared/values.js'
-import type { TranslationRow } from './rows.js'
 
 /** The options of `new Translator`. */
 export const translatorOptions = new OptionTable('TranslatorOptions', 'How a translator is built.', {
@@ -53,14 +52,25 @@ export type TranslatorSettings = SettingsOf<TranslatorOptions, typeof translator
 export const translatorSettings = (options: TranslatorOptions): TranslatorSettings =>
   translatorOptions.read('Translator', options)
 
+/** Checks the options of `Translator.train` and fills in the defaults; `ERR_OPTION`. */
+export const translatorTraining = (where: string, options: TrainTranslatorOptions): TranslatorTraining =>
+  resumable(where, trainTranslatorOptions.read(where, options, rowsLike(where, '{ source, target }', options)))
+
 /** How far training has come after a batch. */
 export type TranslatorProgress = TaskProgress
 
 /** The results of an epoch. */
 export type TranslatorEpoch = TaskEpoch
 
-/** How a translator is trained. */
-export type TrainTranslatorOptions = TrainDecoderOptions<TranslationRow>
+/** The options of `Translator.train`. */
+export const trainTranslatorOptions = new OptionTable(
+  'TrainTranslatorOptions<Row = TranslationRow>',
+  'How a translator is trained. Backups cannot be combined with scheduled sampling.',
+  { ...decoderTrainingOptions, ...encoderTrainingOptions('1') },
+)
+
+/** The training options, with their defaults where these do not depend on the rows. */
+export type TranslatorTraining = SettingsOf<TrainTranslatorOptions, typeof trainTranslatorOptions>
 
 /** How texts are translated. */
 export type TranslateOptions = WriteOptions

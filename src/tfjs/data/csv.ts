@@ -1,11 +1,10 @@
-import { streamText } from '../../data/textFile.js'
 import { describe, SeqloomError, visible } from '../../errors.js'
 import type { TensorContainer, TensorContainerObject } from '../engine.js'
 import { argsOf, check } from '../failure.js'
-import { pathOfFileUrl } from '../io/files.js'
 import type { DataType } from '../types.js'
 import { Dataset } from './dataset.js'
 import { LazyIterator } from './lazyIterator.js'
+import { type Source, textOf } from './source.js'
 
 /** What is known of a column. */
 export interface ColumnConfig {
@@ -34,28 +33,6 @@ export interface CSVConfig {
   delimWhitespace?: boolean
 }
 
-/** The text of a file (`file://…`, or a path) or of an address (`http://…`), piece by piece. */
-async function* textOf(source: string): AsyncGenerator<string> {
-  if (!/^https?:/i.test(source)) {
-    yield* streamText(source.startsWith('file://') ? pathOfFileUrl(source) : source, {})
-    return
-  }
-  let response: Response
-  try {
-    response = await fetch(source)
-  } catch (cause) {
-    throw new SeqloomError('ERR_IO', `data.csv: ${visible(source)} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-  if (!response.ok || response.body === null) {
-    throw new SeqloomError('ERR_IO', `data.csv: ${visible(source)}: ${response.status} ${visible(response.statusText)}`)
-  }
-  const decoder = new TextDecoder()
-  for await (const bytes of response.body) yield decoder.decode(bytes as Uint8Array, { stream: true })
-  yield decoder.decode()
-}
-
 /** The lines of a text, without their ends. */
 async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = ''
@@ -70,9 +47,9 @@ async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
 
 /** A text line by line. */
 export class TextLineDataset extends Dataset<string> {
-  readonly #source: string
+  readonly #source: Source
 
-  constructor(source: string) {
+  constructor(source: Source) {
     super()
     this.#source = source
   }
@@ -127,12 +104,12 @@ function fieldValue(field: string, name: string, config: ColumnConfig | undefine
 
 /** The rows of a CSV file, as objects by column. If columns are labels, as `{ xs, ys }` of two such objects. */
 export class CSVDataset extends Dataset<TensorContainer> {
-  readonly #source: string
+  readonly #source: Source
   readonly #config: CSVConfig
   readonly #delimiter: string
   #names: string[] | undefined
 
-  constructor(source: string, config: CSVConfig = {}) {
+  constructor(source: Source, config: CSVConfig = {}) {
     super()
     argsOf('data.csv', config)
     check(

@@ -9,6 +9,7 @@ import { LazyIterator } from './lazyIterator.js'
 
 export { type ColumnConfig, type CSVConfig, CSVDataset, TextLineDataset } from './csv.js'
 export { array, Dataset, type DatasetContainer, zip } from './dataset.js'
+export { FileDataSource, URLDataSource } from './source.js'
 
 type Iterated<T> = Iterator<T> | AsyncIterator<T>
 

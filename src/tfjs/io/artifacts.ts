@@ -13,6 +13,30 @@ export function joinedBuffer(data: WeightData | undefined): ArrayBuffer {
   return joined.buffer
 }
 
+/** Buffers that are read as if they were one. */
+export class CompositeArrayBuffer {
+  readonly byteLength: number
+  readonly #whole: ArrayBuffer
+
+  constructor(buffers?: WeightData | ArrayBufferView | ArrayBufferView[]) {
+    const parts = buffers === undefined ? [] : Array.isArray(buffers) ? buffers : [buffers]
+    this.#whole = joinedBuffer(parts.map((part) => (ArrayBuffer.isView(part) ? bytesOf(part) : part)))
+    this.byteLength = this.#whole.byteLength
+  }
+
+  /** All bytes in one buffer. */
+  static join(buffers?: WeightData): ArrayBuffer {
+    return joinedBuffer(buffers)
+  }
+
+  slice(start = 0, end = this.byteLength): ArrayBuffer {
+    return this.#whole.slice(start, end)
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): ArrayBuffer =>
+  buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
+
 const bytesOfJson = (value: unknown): number => (value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value)))
 
 /** What is said of a model that is saved now. */

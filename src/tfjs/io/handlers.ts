@@ -5,6 +5,7 @@ import { artifactsOf, fileSystem, pathOfFileUrl } from './files.js'
 import type {
   IOHandler,
   IOHandlerSync,
+  IORouter,
   LoadOptions,
   ModelArtifacts,
   SaveResult,
@@ -61,6 +62,10 @@ export function http(path: string, options: LoadOptions = {}): IOHandler {
 
 export const browserHTTPRequest = http
 
+/** The same under the name that `@tensorflow/tfjs-node` has for it. */
+export const nodeHTTPRequest = (path: string, requestInit?: RequestInit, weightPathPrefix?: string): IOHandler =>
+  http(path, { ...(requestInit && { requestInit }), ...(weightPathPrefix !== undefined && { weightPathPrefix }) })
+
 async function loadFromServer(path: string, options: LoadOptions): Promise<ModelArtifacts> {
   const { fetchFunc = fetch, requestInit, onProgress, weightPathPrefix, weightUrlConverter } = options
   const get = async (url: string) => {
@@ -100,6 +105,19 @@ async function loadFromServer(path: string, options: LoadOptions): Promise<Model
   return artifactsOf(json as Record<string, unknown>, parts)
 }
 
+/** Functions of programs that make handlers of URLs of their own. */
+const routers: Readonly<Record<'save' | 'load', IORouter[]>> = { save: [], load: [] }
+
+/** Lets a function make the handlers of URLs that are its own: `mydb://model`. */
+export const registerSaveRouter = (saveRouter: IORouter): void => {
+  routers.save.push(saveRouter)
+}
+export const registerLoadRouter = (loadRouter: IORouter): void => {
+  routers.load.push(loadRouter)
+}
+
+export const isHTTPScheme = (url: string): boolean => /^https?:\/\//.test(url)
+
 /** The handler for a URL or what is one already. */
 export function handlerOf(given: unknown, purpose: 'save' | 'load', options: LoadOptions = {}): IOHandler {
   if (typeof given !== 'string') {
@@ -110,8 +128,12 @@ export function handlerOf(given: unknown, purpose: 'save' | 'load', options: Loa
       `Cannot proceed with model ${purpose === 'save' ? 'saving' : 'loading'}: expected a URL or an IOHandler with ${purpose}, got ${describe(given)}`,
     )
   }
+  for (const router of routers[purpose]) {
+    const handler = router(given, options)
+    if (handler) return handler
+  }
   if (given.startsWith('file://')) return fileSystem(pathOfFileUrl(given))
-  if (/^https?:\/\//.test(given)) {
+  if (isHTTPScheme(given)) {
     if (purpose === 'load') return http(given, options)
     throw unsupported('saving to a server', 'save with tf.io.withSaveHandler and send what it is given')
   }
@@ -133,6 +155,13 @@ const forBrowsers = (name: string) => async (): Promise<never> => {
 }
 
 export const listModels = async (): Promise<Record<string, never>> => ({})
+/** Files that somebody chooses in a browser. */
+export function browserFiles(..._: unknown[]): never {
+  throw unsupported(
+    'tf.io.browserFiles',
+    'it is for browsers: load from file://folder/model.json, or by tf.io.fromMemory',
+  )
+}
 export const removeModel = forBrowsers('removeModel')
 export const copyModel = forBrowsers('copyModel')
 export const moveModel = forBrowsers('moveModel')

@@ -1,6 +1,11 @@
-export { infoOf as getModelArtifactsInfoForJSON, joinedBuffer as concatenateArrayBuffers } from './artifacts.js'
+export {
+  CompositeArrayBuffer,
+  infoOf as getModelArtifactsInfoForJSON,
+  joinedBuffer as concatenateArrayBuffers,
+} from './artifacts.js'
 export { fileSystem } from './files.js'
 export {
+  browserFiles,
   browserHTTPRequest,
   copyModel,
   fromMemory,
@@ -8,18 +13,31 @@ export {
   getLoadHandlers,
   getSaveHandlers,
   http,
+  isHTTPScheme,
   listModels,
   moveModel,
+  nodeHTTPRequest,
+  registerLoadRouter,
+  registerSaveRouter,
   removeModel,
   withSaveHandler,
   withSaveHandlerSync,
 } from './handlers.js'
+export {
+  getModelArtifactsForJSON,
+  getModelArtifactsForJSONSync,
+  getWeightSpecs,
+  loadWeights,
+  weightsLoaderFactory,
+} from './manifest.js'
 export type {
   IOHandler,
   IOHandlerSync,
+  IORouter,
   LoadOptions,
   ModelArtifacts,
   ModelArtifactsInfo,
+  ModelJSON,
   SaveConfig,
   SaveResult,
   WeightData,

@@ -24,6 +24,12 @@ export interface ModelArtifacts {
   userDefinedMetadata?: object
 }
 
+/** What is in a model.json. */
+export interface ModelJSON extends Omit<ModelArtifacts, 'modelTopology' | 'weightSpecs' | 'weightData'> {
+  modelTopology: object
+  weightsManifest: WeightsManifestConfig
+}
+
 /** What is said of a model that was saved. */
 export interface ModelArtifactsInfo {
   dateSaved: Date
@@ -49,6 +55,9 @@ export interface IOHandlerSync {
   save?: (modelArtifacts: ModelArtifacts) => SaveResult
   load?: () => ModelArtifacts
 }
+
+/** A function that makes a handler of URLs that are its own, and gives null for others. */
+export type IORouter = (url: string | string[], loadOptions?: LoadOptions) => IOHandler | null
 
 /** Options of `model.save`. */
 export interface SaveConfig {

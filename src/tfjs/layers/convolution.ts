@@ -23,7 +23,7 @@ export interface BaseConvLayerArgs extends LayerArgs, PenaltyOptions<'bias'> {
   activityRegularizer?: string | object
 }
 
-/** Options of `tf.layers.conv1d` and `tf.layers.conv2d`. */
+/** Options of `tf.layers.conv1d`, `conv2d` and `conv3d`, and of the transposed ones. */
 export interface ConvLayerArgs extends BaseConvLayerArgs, PenaltyOptions<'kernel'> {
   filters: number
   kernelInitializer?: InitializerIdentifier
@@ -81,6 +81,7 @@ abstract class Windowed<Args extends BaseConvLayerArgs> extends StandardLayer<Ar
 /** A convolution by a layer of ours. */
 abstract class Conv extends Windowed<ConvLayerArgs> {
   readonly filters: number
+  protected abstract readonly maker: (options: never) => AnyLayer
 
   constructor(args: ConvLayerArgs) {
     super(args)
@@ -90,8 +91,7 @@ abstract class Conv extends Windowed<ConvLayerArgs> {
 
   protected override make(): AnyLayer {
     const { where, args, filters, kernelSize, strides, dilationRate, padding, useBias } = this
-    const made = this.axes === 1 ? layers.conv1d : layers.conv2d
-    return made({
+    return this.maker({
       name: coreName(this.name),
       filters,
       kernelSize,
@@ -103,7 +103,7 @@ abstract class Conv extends Windowed<ConvLayerArgs> {
       kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
       biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
       ...penalties(where, args, ['kernel', 'bias', 'activity']),
-    }) as AnyLayer
+    } as never)
   }
 }
 
@@ -111,12 +111,35 @@ abstract class Conv extends Windowed<ConvLayerArgs> {
 export class Conv1D extends Conv {
   static override className = 'Conv1D'
   protected override readonly axes = 1
+  protected override readonly maker = layers.conv1d
 }
 
 /** A convolution over the height and the width of images. */
 export class Conv2D extends Conv {
   static override className = 'Conv2D'
   protected override readonly axes = 2
+  protected override readonly maker = layers.conv2d
+}
+
+/** A convolution over the depth, the height and the width of volumes. */
+export class Conv3D extends Conv {
+  static override className = 'Conv3D'
+  protected override readonly axes = 3
+  protected override readonly maker = layers.conv3d
+}
+
+/** The opposite of a strided convolution of images. */
+export class Conv2DTranspose extends Conv {
+  static override className = 'Conv2DTranspose'
+  protected override readonly axes = 2
+  protected override readonly maker = layers.conv2dTranspose
+}
+
+/** The opposite of a strided convolution of volumes. */
+export class Conv3DTranspose extends Conv {
+  static override className = 'Conv3DTranspose'
+  protected override readonly axes = 3
+  protected override readonly maker = layers.conv3dTranspose
 }
 
 /** Options of `tf.layers.depthwiseConv2d`. */

@@ -16,19 +16,29 @@ import {
 import { BatchNormalization } from './batchNormalization.js'
 import { Cropping2D, UpSampling2D, ZeroPadding2D } from './borders.js'
 import { ConvLSTM2D } from './convLstm.js'
-import { Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D } from './convolution.js'
+import {
+  Conv1D,
+  Conv2D,
+  Conv2DTranspose,
+  Conv3D,
+  Conv3DTranspose,
+  DepthwiseConv2D,
+  SeparableConv2D,
+} from './convolution.js'
 import { InputLayer } from './input.js'
 import { Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply } from './merge.js'
 import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js'
 import {
   AveragePooling1D,
   AveragePooling2D,
+  AveragePooling3D,
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
   GlobalMaxPooling1D,
   GlobalMaxPooling2D,
   MaxPooling1D,
   MaxPooling2D,
+  MaxPooling3D,
 } from './pooling.js'
 import { GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells } from './recurrent.js'
 import { registerClass } from './registry.js'
@@ -105,9 +115,16 @@ export const avgPool2d: typeof averagePooling2d = averagePooling2d
 export const avgPooling2d: typeof averagePooling2d = averagePooling2d
 export const maxPooling2d = free(MaxPooling2D)
 export const maxPool2d: typeof maxPooling2d = maxPooling2d
+export const averagePooling3d = free(AveragePooling3D)
+export const avgPool3d: typeof averagePooling3d = averagePooling3d
+export const avgPooling3d: typeof averagePooling3d = averagePooling3d
+export const maxPooling3d = free(MaxPooling3D)
 
 export const conv1d = factory(Conv1D)
 export const conv2d = factory(Conv2D)
+export const conv2dTranspose = factory(Conv2DTranspose)
+export const conv3d = factory(Conv3D)
+export const conv3dTranspose = factory(Conv3DTranspose)
 export const depthwiseConv2d = factory(DepthwiseConv2D)
 export const separableConv2d = factory(SeparableConv2D)
 export const convLstm2d = factory(ConvLSTM2D)
@@ -128,18 +145,10 @@ const missing = (name: string, instead: string) => (): never => {
   throw unsupported(`tf.layers.${name}`, instead)
 }
 
-const volumes = 'it is for volumes, which are not there: convolve over two dimensions by tf.layers.conv2d'
 const pictures = 'change the pictures before, by a package for images'
 
 export const categoryEncoding = missing('categoryEncoding', 'encode the data by tf.oneHot')
-export const conv2dTranspose = missing('conv2dTranspose', 'use tf.layers.upSampling2d and then tf.layers.conv2d')
 export const convLstm2dCell = missing('convLstm2dCell', 'use tf.layers.convLstm2d, which runs it')
-export const conv3d = missing('conv3d', volumes)
-export const conv3dTranspose = missing('conv3dTranspose', volumes)
-export const averagePooling3d = missing('averagePooling3d', volumes)
-export const avgPool3d = missing('avgPool3d', volumes)
-export const avgPooling3d = missing('avgPooling3d', volumes)
-export const maxPooling3d = missing('maxPooling3d', volumes)
 export const centerCrop = missing('centerCrop', pictures)
 export const resizing = missing('resizing', pictures)
 export const randomWidth = missing('randomWidth', pictures)

@@ -82,7 +82,7 @@ export class GlobalMaxPooling2D extends GlobalMaxPooling {
   protected override readonly axes = 2
 }
 
-/** Windows of more elements than this are reduced at once: each element is an operation otherwise. */
+/** Windows of more elements along an axis are reduced at once: each element is an operation otherwise. */
 const mostElements = 64
 
 /** Reduces windows. */
@@ -101,18 +101,18 @@ abstract class WindowPooling extends Pooling {
     this.padding = args?.padding ?? 'valid'
   }
 
-  /** The places in front of the elements of each window: `[batch, rows, window, columns, window, channels]`. */
-  protected cut(x: SymbolicValue, filler: number): SymbolicValue {
+  /** Reduces windows along one axis after the other, the last one first; the elements of each are an axis behind it. */
+  protected reduced(
+    x: SymbolicValue,
+    filler: number,
+    reduce: (cut: SymbolicValue, axis: number) => SymbolicValue,
+  ): SymbolicValue {
     const { poolSize, strides, padding } = this
-    return poolSize.reduce(
-      (value, size, at) => value.windows(size, { axis: 1 + 2 * at, stride: strides[at] as number, padding, filler }),
+    return poolSize.reduceRight(
+      (value, size, at) =>
+        reduce(value.windows(size, { axis: 1 + at, stride: strides[at] as number, padding, filler }), 2 + at),
       x,
     )
-  }
-
-  /** The axes of the windows. */
-  protected get elements(): number[] {
-    return this.poolSize.map((_, at) => 2 + 2 * at)
   }
 
   override getConfig(): ConfigDict {
@@ -126,28 +126,23 @@ const lowest = -3.4028234663852886e38
 
 abstract class MaxPooling extends WindowPooling {
   protected override pooled(x: SymbolicValue): SymbolicValue {
-    const cut = this.cut(x, lowest)
-    if (this.poolSize.reduce((product, size) => product * size, 1) > mostElements)
-      return cut.max({ axis: this.elements })
-    // Of equal elements of a window, the first one gets the gradient.
-    const parts = this.elements.reduce<SymbolicValue[]>(
-      (all, axis, at) =>
-        all.flatMap((value) =>
-          Array.from({ length: this.poolSize[at] as number }, (_, index) => value.slice(index, index + 1, axis)),
-        ),
-      [cut],
-    )
-    return this.elements.toReversed().reduce((value, axis) => value.squeeze(axis), parts.reduce(larger))
+    return this.reduced(x, lowest, (cut, axis) => {
+      const size = cut.shape[axis] as number
+      if (size > mostElements) return cut.max({ axis })
+      // Of equal elements of a window, the first one gets the gradient.
+      const parts = Array.from({ length: size }, (_, index) => cut.slice(index, index + 1, axis))
+      return parts.reduce(larger).squeeze(axis)
+    })
   }
 }
 
 abstract class AveragePooling extends WindowPooling {
   protected override pooled(x: SymbolicValue): SymbolicValue {
-    if (this.padding === 'valid') return this.cut(x, 0).mean({ axis: this.elements })
+    if (this.padding === 'valid') return this.reduced(x, 0, (cut, axis) => cut.mean({ axis }))
     // Only elements of the input count.
+    const sums = (value: SymbolicValue) => this.reduced(value, 0, (cut, axis) => cut.sum({ axis }))
     const one = x.slice(0, 1, -1)
-    const counts = this.cut(one.less(one).add(1), 0).sum({ axis: this.elements })
-    return this.cut(x, 0).sum({ axis: this.elements }).div(counts)
+    return sums(x).div(sums(one.less(one).add(1)))
   }
 }
 
@@ -167,6 +162,14 @@ export class MaxPooling2D extends MaxPooling {
   }
 }
 
+export class MaxPooling3D extends MaxPooling {
+  static override className = 'MaxPooling3D'
+
+  constructor(args: PoolingLayerArgs = {}) {
+    super(args, 3)
+  }
+}
+
 export class AveragePooling1D extends AveragePooling {
   static override className = 'AveragePooling1D'
 
@@ -180,5 +183,13 @@ export class AveragePooling2D extends AveragePooling {
 
   constructor(args: PoolingLayerArgs = {}) {
     super(args, 2)
+  }
+}
+
+export class AveragePooling3D extends AveragePooling {
+  static override className = 'AveragePooling3D'
+
+  constructor(args: PoolingLayerArgs = {}) {
+    super(args, 3)
   }
 }

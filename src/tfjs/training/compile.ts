@@ -4,7 +4,7 @@ import type { Model } from '../../model/index.js'
 import { outputNames as coreOutputNames } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import type { Shape } from '../layers/symbolic.js'
-import type { Optimizer } from '../train.js'
+import type { Optimizer } from '../optimizer.js'
 import { type LossOrMetricFn, labelOf, lossOf, measureOf, nameOf } from './losses.js'
 import { coreOptimizer, optimizerOf } from './optimizer.js'
 

@@ -2,7 +2,8 @@ import { describe, SeqloomError } from '../../errors.js'
 import { rules } from '../../optimizers/resolve.js'
 import type { Optimizer as CoreOptimizer, OptimizerKind } from '../../optimizers/rules.js'
 import { unsupported } from '../failure.js'
-import { Optimizer, optimizerByName } from '../train.js'
+import { Optimizer } from '../optimizer.js'
+import { optimizerByName } from '../optimizers.js'
 
 /** Optimizers of ours by tfjs's names, and what ours call the settings whose names differ. */
 const kinds: Readonly<
@@ -37,7 +38,14 @@ export function coreOptimizer(given: Optimizer): CoreOptimizer {
 }
 
 function newOptimizer(given: Optimizer): CoreOptimizer {
-  const { kind, names } = kinds[given.getClassName()] ?? { kind: 'sgd', names: {} }
+  const known = kinds[given.getClassName()]
+  if (known === undefined) {
+    throw unsupported(
+      'compile with an optimizer of your own class',
+      'use one of tf.train, or call its minimize() on a function that returns the loss',
+    )
+  }
+  const { kind, names } = known
   const { decay, ...others } = given.getConfig()
   if (kind === 'adamax' && decay) {
     throw unsupported('the decay of tf.train.adamax', 'set optimizer.learningRate between epochs')

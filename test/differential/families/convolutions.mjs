@@ -36,6 +36,14 @@ const conv = (paddings) => (random, channels) => ({
   ...common(random),
 })
 
+const transposed = (random) => ({
+  filters: random.integer(1, 4),
+  kernelSize: odd(random),
+  strides: random.integer(1, 3),
+  ...random.some({ padding: () => random.pick(['valid', 'same']) }),
+  ...common(random),
+})
+
 const pool = (random) => ({
   poolSize: random.integer(1, 4),
   ...random.some({ strides: () => random.integer(1, 3), padding: () => random.pick(['valid', 'same']) }),
@@ -64,32 +72,39 @@ const without = {
   tfjs: 'compared with Keras, whose formulas it has',
 }
 const entry = (make) => ({ make, without })
+const volumes = (make) => ({
+  make,
+  without: { pytorch: without.pytorch, keras: 'TensorFlow has none in float64; compared with TensorFlow.js' },
+})
 
 export default {
   conv1d: entry(over('conv1d', conv(['valid', 'same', 'causal']))),
   conv2d: entry(over('conv2d', conv(['valid', 'same']), { rank: 4 })),
-  conv1dTranspose: entry(
-    over('conv1dTranspose', (random) => ({
-      filters: random.integer(1, 4),
-      kernelSize: odd(random),
-      strides: random.integer(1, 3),
-      ...random.some({ padding: () => random.pick(['valid', 'same']) }),
-      ...common(random),
-    })),
-  ),
+  conv3d: entry(over('conv3d', conv(['valid', 'same']), { rank: 5 })),
+  conv1dTranspose: entry(over('conv1dTranspose', transposed)),
+  conv2dTranspose: entry(over('conv2dTranspose', transposed, { rank: 4 })),
+  conv3dTranspose: entry(over('conv3dTranspose', transposed, { rank: 5 })),
   depthwiseConv1d: entry(over('depthwiseConv1d', depthwise)),
   separableConv1d: entry(
     over('separableConv1d', (random) => ({ filters: random.integer(1, 4), ...depthwise(random) })),
   ),
   averagePooling1d: entry(over('averagePooling1d', pool, { trains: false })),
   averagePooling2d: entry(over('averagePooling2d', pool, { trains: false, rank: 4 })),
+  // With borders, TensorFlow.js divides gradients by the whole window.
+  averagePooling3d: volumes(
+    over('averagePooling3d', (random) => ({ ...pool(random), padding: 'valid' }), { trains: false, rank: 5 }),
+  ),
   maxPooling1d: entry(over('maxPooling1d', pool, { trains: false })),
   maxPooling2d: entry(over('maxPooling2d', pool, { trains: false, rank: 4 })),
+  maxPooling3d: volumes(over('maxPooling3d', pool, { trains: false, rank: 5 })),
   cropping1d: entry(over('cropping1d', (random) => ({ cropping: ends(random) }), { trains: false })),
   zeroPadding1d: entry(over('zeroPadding1d', (random) => ({ padding: ends(random) }), { trains: false })),
   upSampling1d: entry(over('upSampling1d', (random) => ({ size: random.integer(1, 3) }), { trains: false })),
   permute: entry(over('permute', () => ({ dims: [2, 1] }), { trains: false })),
   globalAveragePooling2d: entry(over('globalAveragePooling2d', () => ({}), { trains: false, rank: 4 })),
+  globalAveragePooling3d: entry(over('globalAveragePooling3d', () => ({}), { trains: false, rank: 5 })),
+  globalMaxPooling2d: entry(over('globalMaxPooling2d', () => ({}), { trains: false, rank: 4 })),
+  globalMaxPooling3d: entry(over('globalMaxPooling3d', () => ({}), { trains: false, rank: 5 })),
   convLstm1d: entry(over('convLstm1d', convLstm, { trains: false, rank: 4 })),
   convLstm2d: entry(over('convLstm2d', convLstm, { trains: false, rank: 5 })),
 }

@@ -43,13 +43,21 @@ const formats = {
   h5: { write: interop.toKeras, load: interop.loadKeras },
   tfjs: { write: interop.toTfjs, load: interop.loadTfjs },
   seqloom: { write: (model, folder) => model.save(folder), load: loadModel },
+  trained: {
+    write(model, folder) {
+      model.compile({ optimizer: 'adam', loss: 'mse' })
+      return model.save(folder)
+    },
+    load: loadModel,
+  },
 }
 
 let parameters
 if (what === 'write') await formats[format].write(make(), path)
 if (what === 'stack') await formats[format].write(stack(), path)
-if (what === 'load') {
+if (what === 'load' || what === 'again') {
   const model = await formats[format].load(path)
   parameters = model.countParams()
+  if (what === 'again') await model.save(`${path}-again`)
 }
 process.stdout.write(JSON.stringify({ bytes: process.resourceUsage().maxRSS * 1024, parameters }))

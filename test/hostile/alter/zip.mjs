@@ -3,9 +3,24 @@ import { crc32, deflateRawSync } from 'node:zlib'
 import { unzipSync } from 'fflate'
 import { alterBytes, extremes, integer } from './bytes.mjs'
 
-/** The files within an archive, in order: names and contents. */
-export const unzip = (bytes) =>
-  Object.entries(unzipSync(bytes)).map(([name, data]) => ({ name, data: Buffer.from(data) }))
+const contents = new WeakMap()
+
+/** The files within an archive, in order: names and contents. They are unpacked once, and never written to. */
+export function unzip(bytes) {
+  if (!contents.has(bytes)) {
+    contents.set(
+      bytes,
+      Object.entries(unzipSync(bytes)).map(([name, data]) => ({ name, data: Buffer.from(data) })),
+    )
+  }
+  return contents.get(bytes).map((member) => ({ ...member }))
+}
+
+const sums = new WeakMap()
+function checksum(data) {
+  if (!sums.has(data)) sums.set(data, crc32(data))
+  return sums.get(data)
+}
 
 /** Fields of both headers of a file, in order, with their widths. */
 const shared = {
@@ -23,7 +38,19 @@ const shared = {
 const central = { comment: 2, disk: 2, inner: 2, outer: 4, offset: 4 }
 const ending = { disk: 2, first: 2, here: 2, count: 2, length: 4, offset: 4, comment: 2 }
 
-const fieldsOf = (fields, widths) => Object.entries(widths).map(([name, width]) => integer(fields[name] ?? 0, width))
+/** A header: its signature, its fields, which need not fit, and what follows them. */
+function header(signature, fields, widths, ...rest) {
+  const size = Object.values(widths).reduce((sum, width) => sum + width, signature.length)
+  const bytes = Buffer.alloc(size)
+  let at = bytes.write(signature, 'latin1')
+  for (const [name, width] of Object.entries(widths)) {
+    const value = fields[name] ?? 0
+    if (width === 2) bytes.writeUInt16LE(Number(BigInt.asUintN(16, BigInt(value))), at)
+    else bytes.writeUInt32LE(Number(BigInt.asUintN(32, BigInt(value))), at)
+    at += width
+  }
+  return Buffer.concat([bytes, ...rest])
+}
 
 /** An archive of files; `wrong` are fields of their own that do not hold: of the file's header, of the directory. */
 export function zip(members, wrongEnd = {}) {
@@ -41,19 +68,18 @@ export function zip(members, wrongEnd = {}) {
   } of members) {
     const bytes = method === 8 && packed === data ? deflateRawSync(data) : packed
     const own = Buffer.from(name)
-    const fields = { needs: 20, method, date: 33, crc: crc32(data), packed: bytes.length, size: data.length }
+    const fields = { needs: 20, method, date: 33, crc: checksum(data), packed: bytes.length, size: data.length }
     const all = { ...fields, nameLength: own.length, extraLength: extra.length }
-    const head = [Buffer.from('PK\x03\x04'), ...fieldsOf({ ...all, ...wrong }, shared), own, extra]
-    directory.push(Buffer.from('PK\x01\x02'), integer(20, 2))
-    directory.push(...fieldsOf({ ...all, ...wrong, ...wrongInDirectory }, shared))
-    directory.push(...fieldsOf({ offset: at, ...wrongInDirectory }, central), own, extra)
-    parts.push(...head, bytes)
-    at += head.reduce((sum, { length }) => sum + length, bytes.length)
+    const head = header('PK\x03\x04', { ...all, ...wrong }, shared, own, extra)
+    const inDirectory = { version: 20, offset: at, ...all, ...wrong, ...wrongInDirectory }
+    directory.push(header('PK\x01\x02', inDirectory, { version: 2, ...shared, ...central }, own, extra))
+    parts.push(head, bytes)
+    at += head.length + bytes.length
   }
   const listed = Buffer.concat(directory)
   const count = members.length
   const end = { here: count, count, length: listed.length, offset: at, ...wrongEnd }
-  return Buffer.concat([...parts, listed, Buffer.from('PK\x05\x06'), ...fieldsOf(end, ending)])
+  return Buffer.concat([...parts, listed, header('PK\x05\x06', end, ending)])
 }
 
 /** So many zeros, packed. */

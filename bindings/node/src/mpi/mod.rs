@@ -5,7 +5,7 @@ mod transfer;
 mod world;
 
 use crate::error::{ErrorCode, Failure, Outcome, guard};
-use crate::{argument, job};
+use crate::{argument, cancel, job};
 use napi::bindgen_prelude::{Object, Uint8Array, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -50,26 +50,33 @@ pub fn begin_mpi(facts: Unknown<'_>) -> Result<NativeRanks, ErrorCode> {
             rank: number(world.rank()),
             size: number(world.size()),
             library: world.version.clone(),
-            facts: gather(&world, facts)?,
+            facts: gather(&world, facts.into_bytes(), &AtomicBool::new(false))?
+                .into_iter()
+                .map(|text| String::from_utf8_lossy(&text).into_owned())
+                .collect(),
         })
     })
 }
 
-/// Sends bytes from rank 0 to all others, who give none; resolves to them.
+/// Gives the bytes of each rank to all; resolves to them, by rank.
 ///
-/// Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`.
-#[napi(catch_unwind, ts_args_type = "bytes?: Uint8Array", ts_return_type = "Promise<Uint8Array>")]
-pub fn share_bytes<'env>(env: &'env Env, bytes: Unknown<'env>) -> Result<Object<'env>, ErrorCode> {
+/// Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
+#[napi(
+    catch_unwind,
+    ts_args_type = "bytes: Uint8Array, cancel?: CancelFlag",
+    ts_return_type = "Promise<Uint8Array[]>"
+)]
+pub fn gather_bytes<'env>(
+    env: &'env Env,
+    bytes: Unknown<'env>,
+    cancel: Unknown<'env>,
+) -> Result<Object<'env>, ErrorCode> {
     guard(|| {
-        let own =
-            if argument::is_missing(&bytes) { Vec::new() } else { argument::elements(&bytes, "bytes")? };
+        let own: Vec<u8> = argument::elements(&bytes, "bytes")?;
         let world = begun()?;
-        let cancel = Arc::new(AtomicBool::new(false));
-        job::run_until(env, cancel, move |cancel| {
-            let len = first_of(&world, &(own.len() as u64).to_le_bytes(), 8, cancel)?;
-            let len = <[u8; 8]>::try_from(&len[..]).map_or(0, u64::from_le_bytes);
-            let len = usize::try_from(len).map_err(|_| Failure::memory("What rank 0 sends", usize::MAX))?;
-            first_of(&world, &own, len, cancel).map(Uint8Array::new)
+        job::run_until(env, cancel::read(&cancel, "cancel")?, move |cancel| {
+            let all = gather(&world, own, cancel)?;
+            Ok(all.into_iter().map(Uint8Array::new).collect::<Vec<_>>())
         })
     })
 }
@@ -102,40 +109,58 @@ fn begun() -> Outcome<Arc<World>> {
 }
 
 /// Bytes as the numbers that ranks exchange; they are moved, never computed with.
-fn words(bytes: &[u8], len: usize) -> Vec<f32> {
-    let mut padded = bytes.to_vec();
-    padded.resize(len.div_ceil(4) * 4, 0);
-    padded.as_chunks::<4>().0.iter().map(|word| f32::from_ne_bytes(*word)).collect()
-}
-
-fn bytes(words: &[f32], len: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    bytes.truncate(len);
-    bytes
-}
-
-/// A text of every rank, of at most so many bytes.
-fn gather(world: &World, own: String) -> Outcome<Vec<String>> {
-    const MOST: usize = 1024;
-    let mut parcels = Parcels::new(world.size());
-    let sent = Arc::new(words(own.as_bytes(), MOST));
-    parcels.outgoing.fill(Arc::clone(&sent));
-    parcels.incoming.fill(vec![0.0; sent.len()]);
-    let mut received = world.carry(parcels, &AtomicBool::new(false))?.incoming;
-    received[world.rank()] = sent.to_vec();
-    let text =
-        |words: &Vec<f32>| String::from_utf8_lossy(&bytes(words, MOST)).trim_end_matches('\0').to_owned();
-    Ok(received.iter().map(text).collect())
-}
-
-/// Bytes of rank 0, of which all ranks know how many there are.
-fn first_of(world: &World, own: &[u8], len: usize, cancel: &AtomicBool) -> Outcome<Vec<u8>> {
-    let mut parcels = Parcels::new(world.size());
-    if world.rank() > 0 {
-        parcels.incoming[0] = vec![0.0; len.div_ceil(4)];
-        return Ok(bytes(&world.carry(parcels, cancel)?.incoming[0], len));
+fn words(bytes: &[u8]) -> Outcome<Vec<f32>> {
+    let (whole, rest) = bytes.as_chunks::<4>();
+    let mut words = room(whole.len() + 1)?;
+    words.extend(whole.iter().map(|word| f32::from_ne_bytes(*word)));
+    if !rest.is_empty() {
+        let mut last = [0; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        words.push(f32::from_ne_bytes(last));
     }
-    parcels.outgoing.fill(Arc::new(words(own, len)));
-    world.carry(parcels, cancel)?;
-    Ok(own[..len].to_vec())
+    Ok(words)
+}
+
+fn bytes(words: &[f32], len: usize) -> Outcome<Vec<u8>> {
+    let mut bytes = room(words.len() * 4)?;
+    bytes.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+fn room<T>(len: usize) -> Outcome<Vec<T>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(len)
+        .map_err(|_| Failure::memory("What ranks send each other", len * size_of::<T>()))?;
+    Ok(list)
+}
+
+/// The bytes of every rank, by rank.
+fn gather(world: &World, own: Vec<u8>, cancel: &AtomicBool) -> Outcome<Vec<Vec<u8>>> {
+    let size = world.size();
+    let lens = exchange(world, &(own.len() as u64).to_le_bytes(), &vec![8; size], cancel)?;
+    let read = |bytes: &Vec<u8>| {
+        let len = <[u8; 8]>::try_from(&bytes[..]).map_or(0, u64::from_le_bytes);
+        usize::try_from(len).map_err(|_| Failure::memory("What a rank sends", usize::MAX))
+    };
+    let mut lens = lens.iter().map(read).collect::<Outcome<Vec<usize>>>()?;
+    lens[world.rank()] = own.len();
+    let mut all = exchange(world, &own, &lens, cancel)?;
+    all[world.rank()] = own;
+    Ok(all)
+}
+
+/// Sends all ranks the same and receives so many bytes from each; nothing from itself.
+fn exchange(world: &World, own: &[u8], lens: &[usize], cancel: &AtomicBool) -> Outcome<Vec<Vec<u8>>> {
+    let mut parcels = Parcels::new(world.size());
+    parcels.outgoing.fill(Arc::new(words(own)?));
+    for (from, (&len, parcel)) in lens.iter().zip(&mut parcels.incoming).enumerate() {
+        if from != world.rank() {
+            let len = len.div_ceil(4);
+            *parcel = room(len)?;
+            parcel.resize(len, 0.0);
+        }
+    }
+    let received = world.carry(parcels, cancel)?.incoming;
+    received.iter().zip(lens).map(|(words, &len)| bytes(words, len)).collect()
 }

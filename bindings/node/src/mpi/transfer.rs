@@ -114,21 +114,9 @@ impl Transfer {
         }
         for rank in self.others() {
             for piece in parcels.outgoing[rank].chunks(MOST) {
-                requests.add(|request| {
-                    let bytes = size_of_val(piece) as c_int;
-                    // SAFETY: as above.
-                    unsafe {
-                        (self.library.isend)(
-                            piece.as_ptr().cast(),
-                            bytes,
-                            self.library.byte,
-                            rank as c_int,
-                            NUMBERS,
-                            self.library.world,
-                            request,
-                        )
-                    }
-                })?;
+                let bytes = size_of_val(piece);
+                // SAFETY: the memory is kept until the request is done, or for good.
+                unsafe { requests.send(piece.as_ptr().cast(), bytes, rank, NUMBERS) }?;
             }
         }
         let begun = Instant::now();
@@ -222,21 +210,8 @@ impl Transfer {
         let bytes: &'static [u8] = bytes.leak();
         let mut requests = Requests::new(self.library, self.size);
         for rank in self.others() {
-            let sent = requests.add(|request| {
-                let count = NOTICE_BYTES as c_int;
-                // SAFETY: the memory is kept for good.
-                unsafe {
-                    (self.library.isend)(
-                        bytes.as_ptr().cast(),
-                        count,
-                        self.library.byte,
-                        rank as c_int,
-                        NOTICE,
-                        self.library.world,
-                        request,
-                    )
-                }
-            });
+            // SAFETY: the memory is kept for good.
+            let sent = unsafe { requests.send(bytes.as_ptr(), NOTICE_BYTES, rank, NOTICE) };
             if sent.is_err() {
                 return;
             }
@@ -294,6 +269,18 @@ impl Requests {
         self.library.check(start(place.cast()))?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Begins to send bytes to a rank.
+    ///
+    /// # Safety
+    /// So many bytes must be there until the request is done.
+    unsafe fn send(&mut self, bytes: *const u8, len: usize, rank: usize, tag: c_int) -> Outcome<()> {
+        let Library { isend, byte, world, .. } = *self.library;
+        self.add(|request| {
+            // SAFETY: the caller's promise.
+            unsafe { isend(bytes.cast(), len as c_int, byte, rank as c_int, tag, world, request) }
+        })
     }
 
     fn are_done(&mut self) -> Outcome<bool> {

@@ -22,6 +22,7 @@ mod overflow;
 mod radam;
 mod rmsprop;
 mod rule;
+mod saved;
 mod schedule;
 mod sgd;
 #[cfg(test)]
@@ -40,11 +41,10 @@ use means::Means;
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
-use rule::{MAX_STATES, Places, Rest, Rule, own_len, state_len};
+use rule::{MAX_STATES, Rest, Rule, own_len, state_len};
+pub use saved::{NewState, SavedState, StateTensor};
 use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
-use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 use touched::Touched;
 
@@ -110,17 +110,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     muon::ENTRY,
 ];
 
-/// One state of one weight, for saving.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StateTensor {
-    /// The weight's name and the state's: `lstm/kernel/mean`.
-    pub name: String,
-    /// The weight's dimensions, or a single one for a state of another size.
-    pub shape: Vec<usize>,
-    /// Its elements.
-    pub data: Vec<f32>,
-}
-
 /// An optimizer with its state for the trainable weights of one model.
 ///
 /// Rows of an embedding table that a batch did not use receive the same update as with a dense gradient of zero, unless
@@ -179,6 +168,14 @@ fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedV
         *states = Arc::new(copies.collect::<Result<_>>()?);
     }
     Arc::get_mut(states).ok_or_else(|| Error::native("The optimizer's state is in use"))
+}
+
+/// Gives new states, which are zero, their first values.
+fn fill(states: &mut [AlignedVec<f32>], kinds: &[(&'static str, f32)]) {
+    for (arena, &(_, first)) in states.iter_mut().zip(kinds).filter(|&(_, &(_, first))| first != 0.0) {
+        let work = arena.len();
+        each_rows(&mut arena[..], 1, work, |_, part| part.fill(first));
+    }
 }
 
 impl Optimizer {
@@ -254,10 +251,7 @@ impl Optimizer {
             return Ok(());
         }
         if self.kinds.iter().any(|&(_, first)| first != 0.0) {
-            for (arena, &(_, first)) in exclusive(&mut self.states)?.iter_mut().zip(&self.kinds) {
-                let work = arena.len();
-                each_rows(&mut arena[..], 1, work, |_, part| part.fill(first));
-            }
+            fill(exclusive(&mut self.states)?, &self.kinds);
         }
         self.begun = true;
         Ok(())
@@ -543,49 +537,6 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Where state tensors lie: (name, weight, arena, elements).
-    fn tensors(&self) -> impl Iterator<Item = (String, &Slot, usize, Range<usize>)> {
-        let mut places = Places::new(&*self.rule);
-        self.slots.iter().filter(|slot| slot.trainable).flat_map(move |slot| {
-            let place = places.next(slot);
-            let states = self.kinds.iter().enumerate();
-            states.map(move |(arena, (state, _))| {
-                (format!("{}/{state}", slot.name), slot, arena, place.of(arena))
-            })
-        })
-    }
-
-    /// A copy of the state of every trainable weight; with [`Self::step_count`] it is all that continuing needs.
-    ///
-    /// # Errors
-    /// `ERR_MEMORY`.
-    pub fn state(&self) -> Result<Vec<StateTensor>> {
-        self.tensors()
-            .map(|(name, slot, arena, place)| {
-                let mut data = Vec::new();
-                data.try_reserve_exact(place.len()).map_err(|_| {
-                    Error::memory(format!("No memory to copy the optimizer's state '{name}'"))
-                })?;
-                let shape = if place.len() == slot.len { slot.shape.clone() } else { vec![place.len()] };
-                if self.begun {
-                    data.extend_from_slice(&self.states[arena][place]);
-                } else {
-                    data.resize(place.len(), self.kinds[arena].1);
-                }
-                Ok(StateTensor { name, shape, data })
-            })
-            .collect()
-    }
-
-    /// The elements that [`Self::state`] copies, with their names.
-    ///
-    /// # Errors
-    /// `ERR_MEMORY`.
-    pub fn state_parts(&mut self) -> Result<impl Iterator<Item = (String, &[f32])>> {
-        self.begin()?;
-        Ok(self.tensors().map(|(name, _, arena, place)| (name, &self.states[arena][place])))
-    }
-
     /// The elements of all states.
     pub(crate) fn arenas(&self) -> impl Iterator<Item = &[f32]> {
         self.states.iter().map(|arena| &**arena)
@@ -614,52 +565,5 @@ impl Optimizer {
         self.means.forget();
         self.bound = Bound::unknown();
         self.batch = step;
-    }
-
-    /// Puts back what [`Self::state`] and [`Self::step_count`] gave, in any order; all or nothing.
-    ///
-    /// # Errors
-    /// `ERR_FORMAT` when a state is missing, unknown, twice there, of another size, or not finite.
-    pub fn restore(&mut self, step: u64, tensors: &[StateTensor]) -> Result<()> {
-        let mut by_name = std::collections::BTreeMap::new();
-        for tensor in tensors {
-            if by_name.insert(tensor.name.as_str(), tensor).is_some() {
-                return Err(Error::format(format!("The optimizer's state '{}' is there twice", tensor.name)));
-            }
-        }
-        let mut places = Vec::new();
-        for (name, slot, arena, place) in self.tensors() {
-            let Some(tensor) = by_name.remove(name.as_str()) else {
-                return Err(Error::format(format!("The optimizer's state '{name}' is missing")));
-            };
-            let mut data = Cow::Borrowed(&tensor.data[..]);
-            if let Some(whole) = self.rule.whole()
-                && data.len() == slot.len
-                && data.len() > place.len()
-            {
-                data = Cow::Owned(whole.shortened(slot, &data));
-            }
-            if data.len() != place.len() {
-                return Err(Error::format(format!(
-                    "The optimizer's state '{name}' has {} elements, but there must be {}",
-                    data.len(),
-                    place.len()
-                )));
-            }
-            if !tensor.data.iter().all(|value| value.is_finite()) {
-                return Err(Error::format(format!("The optimizer's state '{name}' is not finite")));
-            }
-            places.push((data, arena, place));
-        }
-        if let Some(name) = by_name.keys().next() {
-            return Err(Error::format(format!("The optimizer has no state '{name}'")));
-        }
-        self.begin()?;
-        let states = exclusive(&mut self.states)?;
-        for (data, arena, place) in places {
-            states[arena][place].copy_from_slice(&data);
-        }
-        self.renewed(step);
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! States that are carried from batch to batch.
 
+use super::ranks::{Part, Share};
 use crate::error::{Error, Result};
 use crate::ir::Graph;
 use crate::memory;
@@ -7,6 +8,7 @@ use crate::params::element_count;
 use crate::run::Executor;
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
 use crate::transform::carry;
+use std::ops::Range;
 
 /// The states of a graph's stateful layers.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub(super) struct Carry {
     widths: Vec<Vec<usize>>,
     /// The same with rows; rows are 0 while there are no states.
     shapes: Vec<Vec<usize>>,
+    /// The same with the rows of the batch that is bound.
+    bound: Vec<Vec<usize>>,
     states: Vec<Vec<f32>>,
     /// The last states of the current batch.
     next: Vec<Vec<f32>>,
@@ -32,9 +36,10 @@ impl Carry {
         let (graph, widths) = carry(graph)?;
         let added = widths.len();
         let (inputs, outputs) = (graph.inputs.len() - added, graph.outputs.len() - added);
-        let shapes = widths.iter().map(|width| [&[0], &width[..]].concat()).collect();
+        let shapes: Vec<Vec<usize>> = widths.iter().map(|width| [&[0], &width[..]].concat()).collect();
+        let bound = shapes.clone();
         let (states, next) = (vec![Vec::new(); added], vec![Vec::new(); added]);
-        Ok((graph, Self { inputs, outputs, widths, shapes, states, next }))
+        Ok((graph, Self { inputs, outputs, widths, shapes, bound, states, next }))
     }
 
     /// Whether the graph has no stateful layers.
@@ -43,7 +48,7 @@ impl Carry {
     }
 
     /// The outputs of the graph that are states.
-    pub(super) fn state_outputs(&self) -> std::ops::Range<usize> {
+    pub(super) fn state_outputs(&self) -> Range<usize> {
         self.outputs..self.outputs + self.widths.len()
     }
 
@@ -109,16 +114,18 @@ impl Carry {
         )))
     }
 
-    /// Binds a batch, with the states that it begins with.
+    /// Binds a batch, with the states that it begins with; of a batch that several ranks work on, some of its rows.
     pub(super) fn bind(
         &mut self,
         executor: &mut Executor<f32>,
         inputs: &[BatchInput<'_, f32>],
+        share: Option<&Share>,
     ) -> Result<()> {
         if self.is_empty() {
             return executor.bind(inputs);
         }
-        let rows = inputs.first().and_then(|input| input.shape.first()).copied().unwrap_or(0);
+        let given = inputs.first().and_then(|input| input.shape.first()).copied().unwrap_or(0);
+        let (rows, own) = share.map_or((given, 0..given), |share| (share.of, share.rows.clone()));
         let carried = self.rows();
         if carried == 0 {
             for ((state, width), shape) in self.states.iter_mut().zip(&self.widths).zip(&mut self.shapes) {
@@ -132,15 +139,21 @@ impl Carry {
                 "Stateful layers carry the states of {carried} rows, but the batch has {rows}; call resetStates() to begin anew"
             )));
         }
-        let (states, shapes) = (&self.states, &self.shapes);
+        self.bound.iter_mut().for_each(|shape| shape[0] = own.len());
+        let (states, shapes) = (&self.states, &self.bound);
         executor.bind_each(self.inputs + states.len(), |index| match index.checked_sub(self.inputs) {
             None => inputs[index],
             Some(state) => BatchInput {
-                data: BatchData::Float(&states[state]),
+                data: BatchData::Float(rows_of(&states[state], rows, &own)),
                 shape: &shapes[state],
                 sequence: BatchSequence::Full,
             },
         })
+    }
+
+    /// After a batch that several ranks work on: gives all of them the last states of all of its rows.
+    pub(super) fn join(&mut self, part: &mut Part<'_>) -> Result<()> {
+        if self.is_empty() { Ok(()) } else { part.join(&mut self.next) }
     }
 
     /// Records the last states of the forward pass.
@@ -157,4 +170,10 @@ impl Carry {
     pub(super) fn advance(&mut self) {
         std::mem::swap(&mut self.states, &mut self.next);
     }
+}
+
+/// The values of some of so many rows.
+fn rows_of<'a>(values: &'a [f32], rows: usize, some: &Range<usize>) -> &'a [f32] {
+    let width = values.len() / rows.max(1);
+    values.get(some.start * width..some.end * width).unwrap_or_default()
 }

@@ -131,6 +131,17 @@ impl<'a> Dataset<'a> {
         batches.map_or(self.rows, |batches| self.rows.min(batches.saturating_mul(batch_size)))
     }
 
+    /// The rows of the batches of a size that are a rank's among so many ranks: whole batches, one after another.
+    pub(super) fn rows_of_rank(
+        rows: usize,
+        batch_size: usize,
+        (rank, size): (usize, usize),
+    ) -> std::ops::Range<usize> {
+        let batches = rows.div_ceil(batch_size.max(1));
+        let before = |rank: usize| rows.min((batches * rank / size.max(1)).saturating_mul(batch_size));
+        before(rank)..before(rank + 1)
+    }
+
     /// The lengths of a row in the tensors that have any, the last one's (the targets') first.
     pub(super) fn lengths(&self, row: usize) -> impl Iterator<Item = u32> {
         self.columns.iter().rev().filter_map(move |column| column.lengths()?.get(row).copied())

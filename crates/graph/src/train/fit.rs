@@ -138,10 +138,10 @@ impl Trainer {
         }
         self.progress = start;
         self.progress.swapped = false;
-        let group = self.group.clone().filter(|group| options.distributed && group.size() > 1);
-        if group.is_some() && !self.compiled_mut()?.carry.is_empty() {
+        let group = self.others(options.distributed);
+        if group.is_some() && options.average_every > 1 && !self.compiled_mut()?.carry.is_empty() {
             return Err(Error::unsupported(
-                "Stateful layers carry the states of rows from batch to batch, which several ranks cannot do together; train such a model in one process",
+                "With averageEvery, ranks do not exchange anything between two means, but stateful layers need the states of all rows after every batch; leave averageEvery out",
             ));
         }
         let mut ranks = group.map(|group| Ranks::new(group, options.average_every));

@@ -58,7 +58,7 @@ impl Trainer {
                     let compiled =
                         trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
                     let executor = &mut compiled.executor;
-                    compiled.carry.bind(executor, &batch.inputs(&data))?;
+                    compiled.carry.bind(executor, &batch.inputs(&data), None)?;
                     record(executor, parameters, states, seed, cancel)?;
                     let mut tally = Tally::default();
                     compiled.scores.add(executor, &mut tally)?;

@@ -35,4 +35,4 @@ pub use options::FitOptions;
 pub use progress::Progress;
 pub use spec::{Factors, LossSpec, MetricSpec, Replacement, TrainSpec};
 pub use summary::{Average, Measure, Share, Summary};
-pub use trainer::{Snapshot, StateParts, Trainer};
+pub use trainer::{Snapshot, Trainer};

@@ -42,14 +42,17 @@ impl Trainer {
         cancel: &AtomicBool,
     ) -> Result<Vec<HostTensor>> {
         let all: Vec<usize> = (0..self.predictor.graph().outputs.len()).collect();
-        self.predict_some(tensors, batch_size, &all, None, cancel, None)
+        self.predict_some(tensors, batch_size, &all, None, cancel, None, false)
     }
 
     /// The same for some of the outputs, by their indices; what only the others need is not computed. And for the rows of at most so many `steps`, which
     /// are batches; `on_event` is told of the beginning and the end of all and of each batch, and ends the prediction after a batch.
+    /// Where it is `distributed`, those of the batches that are this rank's of the group that the model has [joined](Self::join):
+    /// consecutive ones, in the order of ranks. No outputs are given where there are none.
     ///
     /// # Errors
     /// As [`Self::predict`]; `ERR_STATE` for an output that does not exist.
+    #[allow(clippy::too_many_arguments, reason = "each is a choice of its own")]
     pub fn predict_some(
         &mut self,
         tensors: &[HostTensor],
@@ -58,6 +61,7 @@ impl Trainer {
         steps: Option<usize>,
         cancel: &AtomicBool,
         mut on_event: Option<&mut OnEvent<'_>>,
+        distributed: bool,
     ) -> Result<Vec<HostTensor>> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
@@ -67,6 +71,12 @@ impl Trainer {
         if let Some((_, carry)) = &mut self.stateful {
             carry.check_rows(rows, batch_size)?;
             carry.reset();
+        }
+        let own = self
+            .others(distributed)
+            .map_or(0..rows, |group| Dataset::rows_of_rank(rows, batch_size, (group.rank(), group.size())));
+        if own.is_empty() && rows > 0 {
+            return Ok(Vec::new());
         }
         let mut tell = |trainer: &mut Self, kind, batch, size| {
             let Some(on_event) = &mut on_event else { return Ok(Control::Continue) };
@@ -80,10 +90,10 @@ impl Trainer {
             check_cancelled(cancel)?;
             Ok(answer)
         };
-        let mut outputs: Vec<Assembly> = wanted.iter().map(|_| Assembly::new(rows)).collect();
+        let mut outputs: Vec<Assembly> = wanted.iter().map(|_| Assembly::new(own.len())).collect();
         tell(self, "predictBegin", 0, 0)?;
-        for (index, start) in (0..rows).step_by(batch_size).enumerate() {
-            let some = start..rows.min(start.saturating_add(batch_size));
+        for (index, start) in own.clone().step_by(batch_size).enumerate() {
+            let some = start..own.end.min(start.saturating_add(batch_size));
             tell(self, "predictBatchBegin", index, some.len())?;
             self.with_batch(|trainer, batch| {
                 unless_cancelled(cancel, || {
@@ -92,7 +102,7 @@ impl Trainer {
                     let run = Run { cancel: Some(cancel), outputs: Some(wanted), ..Run::default() };
                     let executor = match &mut trainer.stateful {
                         Some((executor, carry)) => {
-                            carry.bind(executor, &inputs)?;
+                            carry.bind(executor, &inputs, None)?;
                             // The carried states are outputs too.
                             executor.forward(&trainer.parameters, &Run { outputs: None, ..run })?;
                             carry.note(executor)?;

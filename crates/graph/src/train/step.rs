@@ -75,14 +75,16 @@ impl Trainer {
         batch_size: usize,
         cancel: &AtomicBool,
     ) -> Result<Vec<f64>> {
-        self.evaluate_some(tensors, batch_size, None, cancel, None)
+        self.evaluate_some(tensors, batch_size, None, cancel, None, false)
     }
 
     /// The same over at most so many `steps`, which are batches; those of a feed have the sizes that they come in.
     /// `on_event` is told of the beginning and the end of all and of each batch, and ends the evaluation after a batch.
+    /// Where it is `distributed`, each rank of the group that the model has [joined](Self::join) scores some of the
+    /// batches, or of a feed what its own gives, and all get the values of all.
     ///
     /// # Errors
-    /// As [`Self::evaluate`].
+    /// As [`Self::evaluate`]; `ERR_STATE` if another rank fails.
     pub fn evaluate_some<'a>(
         &mut self,
         data: impl Into<Source<'a>>,
@@ -90,18 +92,26 @@ impl Trainer {
         steps: Option<usize>,
         cancel: &AtomicBool,
         on_event: Option<&mut OnEvent<'_>>,
+        distributed: bool,
     ) -> Result<Vec<f64>> {
         let told = on_event.map(|told| (0, told));
-        let tally = match data.into() {
+        let group = self.others(distributed);
+        let mut tally = match data.into() {
             Source::Rows(tensors) => {
                 let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
-                let rows = 0..data.first_rows(batch_size, steps);
+                let rows = data.first_rows(batch_size, steps);
+                let rows = group.as_ref().map_or(0..rows, |group| {
+                    Dataset::rows_of_rank(rows, batch_size, (group.rank(), group.size()))
+                });
                 self.evaluate_over(Walk::Rows(&data, rows), batch_size, cancel, told, None)?
             }
             Source::Feed(feed) => {
                 self.evaluate_over(Walk::Feed(feed, steps), batch_size, cancel, told, None)?
             }
         };
+        if let Some(group) = group {
+            Ranks::new(group, 1).total(&mut tally, self.compiled_mut()?.scores.len(), cancel)?;
+        }
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
 
@@ -220,7 +230,7 @@ impl Trainer {
         };
         let mut with_this = tally.clone();
         let goes_on = unless_cancelled(cancel, || {
-            compiled.carry.bind(executor, inputs)?;
+            compiled.carry.bind(executor, inputs, part.as_ref().map(|part| &part.share))?;
             executor.forward(&self.parameters, &run)?;
             compiled.carry.note(executor)?;
             let mut own = Tally::default();
@@ -250,6 +260,7 @@ impl Trainer {
             executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
             if let Some(part) = part.as_mut().filter(|part| !part.ranks.step_alone()) {
                 part.sum(&mut compiled.gradients, &mut compiled.updates)?;
+                compiled.carry.join(part)?;
             }
             compiled.updates.check(&self.parameters).map_err(at_step)?;
             Ok(true)
@@ -289,23 +300,24 @@ impl Trainer {
         inputs: &[BatchInput<'_, f32>],
         cancel: &AtomicBool,
         tally: &mut Tally,
-        part: Option<Part<'_>>,
+        mut part: Option<Part<'_>>,
     ) -> Result<()> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
         let run =
             Run { seed, outputs: Some(&compiled.scores.outputs), cancel: Some(cancel), ..Run::default() };
         unless_cancelled(cancel, || {
-            compiled.carry.bind(&mut compiled.executor, inputs)?;
+            compiled.carry.bind(&mut compiled.executor, inputs, part.as_ref().map(|part| &part.share))?;
             compiled.executor.forward(&self.parameters, &run)?;
             compiled.carry.note(&compiled.executor)
         })?;
-        compiled.carry.advance();
         let mut own = Tally::default();
         let mut finite = compiled.scores.add(&compiled.executor, &mut own)?;
-        if let Some(mut part) = part {
+        if let Some(part) = &mut part {
             finite = part.scores(Moment::Test, &compiled.scores, &mut own, finite)?.finite;
+            compiled.carry.join(part)?;
         }
+        compiled.carry.advance();
         tally.add(&own);
         if finite {
             return Ok(());

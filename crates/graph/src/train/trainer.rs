@@ -15,7 +15,7 @@ use crate::init;
 use crate::ir::Graph;
 use crate::memory;
 use crate::mode::{Record, Run};
-use crate::optim::{KeptStates, Optimizer, StateTensor};
+use crate::optim::{KeptStates, NewState, Optimizer, SavedState, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::{Parameters, Slot};
 use crate::registry;
@@ -50,9 +50,6 @@ pub struct Snapshot {
     parameters: Arc<Parameters<f32>>,
     training: Option<(KeptStates, Vec<Vec<f32>>)>,
 }
-
-/// The parts of an optimizer's state with their names.
-pub type StateParts<'a> = Vec<(String, &'a [f32])>;
 
 /// What compiling adds.
 #[derive(Debug)]
@@ -198,7 +195,12 @@ impl Trainer {
         Ok(())
     }
 
-    /// Says with whom the model trains where [`super::FitOptions::distributed`] asks for it.
+    /// The ranks that share the work, if that is wanted and there are others.
+    pub(super) fn others(&self, wanted: bool) -> Option<Arc<dyn Group>> {
+        self.group.clone().filter(|group| wanted && group.size() > 1)
+    }
+
+    /// Says with whom the model works where a call, or [`super::FitOptions::distributed`], asks for it.
     pub fn join(&mut self, group: Option<Arc<dyn Group>>) {
         self.group = group;
     }
@@ -352,13 +354,24 @@ impl Trainer {
         self.compiled.as_ref().map(|compiled| compiled.carry.states()).ok_or_else(not_compiled)
     }
 
-    /// The optimizer's state with its names, and the carried states, without copying them.
+    /// The optimizer's state as it is, not copied, and the carried states.
     ///
     /// # Errors
     /// `ERR_STATE` before [`Self::compile`]; `ERR_MEMORY`.
-    pub fn state_parts(&mut self) -> Result<(StateParts<'_>, &[Vec<f32>])> {
+    pub fn saved_state(&mut self) -> Result<(SavedState, Vec<Vec<f32>>)> {
         let Compiled { optimizer, carry, .. } = self.compiled_mut()?;
-        Ok((optimizer.state_parts()?.collect(), carry.states()))
+        Ok((optimizer.saved_state()?, carry.states().to_vec()))
+    }
+
+    /// Goes on after `step` batches from new state of the optimizer and from carried states, or stays as it is.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`], `ERR_FORMAT` if they are not all there, or another model's.
+    pub fn take_state(&mut self, step: u64, state: NewState, carried: Vec<Vec<f32>>) -> Result<()> {
+        let Compiled { optimizer, carry, .. } = self.compiled_mut()?;
+        let before = carry.states().to_vec();
+        carry.put(carried)?;
+        optimizer.take_state(step, state).or_else(|error| carry.put(before).and(Err(error)))
     }
 
     /// Restores what [`Self::carried_states`] returned; none for zeros.

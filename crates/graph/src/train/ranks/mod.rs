@@ -11,6 +11,7 @@ use super::group::{Group, Parcels};
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
 use crate::params::Parameters;
+use crate::train::tally::Tally;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,6 +32,8 @@ pub(super) enum Moment {
 #[derive(Debug, Clone)]
 pub(super) struct Share {
     pub(super) rows: Range<usize>,
+    /// How many rows the batch has.
+    pub(super) of: usize,
     /// The share of the batch's rows that counts; zero for a rank that works on a row of another one, because there are
     /// too few.
     pub(super) part: f64,
@@ -95,12 +98,17 @@ impl Ranks {
 
     /// This rank's share of `rows` rows.
     pub(super) fn share(&self, rows: usize) -> Share {
-        let (rank, size) = (self.group.rank(), self.group.size());
-        let range = rows * rank / size..rows * (rank + 1) / size;
+        let range = self.rows_of(self.group.rank(), rows);
         if range.is_empty() {
-            return Share { rows: 0..rows.min(1), part: 0.0 };
+            return Share { rows: 0..rows.min(1), of: rows, part: 0.0 };
         }
-        Share { part: range.len() as f64 / rows as f64, rows: range }
+        Share { part: range.len() as f64 / rows as f64, rows: range, of: rows }
+    }
+
+    /// Which of `rows` rows are a rank's.
+    fn rows_of(&self, rank: usize, rows: usize) -> Range<usize> {
+        let size = self.group.size();
+        rows * rank / size..rows * (rank + 1) / size
     }
 
     /// What this rank has done of the batches up to this one.
@@ -111,7 +119,7 @@ impl Ranks {
         stop: bool,
         cancel: &'a AtomicBool,
     ) -> Part<'a> {
-        Part { ranks: self, share: Share { rows: 0..1, part: 1.0 }, epoch, batch, stop, cancel }
+        Part { ranks: self, share: Share { rows: 0..1, of: 1, part: 1.0 }, epoch, batch, stop, cancel }
     }
 
     /// Lets all ranks know whether one of them asks for the end.
@@ -123,6 +131,29 @@ impl Ranks {
         cancel: &AtomicBool,
     ) -> Result<bool> {
         Ok(self.note(moment, (epoch, 0), stop, &[], cancel)?.0)
+    }
+
+    /// Makes the scores of the batches that this rank has worked on those of all ranks' batches; of so many losses and
+    /// metrics.
+    pub(super) fn total(&mut self, tally: &mut Tally, scores: usize, cancel: &AtomicBool) -> Result<()> {
+        tally.sums.resize(scores, Vec::new());
+        // A rank without a batch does not know how many sums a metric has.
+        let lens: Vec<f64> = tally.sums.iter().map(|sums| sums.len() as f64).collect();
+        let (_, notes) = self.note(Moment::Test, (0, 0), false, &lens, cancel)?;
+        let most = |score: usize| {
+            notes.iter().filter_map(|note| note.get(score)).fold(0.0, |most: f64, &len| most.max(len))
+        };
+        for (score, sums) in tally.sums.iter_mut().enumerate() {
+            sums.resize(most(score) as usize, 0.0);
+        }
+        let own: Vec<f64> = tally.sums.iter().flatten().copied().collect();
+        let (_, notes) = self.note(Moment::Test, (0, 1), false, &own, cancel)?;
+        let mut all = vec![0.0; own.len()];
+        for note in &notes {
+            all.iter_mut().zip(note).for_each(|(sum, value)| *sum += value);
+        }
+        tally.sums.iter_mut().flatten().zip(all).for_each(|(sum, value)| *sum = value);
+        Ok(())
     }
 
     /// Before an epoch: gives all ranks the weights, the optimizer's state and the learning rate of rank 0, if they

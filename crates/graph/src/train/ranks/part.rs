@@ -76,6 +76,11 @@ impl Part<'_> {
         Ok(Known { stop, finite, cotangents })
     }
 
+    /// Makes values of this rank's rows those of all rows of the batch.
+    pub(in crate::train) fn join(&mut self, values: &mut [Vec<f32>]) -> Result<()> {
+        self.ranks.join_rows(values, &self.share, self.cancel)
+    }
+
     /// The gradients of the batch, and what its forward pass makes of weights.
     pub(in crate::train) fn sum(
         &mut self,

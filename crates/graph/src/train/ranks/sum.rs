@@ -1,6 +1,6 @@
 //! Sums over all ranks, in the order of ranks, and what they need.
 
-use super::Ranks;
+use super::{Ranks, Share};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::parallel::each_rows;
@@ -155,6 +155,43 @@ impl Ranks {
                 list.accumulate(count, |position| rows.get(position).map(number), values)?;
                 rest = after;
             }
+        }
+        Ok(())
+    }
+
+    /// Replaces lists of values for this rank's rows of a batch by those for all of its rows.
+    pub(super) fn join_rows(
+        &mut self,
+        lists: &mut [Vec<f32>],
+        share: &Share,
+        cancel: &AtomicBool,
+    ) -> Result<()> {
+        let (rank, size) = (self.group.rank(), self.group.size());
+        let widths: Vec<usize> = lists.iter().map(|list| list.len() / share.rows.len().max(1)).collect();
+        let width: usize = widths.iter().sum();
+        let counts: Vec<usize> = (0..size).map(|rank| self.rows_of(rank, share.of).len()).collect();
+        let no_memory = || Error::memory("The carried states do not fit");
+        let mut own = Vec::new();
+        own.try_reserve(counts[rank] * width).map_err(|_| no_memory())?;
+        // A rank that works on another one's row has none of its own.
+        for (list, width) in lists.iter().zip(&widths) {
+            own.extend_from_slice(&list[..counts[rank] * width]);
+        }
+        self.parcels.pack(rank, &own)?;
+        self.parcels.repeat(rank);
+        for other in (0..size).filter(|&other| other != rank) {
+            self.parcels.expect(other, counts[other] * width)?;
+        }
+        self.exchange(cancel)?;
+        let mut before = 0;
+        for (list, width) in lists.iter_mut().zip(&widths) {
+            list.clear();
+            list.try_reserve(share.of * width).map_err(|_| no_memory())?;
+            for (other, &count) in counts.iter().enumerate() {
+                let from = if other == rank { &own } else { &self.parcels.incoming[other] };
+                list.extend_from_slice(&from[count * before..count * (before + width)]);
+            }
+            before += width;
         }
         Ok(())
     }

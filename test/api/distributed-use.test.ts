@@ -1,0 +1,153 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type Launcher, launchers, start, use } from '../helpers/ranks.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-distributed-use-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let count = 0
+const fresh = (name: string) => join(folder, `${name}-${count++}`)
+const found = launchers()
+
+/** What each rank found. */
+async function foundBy(launcher: Launcher | undefined, size: number, what: string, given: object = {}) {
+  const { code, stderr, ranks } = await use(launcher, size, what, given)
+  expect(code, stderr).toBe(0)
+  expect(ranks.length).toBe(size)
+  return ranks.map((rank) => rank.found as Record<string, unknown>)
+}
+
+/** Expects numbers that are the same but for the order of their sums. */
+function expectClose(one: unknown, other: unknown): void {
+  const numbers = (value: unknown): number[] =>
+    typeof value === 'number'
+      ? [value]
+      : typeof value === 'object' && value
+        ? Object.values(value).flatMap(numbers)
+        : []
+  const [a, b] = [numbers(one), numbers(other)]
+  expect(b.length).toBe(a.length)
+  for (const [at, value] of a.entries())
+    expect(Math.abs((b[at] as number) - value)).toBeLessThan(1e-6 * Math.max(1, Math.abs(value)))
+}
+
+describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
+  const launcher = found.find((other) => other.name === name)
+  if (!launcher) {
+    it.skip(`needs ${name}: apt install ${name === 'MPICH' ? 'mpich' : 'openmpi-bin'}`, () => undefined)
+    return
+  }
+
+  it('predict rows and streams as one process does, bit for bit', async () => {
+    for (const [size, sequences] of [
+      [2, false],
+      [3, true],
+    ] as const) {
+      for (const found of await foundBy(launcher, size, 'predict', { sequences })) {
+        for (const [name, pair] of Object.entries(found)) {
+          const [alone, together] = pair as unknown[]
+          expect(together, name).toEqual(alone)
+        }
+      }
+    }
+  })
+
+  it('evaluate rows and streams as one process does', async () => {
+    for (const size of [2, 3]) {
+      const ranks = await foundBy(launcher, size, 'evaluate')
+      expect(ranks).toEqual(ranks.map(() => ranks[0]))
+      for (const pair of Object.values(ranks[0] as object)) expectClose(pair[0], pair[1])
+    }
+  })
+
+  it('work for themselves in callbacks and where rows are read, and keep the order of calls', async () => {
+    const ranks = await foundBy(launcher, 2, 'callbacks')
+    expect(ranks.map(({ seen }) => seen)).toEqual([[expect.any(Number), 'ERR_STATE'], ['ERR_STATE']])
+    expect(ranks[0]?.loss).toBe(ranks[1]?.loss)
+    expect(ranks[0]?.concurrent).toEqual(ranks[1]?.concurrent)
+  })
+
+  it('answer and measure with a task, each trained for itself', async () => {
+    const [alone] = await foundBy(undefined, 1, 'task')
+    for (const ranks of await foundBy(launcher, 2, 'task')) {
+      expect(ranks.array).toEqual(alone?.array)
+      expect(ranks.stream).toEqual(alone?.stream)
+      expectClose(alone?.evaluated, ranks.evaluated)
+    }
+  })
+
+  it.each(['csv', 'parquet'])('write predictions in order, by rank 0: %s', async (ending) => {
+    const [one, two] = [`${fresh('one')}.${ending}`, `${fresh('two')}.${ending}`]
+    await foundBy(undefined, 1, 'task', { out: one })
+    expect(await foundBy(launcher, 3, 'task', { out: two })).toEqual(Array(3).fill({ count: 700 }))
+    expect(readFileSync(two).equals(readFileSync(one))).toBe(true)
+  })
+
+  it('train a text generator, whose states belong to the rows', async () => {
+    const [alone] = await foundBy(undefined, 1, 'generator')
+    for (const size of [2, 4]) for (const rank of await foundBy(launcher, size, 'generator')) expectClose(alone, rank)
+  })
+
+  it('share the trials of a search', async () => {
+    for (const given of [{}, { method: 'halving' }, { fails: true }]) {
+      const [alone] = await foundBy(undefined, 1, 'search', given)
+      const ranks = await foundBy(launcher, 2, 'search', given)
+      for (const rank of ranks) expect({ ...rank, told: alone?.told }).toEqual(alone)
+      expect(ranks[0]?.told).toBe(ranks[1]?.told)
+    }
+  })
+
+  it('go on with a search that was killed, with another number of them', async () => {
+    const kept = fresh('search')
+    const [alone] = await foundBy(undefined, 1, 'search', { method: 'halving' })
+    const killed = await use(launcher, 2, 'search', { method: 'halving', folder: kept, kill: 1 })
+    expect(killed.code).not.toBe(0)
+    expect(existsSync(join(kept, 'search.json'))).toBe(true)
+    for (const rank of await foundBy(launcher, 3, 'search', { method: 'halving', folder: kept })) {
+      expect({ ...rank, told: alone?.told }).toEqual(alone)
+    }
+  })
+
+  it('all end with an error that tells what is wrong', async () => {
+    const messages = {
+      data: /ERR_DATA[\s\S]*predict: rank 1 has another rows/,
+      throws: /no luck/,
+      goes: /Rank 1 has ended while rank 0 waits for it/,
+      other: /calls (evaluate|predict) where this one calls/,
+      stdin: /ERR_UNSUPPORTED[\s\S]*standard input reaches rank 0 alone/,
+      averageEvery: /ERR_UNSUPPORTED[\s\S]*leave averageEvery out/,
+    }
+    for (const [what, message] of Object.entries(messages)) {
+      const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what })
+      expect(code, what).not.toBe(0)
+      expect(stderr).toMatch(message)
+      expect(ranks.map(({ rank }) => rank)).not.toContain(0)
+    }
+  })
+
+  it('label a table from the command line', async () => {
+    const file = join(folder, `texts-${count++}.csv`)
+    const words = ['good', 'bad', 'fine', 'poor', 'nice', 'ugly']
+    const line = (_: unknown, i: number) => `${words[i % 6]} ${words[(i * 5) % 6]} day,${i % 2 === 0 ? 'yes' : 'no'}`
+    writeFileSync(file, `text,label\n${Array.from({ length: 600 }, line).join('\n')}\n`)
+    const run = async (size: number, ...args: string[]) => {
+      const { code, stdout, stderr } = await start(size > 1 ? launcher : undefined, size, ['dist/cli/main.js', ...args])
+      expect(code, stderr).toBe(0)
+      return stdout
+    }
+    const [out, one, two] = [fresh('model'), `${fresh('one')}.parquet`, `${fresh('two')}.parquet`]
+    await run(1, 'train', 'classify', '--data', file, '--out', out, '--units', '8', '--epochs', '2', '--seed', '1')
+    await run(1, 'predict', '--model', out, '--data', file, '--out', one)
+    await run(2, 'predict', '--model', out, '--data', file, '--out', two)
+    expect(readFileSync(two).equals(readFileSync(one))).toBe(true)
+    expect(await run(2, 'predict', '--model', out, '--data', file)).toBe(
+      await run(1, 'predict', '--model', out, '--data', file),
+    )
+    const evaluated = ['evaluate', '--model', out, '--data', file, '--json']
+    expectClose(JSON.parse(await run(1, ...evaluated)), JSON.parse(await run(2, ...evaluated)))
+    const lines = await start(launcher, 2, ['dist/cli/main.js', 'predict', '--model', out])
+    expect(lines.code).not.toBe(0)
+    expect(lines.stderr).toContain('standard input reaches rank 0 alone')
+  })
+})

@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Those of the packed package and of the site have runners of their own, `npm run test:package` and `npm run test:docs`.
     exclude: ['test/package/**', 'test/site/**'],
+    globalSetup: 'test/helpers/temporary.ts',
     // Processes, not worker threads: a test that ends its process must not take the others with it.
     pool: 'forks',
     // Timings and memory are measured in some files, so only one file runs at a time.

@@ -111,6 +111,9 @@ export async function replaceFile(
     await rename(unfinished, path)
   } catch (cause) {
     await rm(unfinished, { force: true })
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new SeqloomError('ERR_IO', `cannot write ${path}: there is no folder ${dirname(path)}`, { cause })
+    }
     throw cannot('write', path, cause)
   }
 }

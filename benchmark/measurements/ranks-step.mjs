@@ -32,10 +32,10 @@ const model = build(units, inputs)
 const step = await stepOf(model, batch, time, inputs, steps)
 // Models in which nothing is computed: what is left is the exchange, of few numbers in two rounds, and of many in three.
 const few = await stepOf(build(1, 1), size, 1, 1, 100)
-const large = sequential([layers.dense({ units: 4096, inputShape: [4096] }), layers.dense({ units: 1 })])
+const large = sequential([layers.dense({ units: 1024, inputShape: [1024] }), layers.dense({ units: 1 })])
 large.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
 const many = async (options) => {
-  const x = tensor(new Float32Array(size * 4096), [size, 4096])
+  const x = tensor(new Float32Array(size * 1024), [size, 1024])
   const y = tensor(new Float32Array(size), [size, 1])
   const begun = performance.now()
   await large.fit(x, y, { batchSize: size, stepsPerEpoch: 5, epochs: 1, shuffle: false, ...options })

@@ -3,8 +3,9 @@
 //
 //   node benchmark/measurements/ranks.mjs --ranks 1,2 [--hosts 2 --rate 1gbit --delay 1ms] [--units 256 --batch 64 --time 100 --steps 30]
 //
-// The model: a step of n ranks takes compute/n + rounds · latency + 2 · (n - 1)/n · bytes/bandwidth. `compute` is the step of one rank with the cores
-// that a rank has; latency and bandwidth are fitted to exchanges of one number and of 64 MB.
+// The model (docs/ranks-cost.md): a step of n ranks takes compute/n + rounds · latency + 2 · (n - 1)/n · bytes/bandwidth. `compute` is the step of one
+// rank with the cores that a rank has; latency and bandwidth are fitted to exchanges of few numbers and of 4 MB. For more ranks than were measured,
+// each further one adds `perMessage` to the latency.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
@@ -42,7 +43,12 @@ function makeHosts() {
     const shape = values.delay
       ? ['netem', 'delay', values.delay, ...(values.rate ? ['rate', values.rate] : [])]
       : values.rate && ['tbf', 'rate', values.rate, 'burst', '256kb', 'latency', '50ms']
-    if (shape) inside('tc', 'qdisc', 'add', 'dev', 'eth0', 'root', ...shape)
+    if (!shape) continue
+    try {
+      inside('tc', 'qdisc', 'add', 'dev', 'eth0', 'root', ...shape)
+    } catch (error) {
+      throw new Error(`tc cannot set ${shape.join(' ')}; a delay needs the kernel's netem: ${error.stderr}`)
+    }
   }
   // What Open MPI starts its daemons with, instead of ssh: a host has a name of its own, so that ranks of different ones use the network.
   const agent = join(folder, 'agent.sh')
@@ -103,13 +109,14 @@ try {
     const share = `${(measured / expected).toFixed(2)} times`
     console.log(`${size} ranks: ${ms(measured)}, by the model ${ms(expected)} (${share}); ${link}`)
   }
-  for (const [name, network] of [
-    ['10 Gbit/s', { latency: 30e-6, bandwidth: 1.1e9 }],
-    ['100 Gbit/s', { latency: 5e-6, bandwidth: 11e9 }],
+  for (const [name, { latency, perMessage, bandwidth }] of [
+    ['10 Gbit/s', { latency: 30e-6, perMessage: 5e-6, bandwidth: 1.1e9 }],
+    ['100 Gbit/s', { latency: 5e-6, perMessage: 1e-6, bandwidth: 11e9 }],
   ]) {
-    const speedups = [2, 4, 8, 16, 32, 64].map(
-      (size) => `${size}: ${(step.compute / cost(step, network, size)).toFixed(1)}`,
-    )
+    const speedups = [2, 4, 8, 16, 32, 64].map((size) => {
+      const network = { latency: latency + (size - 2) * perMessage, bandwidth }
+      return `${size}: ${(step.compute / cost(step, network, size)).toFixed(1)}`
+    })
     console.log(`${name}, by the model, so many times as fast with so many ranks: ${speedups.join(', ')}`)
   }
   if (values.json) writeFileSync(values.json, JSON.stringify({ rows, step }, null, 2))

@@ -19,6 +19,7 @@ const items = [
   [/`layers\.inputLayer`/i, 'use input(), or inputShape of the first layer'],
   [/`layers\.adaptive/i, 'use a global pooling, or one of known windows'],
   [/`layers\.group(ed)?QueryAttention`/i, 'use multiHeadAttention'],
+  [/`layers\.rmsNormalization`/i, 'it is called rootMeanSquareNormalization'],
   [/`layers\.einsumDense`/i, 'use dense, or matmul in defineLayer'],
   [/`layers\.reversibleEmbedding`/i, 'use an embedding and dense({ tiedTo })'],
   [/`layers\.spectralNormalization`/i, 'it is for adversarial networks of images'],

@@ -97,9 +97,17 @@ export function sampleOf(api, owner, option) {
 const picture = [6, 5, 3]
 const ofPictures = { inputShape: picture, batchInputShape: [null, ...picture] }
 
+/** The same for a volume. */
+const volume = [4, 6, 5, 3]
+const ofVolumes = { inputShape: volume, batchInputShape: [null, ...volume] }
+
 /** Values where the same name means something else. */
 const owned = (api) => ({
   AveragePooling2D: ofPictures,
+  AveragePooling3D: ofVolumes,
+  Conv2DTranspose: { ...ofPictures, outputPadding: 0 },
+  Conv3D: ofVolumes,
+  Conv3DTranspose: { ...ofVolumes, outputPadding: 0 },
   Conv2D: { ...ofPictures, loraRank: 2, loraAlpha: 2 },
   Cropping2D: {
     ...ofPictures,
@@ -111,7 +119,10 @@ const owned = (api) => ({
   DepthwiseConv2D: { ...ofPictures, depthMultiplier: 2 },
   GlobalAveragePooling2D: ofPictures,
   GlobalMaxPooling2D: ofPictures,
+  GlobalAveragePooling3D: ofVolumes,
+  GlobalMaxPooling3D: ofVolumes,
   MaxPooling2D: ofPictures,
+  MaxPooling3D: ofVolumes,
   SeparableConv2D: { ...ofPictures, depthMultiplier: 2 },
   UpSampling2D: { ...ofPictures, size: [2, 1], interpolation: 'nearest' },
   ZeroPadding2D: { ...ofPictures, padding: [1, 2] },
@@ -218,12 +229,16 @@ export const layerSamples = (api) => ({
   Average: [{}, [5, 3], [5, 3]],
   AveragePooling1D: [{ poolSize: 2 }],
   AveragePooling2D: [{}, picture],
+  AveragePooling3D: [{}, volume],
   Bidirectional: [{ layer: api.layers.lstm({ units: 2 }) }],
   CategoryEncoding: [{ numTokens: 4, outputMode: 'multiHot' }, 'int', [5]],
   Concatenate: [{}, [5, 3], [5, 3]],
   Conv1D: [{ filters: 2, kernelSize: 2 }],
   Conv1DTranspose: [{ filters: 2, kernelSize: 2 }],
   Conv2D: [{ filters: 2, kernelSize: 2 }, picture],
+  Conv2DTranspose: [{ filters: 2, kernelSize: 2 }, picture],
+  Conv3D: [{ filters: 2, kernelSize: 2 }, volume],
+  Conv3DTranspose: [{ filters: 2, kernelSize: 2 }, volume],
   ConvLSTM1D: [{ filters: 2, kernelSize: 2 }, [4, 5, 3]],
   ConvLSTM2D: [{ filters: 2, kernelSize: 2 }, [4, 5, 5, 3]],
   Cropping1D: [{ cropping: 1 }],
@@ -238,9 +253,12 @@ export const layerSamples = (api) => ({
   GaussianDropout: [{ rate: 0.1 }],
   GaussianNoise: [{ stddev: 0.1 }],
   GlobalAveragePooling2D: [{}, picture],
+  GlobalAveragePooling3D: [{}, volume],
   GlobalMaxPooling2D: [{}, picture],
+  GlobalMaxPooling3D: [{}, volume],
   GroupNormalization: [{ groups: 1 }],
   GRU: [{ units: 2 }],
+  HashedCrossing: [{ numBins: 4 }, 'int', [1], [1]],
   Hashing: [{ numBins: 4 }, 'int', [5]],
   InputLayer: [{ inputShape: [5, 3] }],
   IntegerLookup: [{ vocabulary: [1, 2] }, 'none'],
@@ -249,9 +267,11 @@ export const layerSamples = (api) => ({
   Maximum: [{}, [5, 3], [5, 3]],
   MaxPooling1D: [{ poolSize: 2 }],
   MaxPooling2D: [{}, picture],
+  MaxPooling3D: [{}, volume],
   Minimum: [{}, [5, 3], [5, 3]],
   MultiHeadAttention: [{ numHeads: 2, keyDim: 2 }, [5, 3], [5, 3]],
   Multiply: [{}, [5, 3], [5, 3]],
+  Normalization: [{ mean: 0, variance: 1 }],
   Permute: [{ dims: [2, 1] }],
   RepeatVector: [{ n: 2 }, [3]],
   Rescaling: [{ scale: 2 }],

@@ -1,16 +1,33 @@
 import { callTheirs, reading, theirs } from '../errors.js'
+import { RowList } from './packed.js'
 import { moved, placed, placeOf } from './places.js'
 import type { Random } from './random.js'
 import { Pace } from './slices.js'
 import { stacked } from './stacked.js'
 
+/** Some elements: an array, or rows that are packed. */
+export interface Block<T> extends Iterable<T> {
+  readonly length: number
+  at(index: number): T | undefined
+  slice(from?: number, to?: number): Block<T>
+  entries(): Iterable<[number, T]>
+}
+
 /** Elements, several at a time: a turn of the event loop for each would take longer than most work on them. */
 export type Blocks<T> = AsyncIterable<readonly T[]>
+
+/** The same, packed where they can be. */
+export type PackedBlocks<T> = AsyncIterable<Block<T>>
+
+/** Arrays of the elements. */
+export async function* unpacked<T>(blocks: PackedBlocks<T>): AsyncGenerator<readonly T[]> {
+  for await (const block of blocks) yield Array.isArray(block) ? block : placed([...block], placeOf(block))
+}
 
 const blockSize = 256
 
 /** Elements of an array in blocks, from one on. `ERR_DATA` for one that throws when it is read. */
-export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
+export async function* sliced<T>(elements: Pick<RowList<T>, 'slice'>, skip: number): AsyncGenerator<Block<T>> {
   const next = (at: number) => reading('ERR_DATA', 'the array', () => elements.slice(at, at + blockSize))
   const pace = new Pace()
   for (let at = skip, block = next(at); block.length > 0; at += blockSize, block = next(at)) {
@@ -48,7 +65,7 @@ export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): As
 }
 
 /** All but the first `skip` elements. */
-export async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<readonly T[]> {
+export async function* left<T>(blocks: PackedBlocks<T>, skip: number): AsyncGenerator<Block<T>> {
   let rest = skip
   for await (const block of blocks) {
     if (rest >= block.length) rest -= block.length
@@ -66,7 +83,7 @@ export async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<
 }
 
 /** The first `count` elements. */
-export async function* first<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
+export async function* first<T>(blocks: PackedBlocks<T>, count: number): AsyncGenerator<Block<T>> {
   let rest = count
   if (rest === 0) return
   for await (const block of blocks) {
@@ -78,7 +95,7 @@ export async function* first<T>(blocks: Blocks<T>, count: number): AsyncGenerato
 
 /** What a function makes of each element and its number, from one on. */
 export async function* mapped<T, U>(
-  blocks: Blocks<T>,
+  blocks: PackedBlocks<T>,
   change: (element: T, index: number) => U | Promise<U>,
   from: number,
 ): AsyncGenerator<readonly U[]> {
@@ -95,9 +112,9 @@ export async function* mapped<T, U>(
 
 /** The elements that are to be kept. */
 export async function* filtered<T>(
-  blocks: Blocks<T>,
+  blocks: PackedBlocks<T>,
   keep: (element: T) => boolean | Promise<boolean>,
-): AsyncGenerator<readonly T[]> {
+): AsyncGenerator<Block<T>> {
   for await (const block of blocks) {
     const kept: T[] = []
     const from: number[] = []
@@ -115,7 +132,11 @@ export async function* filtered<T>(
 }
 
 /** Arrays of `size` consecutive elements, each `stride` after the one before. */
-export async function* windows<T>(blocks: Blocks<T>, size: number, stride: number): AsyncGenerator<readonly T[][]> {
+export async function* windows<T>(
+  blocks: PackedBlocks<T>,
+  size: number,
+  stride: number,
+): AsyncGenerator<readonly T[][]> {
   let kept: T[] = []
   let gap = 0
   for await (const block of blocks) {
@@ -136,7 +157,7 @@ export async function* windows<T>(blocks: Blocks<T>, size: number, stride: numbe
 
 /** Batches of `size` rows. */
 export async function* batches<T>(
-  blocks: Blocks<T>,
+  blocks: PackedBlocks<T>,
   size: number,
   dropRemainder: boolean,
 ): AsyncGenerator<readonly unknown[]> {
@@ -155,34 +176,29 @@ export async function* batches<T>(
 }
 
 /** Elements drawn from a buffer of so many. */
-export async function* shuffled<T>(blocks: Blocks<T>, size: number, random: Random): AsyncGenerator<readonly T[]> {
-  const buffer: T[] = []
+export async function* shuffled<T>(blocks: PackedBlocks<T>, size: number, random: Random): AsyncGenerator<Block<T>> {
+  const buffer = new RowList<T>()
   for await (const block of blocks) {
-    const drawn: T[] = []
-    for (const element of block) {
+    const drawn = new RowList<T>(block.length)
+    for (let at = 0; at < block.length; at++) {
       if (buffer.length < size) {
-        buffer.push(element)
+        buffer.push(block, at)
         continue
       }
-      const at = random(size)
-      drawn.push(buffer[at] as T)
-      buffer[at] = element
+      const chosen = random(size)
+      drawn.push(buffer.view, chosen)
+      buffer.set(chosen, block, at)
     }
-    yield drawn
+    yield drawn.view.slice(0, drawn.length)
   }
-  for (let last = buffer.length - 1; last > 0; last--) {
-    const at = random(last + 1)
-    const taken = buffer[at] as T
-    buffer[at] = buffer[last] as T
-    buffer[last] = taken
-  }
+  for (let last = buffer.length - 1; last > 0; last--) buffer.swap(random(last + 1), last)
   yield* sliced(buffer, 0)
 }
 
 /** The same, asked for so many blocks ahead. */
-export async function* ahead<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
+export async function* ahead<T>(blocks: PackedBlocks<T>, count: number): AsyncGenerator<Block<T>> {
   const iterator = blocks[Symbol.asyncIterator]()
-  const waiting: Promise<IteratorResult<readonly T[]>>[] = []
+  const waiting: Promise<IteratorResult<Block<T>>>[] = []
   const ask = () => {
     const next = iterator.next()
     // Who takes it sees the error.
@@ -192,7 +208,7 @@ export async function* ahead<T>(blocks: Blocks<T>, count: number): AsyncGenerato
   try {
     while (waiting.length < count) ask()
     for (;;) {
-      const next = await (waiting.shift() as Promise<IteratorResult<readonly T[]>>)
+      const next = await (waiting.shift() as Promise<IteratorResult<Block<T>>>)
       if (next.done) return
       ask()
       yield next.value

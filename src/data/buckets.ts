@@ -1,6 +1,6 @@
 import { callTheirs } from '../errors.js'
 import { isRecord } from '../options.js'
-import type { Blocks } from './blocks.js'
+import type { PackedBlocks } from './blocks.js'
 import { randomOf } from './random.js'
 
 /** How rows of similar lengths come together. */
@@ -25,7 +25,7 @@ function lengthOf(row: unknown): number {
 
 /** Rows in an order in which consecutive ones make up batches of similar lengths. */
 export async function* bucketed<T>(
-  blocks: Blocks<T>,
+  blocks: PackedBlocks<T>,
   size: number,
   { bucketByLength, buffer = 128, seed = 0 }: BucketOptions,
   pass: number,

@@ -148,15 +148,17 @@ const truths = new Map([
   ['true', 1],
 ])
 
+/** The number that a text is, or a truth value. */
+export const numberOrTruth = (text: string, read: (text: string) => number | undefined = numberIn): number | undefined =>
+  text.trim() === '' ? undefined : (read(text) ?? truths.get(text.trim().toLowerCase()))
+
 function numeric(value: unknown, column: string, reading: Reading, isLabel: boolean): unknown {
   const { place } = reading
   if (typeof value === 'number') return finite(value, column, reading)
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'object' && value !== null) return listed(value, column, reading)
-  if (typeof value === 'string' && value.trim() !== '') {
-    const number = reading.number(value, column) ?? truths.get(value.trim().toLowerCase())
-    if (number !== undefined) return number
-  }
+  const number = typeof value === 'string' ? numberOrTruth(value, (text) => reading.number(text, column)) : undefined
+  if (number !== undefined) return number
   throw new SeqloomError(
     'ERR_DATA',
     `${place()}: ${describe(column)} must be a number, not ${describe(value)}${cureOf(value, isLabel)}`,

@@ -1,7 +1,21 @@
 import { describe, SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag, integer, seed as seedRule } from '../options.js'
-import { ahead, type Blocks, batches, filtered, first, left, mapped, shuffled, sliced, windows } from './blocks.js'
+import {
+  ahead,
+  type Blocks,
+  batches,
+  filtered,
+  first,
+  left,
+  mapped,
+  type PackedBlocks,
+  shuffled,
+  sliced,
+  unpacked,
+  windows,
+} from './blocks.js'
 import { type BucketOptions, bucketed } from './buckets.js'
+import { RowList } from './packed.js'
 import { randomOf } from './random.js'
 
 /** Where going through a data set begins. */
@@ -15,9 +29,11 @@ export interface Start {
 /** How a data set is gone through. */
 interface Way<T> {
   /** All elements of a pass. */
-  readonly all: (pass: number) => Blocks<T>
+  readonly all: (pass: number) => PackedBlocks<T>
   /** The same from an element on, where that is possible without going through those before. */
-  readonly from?: ((start: Start) => Blocks<T>) | undefined
+  readonly from?: ((start: Start) => PackedBlocks<T>) | undefined
+  /** How many elements there are, where that is known without going through them, and `from` is given. */
+  readonly size?: (() => Promise<number>) | undefined
   /** Whether it never ends. */
   readonly endless?: boolean
   /** Whether it can be gone through only once, as a stream. */
@@ -69,23 +85,34 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#way.name
   }
 
+  /** @internal How many elements there are, if it can begin at any of them without going through those before. */
+  async size(): Promise<number | undefined> {
+    return await this.#way.size?.()
+  }
+
   /** @internal The elements from a place on. */
   open(start: Start): Blocks<T> {
+    return unpacked(this.openPacked(start))
+  }
+
+  /** @internal The same, packed where they can be. */
+  openPacked(start: Start): PackedBlocks<T> {
     const { all, from } = this.#way
     if (from) return from(start)
     return start.skip === 0 ? all(start.pass) : left(all(start.pass), start.skip)
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for await (const block of this.open({ pass: 0, skip: 0 })) yield* block
+    for await (const block of this.openPacked({ pass: 0, skip: 0 })) yield* block
   }
 
   /** What a function makes of each element and its number, from 0; it may return a promise. */
   map<U>(change: (element: T, index: number) => U | Promise<U>): Dataset<U> {
     asFunction('map', change)
     return this.#next<U>({
-      all: (pass) => mapped(this.open({ pass, skip: 0 }), change, 0),
-      from: (start) => mapped(this.open(start), change, start.skip),
+      all: (pass) => mapped(this.openPacked({ pass, skip: 0 }), change, 0),
+      from: (start) => mapped(this.openPacked(start), change, start.skip),
+      size: this.#way.size,
       batched: this.batched,
     })
   }
@@ -94,7 +121,7 @@ export class Dataset<T> implements AsyncIterable<T> {
   filter(keep: (element: T) => boolean | Promise<boolean>): Dataset<T> {
     asFunction('filter', keep)
     return this.#next<T>({
-      all: (pass) => filtered(this.open({ pass, skip: 0 }), keep),
+      all: (pass) => filtered(this.openPacked({ pass, skip: 0 }), keep),
       batched: this.batched,
     })
   }
@@ -108,8 +135,9 @@ export class Dataset<T> implements AsyncIterable<T> {
     checkOptions('window', options, { accepted: { stride: integer(1) } })
     const { stride = 1 } = options
     return this.#next<T[]>({
-      all: (pass) => windows(this.open({ pass, skip: 0 }), size, stride),
-      from: ({ pass, skip }) => windows(this.open({ pass, skip: skip * stride }), size, stride),
+      all: (pass) => windows(this.openPacked({ pass, skip: 0 }), size, stride),
+      from: ({ pass, skip }) => windows(this.openPacked({ pass, skip: skip * stride }), size, stride),
+      size: this.#sized((count) => Math.max(0, Math.floor((count - size) / stride) + 1)),
     })
   }
 
@@ -124,13 +152,17 @@ export class Dataset<T> implements AsyncIterable<T> {
       accepted: { dropRemainder: flag, bucketByLength: flagOrFunction, buffer: integer(1), seed: seedRule },
     })
     const { dropRemainder = false, bucketByLength = false } = options
-    const cut = (rows: Blocks<T>) => batches(rows, size, dropRemainder)
+    const cut = (rows: PackedBlocks<T>) => batches(rows, size, dropRemainder)
     return this.#next<unknown>({
       all: (pass) => {
-        const rows = this.open({ pass, skip: 0 })
+        const rows = this.openPacked({ pass, skip: 0 })
         return bucketByLength === false ? cut(rows) : cut(bucketed(rows, size, options, pass))
       },
-      from: bucketByLength === false ? ({ pass, skip }) => cut(this.open({ pass, skip: skip * size })) : undefined,
+      from: bucketByLength === false ? ({ pass, skip }) => cut(this.openPacked({ pass, skip: skip * size })) : undefined,
+      size:
+        bucketByLength === false
+          ? this.#sized((count) => (dropRemainder ? Math.floor : Math.ceil)(count / size))
+          : undefined,
       batched: true,
     })
   }
@@ -144,7 +176,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     checkOptions('shuffle', options, { accepted: { seed: seedRule } })
     const { seed = 0 } = options
     return this.#next<T>({
-      all: (pass) => shuffled(this.open({ pass, skip: 0 }), buffer, randomOf(seed, pass)),
+      all: (pass) => shuffled(this.openPacked({ pass, skip: 0 }), buffer, randomOf(seed, pass)),
       batched: this.batched,
     })
   }
@@ -152,15 +184,17 @@ export class Dataset<T> implements AsyncIterable<T> {
   /** The first `count` elements. */
   take(count: number): Dataset<T> {
     checkCount('take', count)
-    const from = ({ pass, skip }: Start) => first(this.open({ pass, skip }), Math.max(0, count - skip))
-    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, endless: false, batched: this.batched })
+    const from = ({ pass, skip }: Start) => first(this.openPacked({ pass, skip }), Math.max(0, count - skip))
+    const size = this.#sized((all) => Math.min(all, count))
+    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, size, endless: false, batched: this.batched })
   }
 
   /** All but the first `count` elements. */
   skip(count: number): Dataset<T> {
     checkCount('skip', count, 0)
-    const from = ({ pass, skip }: Start) => this.open({ pass, skip: skip + count })
-    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, batched: this.batched })
+    const from = ({ pass, skip }: Start) => this.openPacked({ pass, skip: skip + count })
+    const size = this.#sized((all) => Math.max(0, all - count))
+    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, size, batched: this.batched })
   }
 
   /** These elements, then those of others. */
@@ -171,7 +205,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     }
     return this.#next<T>({
       async *all(pass) {
-        for (const each of all) yield* each.open({ pass, skip: 0 })
+        for (const each of all) yield* each.openPacked({ pass, skip: 0 })
       },
       endless: all.some(({ endless }) => endless),
       once: all.some(({ once }) => once),
@@ -187,7 +221,7 @@ export class Dataset<T> implements AsyncIterable<T> {
       async *all(pass) {
         for (let time = 0; count === undefined || time < count; time++) {
           let empty = true
-          for await (const block of child.open({ pass: pass * (count ?? 0) + time, skip: 0 })) {
+          for await (const block of child.openPacked({ pass: pass * (count ?? 0) + time, skip: 0 })) {
             if (block.length > 0) empty = false
             yield block
           }
@@ -202,16 +236,16 @@ export class Dataset<T> implements AsyncIterable<T> {
   /** Keeps all elements in memory once they have been gone through, for later passes, which all have the same order. */
   cache(): Dataset<T> {
     const child = this
-    let kept: readonly T[] | undefined
+    let kept: RowList<T> | undefined
     return this.#next<T>({
       async *all() {
         if (kept) {
           yield* sliced(kept, 0)
           return
         }
-        const collected: T[] = []
-        for await (const block of child.open({ pass: 0, skip: 0 })) {
-          for (const element of block) collected.push(element)
+        const collected = new RowList<T>()
+        for await (const block of child.openPacked({ pass: 0, skip: 0 })) {
+          collected.append(block)
           yield block
         }
         kept = collected
@@ -225,8 +259,9 @@ export class Dataset<T> implements AsyncIterable<T> {
   prefetch(count = 2): Dataset<T> {
     checkCount('prefetch', count)
     return this.#next<T>({
-      all: (pass) => ahead(this.open({ pass, skip: 0 }), count),
-      from: (start) => ahead(this.open(start), count),
+      all: (pass) => ahead(this.openPacked({ pass, skip: 0 }), count),
+      from: (start) => ahead(this.openPacked(start), count),
+      size: this.#way.size,
       batched: this.batched,
     })
   }
@@ -244,6 +279,12 @@ export class Dataset<T> implements AsyncIterable<T> {
       if (found.size > most) throw new SeqloomError('ERR_DATA', `unique: there are more than ${most} different values`)
     }
     return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  }
+
+  /** The number of elements of what is made of these, by their number. */
+  #sized(made: (count: number) => number): (() => Promise<number>) | undefined {
+    const { size } = this.#way
+    return size && (async () => made(await size()))
   }
 
   #next<U>(way: Omit<Way<U>, 'name'>): Dataset<U> {

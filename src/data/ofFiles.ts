@@ -1,12 +1,12 @@
 import { checkStandardInput } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
-import type { Blocks } from './blocks.js'
+import type { PackedBlocks } from './blocks.js'
 import { Dataset } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
 import { standardInput } from './textFile.js'
 
 /** What is gone through by one function for each file after another. */
-export function ofFiles<T>(where: string, given: Files, read: (path: string) => Blocks<T>): Dataset<T> {
+export function ofFiles<T>(where: string, given: Files, read: (path: string) => PackedBlocks<T>): Dataset<T> {
   const paths = namedFiles(where, given)
   const once = paths.includes(standardInput)
   if (once) checkStandardInput()

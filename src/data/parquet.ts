@@ -21,6 +21,12 @@ function namedRow(names: readonly string[], values: readonly unknown[]): TableRo
   return row
 }
 
+/** How many rows a Parquet file has. */
+export async function parquetRows(path: string): Promise<number> {
+  for await (const { first } of parquetBlocks(path, undefined, Number.POSITIVE_INFINITY)) return first
+  return 0
+}
+
 /** The rows of a Parquet file from one on; if it has no more than these, one block without rows says how many it has. */
 export async function* parquetBlocks(
   path: string,

@@ -12,16 +12,16 @@ export const moved = (place: Place | undefined, from: (at: number) => number): P
   place && Object.assign((at: number) => place(from(at)), place.decimal !== undefined && { decimal: place.decimal })
 
 /** Where the elements of blocks were read. Blocks that are no longer used are forgotten. */
-const places = new WeakMap<readonly unknown[], Place>()
+const places = new WeakMap<object, Place>()
 
 /** A block whose elements were read at these places. */
-export function placed<B extends readonly unknown[]>(block: B, place: Place | undefined): B {
+export function placed<B extends object>(block: B, place: Place | undefined): B {
   if (place) places.set(block, place)
   return block
 }
 
 /** Where a block's elements were read, if that is known. */
-export const placeOf = (block: readonly unknown[]): Place | undefined => places.get(block)
+export const placeOf = (block: object): Place | undefined => places.get(block)
 
 /**
  * Waits for work on rows. If it fails with an `ERR_DATA` that names a row (or text), the message gets the row's place,

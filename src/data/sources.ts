@@ -59,6 +59,7 @@ function opening<T>(source: From<T>, seeks: boolean): Dataset<T> {
       name: 'the array',
       all: () => sliced(given, 0),
       from: ({ skip }) => sliced(given, skip),
+      size: async () => given.length,
     })
   }
   const iterable = iterableOf<T>(source)

@@ -1,11 +1,13 @@
 import { requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom, given, oneOf } from '../options.js'
-import type { Blocks } from './blocks.js'
+import type { Block, PackedBlocks } from './blocks.js'
+import type { ColumnPacking } from './columnPacking.js'
 import { type ColumnOptions, columnRules, columnsRead, type Example, examplesOf, type TableRow } from './columns.js'
 import type { TableOptions } from './csv.js'
 import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
 import { ofFiles } from './ofFiles.js'
+import { PackedRows } from './packed.js'
 import { type Place, placed } from './places.js'
 import { checkEncoding, standardInput } from './textFile.js'
 
@@ -18,9 +20,9 @@ export interface TextFileOptions extends Pick<TableOptions, 'encoding'> {}
 /** Column options with an input: rows to train with. */
 type WithX<Options extends ColumnOptions> = Options & { readonly x: NonNullable<ColumnOptions['x']> }
 
-/** Rows of a table, and where they are. */
+/** Rows of a table, or what they make, packed, and where they are. */
 interface PlacedRows {
-  readonly rows: readonly TableRow[]
+  readonly rows: readonly TableRow[] | PackedRows<Example>
   readonly place: Place
 }
 
@@ -36,9 +38,9 @@ function readingOptions({ delimiter, encoding, decimal }: CsvOptions): TableOpti
 }
 
 /** What makes examples, or objects, of the rows of a table. */
-function placedExamples(where: string, options: ColumnOptions): (rows: PlacedRows) => readonly Example[] {
+function placedExamples(where: string, options: ColumnOptions): (rows: PlacedRows) => Block<Example> {
   const make = examplesOf(where, options)
-  return ({ rows, place }) => placed(make(rows, place) as readonly Example[], place)
+  return ({ rows, place }) => placed(rows instanceof PackedRows ? rows : (make(rows, place) as readonly Example[]), place)
 }
 
 /** The rows of tables that are read from their beginning. */
@@ -68,12 +70,18 @@ export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
 export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
 export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | Dataset<Record<string, string>> {
   let header: string | undefined
+  // All files and passes have the same, so that their rows go together.
+  let packing: ColumnPacking | undefined
   return tables('data.csv', files, options, textRules, async function* (path, how) {
-    const { csvBlocks, csvPlace } = await import('./csv.js')
+    const [{ csvBlocks, csvPlace }, { packingOf }] = await Promise.all([
+      import('./csv.js'),
+      import('./columnPacking.js'),
+    ])
+    packing ??= packingOf(options)
     const wanted = columnsRead(options)
-    for await (const block of csvBlocks(path, wanted, how)) {
+    for await (const block of csvBlocks(path, wanted, how, packing)) {
       const { rows } = block
-      const [first] = rows
+      const first = rows.at(0)
       if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
       yield { rows, place: csvPlace(path, block, how) }
     }
@@ -120,7 +128,7 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
       'data.parquet: a Parquet file is read from its end, so it cannot be standard input',
     )
   }
-  const from = async function* ({ skip }: Start): Blocks<Example> {
+  const from = async function* ({ skip }: Start): PackedBlocks<Example> {
     const { parquetBlocks } = await import('./parquet.js')
     let left = skip
     for (const path of await matching(paths)) {
@@ -131,7 +139,13 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
       if (left < 0) left = 0
     }
   }
-  return new Dataset<Example>({ name: paths.join(', '), all: (pass) => from({ pass, skip: 0 }), from })
+  const size = async () => {
+    const { parquetRows } = await import('./parquet.js')
+    let count = 0
+    for (const path of await matching(paths)) count += await parquetRows(path)
+    return count
+  }
+  return new Dataset<Example>({ name: paths.join(', '), all: (pass) => from({ pass, skip: 0 }), from, size })
 }
 
 /** The rows of Arrow files and streams (`.arrow`, `.feather`), as {@link csv}. Needs the package `apache-arrow`. */

@@ -37,10 +37,22 @@ export class TextDecoding {
   #lines = new LineCount()
   #begun = false
 
-  /** `where` names the file in messages. `ERR_OPTION` for an unknown encoding. */
-  constructor(where: string, encoding?: string) {
+  /** The encoding, once it is known. */
+  get encoding(): string | undefined {
+    return this.#decoder?.encoding
+  }
+
+  /**
+   * `where` names the file in messages. What is decoded may be the rest of UTF-8 that begins on a line. `ERR_OPTION` for
+   * an unknown encoding.
+   */
+  constructor(where: string, encoding?: string, line?: number) {
     this.#where = where
     this.#encoding = encoding === undefined ? undefined : checkEncoding(encoding)
+    if (line === undefined) return
+    this.#decoder = decoderOf('utf-8')
+    this.#lines.line = line
+    this.#begun = true
   }
 
   /** Adds bytes; returns the text of all complete characters. */
@@ -62,7 +74,7 @@ export class TextDecoding {
         return ''
       }
       const mark = marks.find((each) => each.bytes.every((byte, index) => all[index] === byte))
-      this.#decoder = new TextDecoder(this.#encoding ?? mark?.encoding ?? 'utf-8', { fatal: true, ignoreBOM: true })
+      this.#decoder = decoderOf(this.#encoding ?? mark?.encoding ?? 'utf-8')
     }
     if (this.#decoder.encoding === 'utf-8' && !last) {
       const whole = wholeCharacters(all)
@@ -96,6 +108,8 @@ export class TextDecoding {
     return new SeqloomError('ERR_DATA', `${this.#where}: ${place}: ${what}; ${cure}`, { cause })
   }
 }
+
+const decoderOf = (encoding: string) => new TextDecoder(encoding, { fatal: true, ignoreBOM: true })
 
 /** Counts lines, with any line ends. */
 class LineCount {
@@ -146,23 +160,34 @@ export interface TextOptions {
   readonly signal?: AbortSignal
 }
 
-/**
- * Reads a text file as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with
- * `ERR_DATA`.
- */
-export async function* streamText(path: string, { encoding, signal }: TextOptions = {}): AsyncGenerator<string> {
-  const decoding = new TextDecoding(path, encoding)
+/** What a file, or standard input, holds, decompressed. `ERR_IO`, `ERR_DATA`, and an `AbortError` for the signal. */
+export async function* streamBytes(
+  path: string,
+  { signal }: Pick<TextOptions, 'signal'> = {},
+): AsyncGenerator<Uint8Array> {
   try {
     const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream()
     if (signal) addAbortSignal(signal, stream)
-    for await (const bytes of decompressed(path, stream)) yield decoding.push(bytes)
+    yield* decompressed(path, stream)
   } catch (error) {
     if (signal?.aborted) throw new AbortError(signal)
     if (error instanceof SeqloomError) throw error
     throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** The text of bytes that come piece by piece; see {@link TextDecoding}. */
+export async function* decoded(decoding: TextDecoding, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  for await (const piece of bytes) yield decoding.push(piece)
   yield decoding.end()
 }
+
+/**
+ * Reads a text file as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with
+ * `ERR_DATA`.
+ */
+export const streamText = (path: string, options: TextOptions = {}): AsyncGenerator<string> =>
+  decoded(new TextDecoding(path, options.encoding), streamBytes(path, options))
 
 /** What names standard input instead of a file. */
 export const standardInput = '-'

@@ -1,5 +1,5 @@
 import type { Constraint } from '../constraints/constraint.js'
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { type ComputedInitializer, drawnFor, isComputed } from '../initializers/computed.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { Budget } from '../limits.js'
@@ -34,6 +34,8 @@ export interface RuledWeight extends WeightRules {
 /** Whose weights they are. */
 export interface WeightOwner {
   readonly trainable: boolean
+  /** A factor on the learning rate of its weights. */
+  readonly learningRateMultiplier: number
   /** What is asked of the owner's weight of a name. */
   weightRules(name: string): WeightRules
 }
@@ -247,11 +249,23 @@ export class LayerScope {
     readonly path: string,
     readonly owner: WeightOwner,
     readonly trainable: boolean,
+    readonly learningRateMultiplier: number = owner.learningRateMultiplier,
   ) {}
 
   /** The index of one of the layer's weights; what is asked of it, if the layer's options do not say so. */
   weight(name: string, shape: readonly number[], initializer: Initializer, rules?: WeightRules): number {
-    const wire = { name: `${this.path}/${name}`, shape, trainable: this.trainable, initializer }
+    const { trainable, learningRateMultiplier: rate } = this
+    if (!(Number.isFinite(rate) && rate >= 0)) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `the learningRateMultiplier of '${this.path}/${name}' must be a finite number of at least 0, not ${describe(rate)}`,
+      )
+    }
+    const wire = {
+      ...{ name: `${this.path}/${name}`, shape, trainable },
+      ...(rate === 1 ? {} : { learningRateMultiplier: rate }),
+      initializer,
+    }
     return this.builder.weight(this.owner, name, wire, { ...this.owner.weightRules(name), ...rules })
   }
 
@@ -293,6 +307,7 @@ export class LayerScope {
 
   /** The scope of a layer inside this one. */
   inside(part: string, owner: WeightOwner): LayerScope {
-    return new LayerScope(this.builder, `${this.path}/${part}`, owner, this.trainable && owner.trainable)
+    const rate = this.learningRateMultiplier * owner.learningRateMultiplier
+    return new LayerScope(this.builder, `${this.path}/${part}`, owner, this.trainable && owner.trainable, rate)
   }
 }

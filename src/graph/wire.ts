@@ -15,6 +15,8 @@ export interface WireWeight {
   readonly name: string
   readonly shape: readonly number[]
   readonly trainable: boolean
+  /** A factor on the optimizer's learning rate; default 1. */
+  readonly learningRateMultiplier?: number
   readonly initializer: Initializer
 }
 

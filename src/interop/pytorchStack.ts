@@ -102,7 +102,10 @@ export function stackOf(
   const problems = new Unmapped()
   const steps = stepsOf(units, options, problems)
   if (steps.length === 0 && problems.isEmpty) problems.add('there are no modules')
-  problems.check(`${where} holds no plain stack of modules; make the model, and give it as model`, 'ERR_UNSUPPORTED')
+  problems.check(
+    `${where} holds no plain stack of modules; make the model, and give it as model, or leave out by ignore what is not needed`,
+    'ERR_UNSUPPORTED',
+  )
   const chain = chainOf(where, steps, isOrdered, options.order)
   const all = chain.flatMap(({ step, kinds }) =>
     kinds.map((kind, index) => ({ kind, unit: step.units[index] as Unit })),

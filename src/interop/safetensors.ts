@@ -47,7 +47,13 @@ export const safetensors: Format = {
     if (start + end !== source.size) {
       throw source.malformed(`it has ${source.size - start} bytes of elements where its header tells of ${end}`)
     }
-    return new Map(places.map((place): [string, StoredTensor] => [place.name, stored(source, start, place)]))
+    const tensors = new Map(places.map((place): [string, StoredTensor] => [place.name, stored(source, start, place)]))
+    // `safetensors.torch.save_model` writes a tensor that has several names once, and says which names it left out.
+    for (const [name, other] of Object.entries(isRecord(header.__metadata__) ? header.__metadata__ : {})) {
+      const same = typeof other === 'string' && !tensors.has(name) ? tensors.get(other) : undefined
+      if (same !== undefined) tensors.set(name, same)
+    }
+    return tensors
   },
 
   async *write(tensors) {

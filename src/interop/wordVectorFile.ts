@@ -86,6 +86,8 @@ class Reader {
   #rest: Buffer = Buffer.alloc(0)
   #form: Form | undefined
   #words = 0
+  /** What stands between the numbers of a line: mostly single spaces, which are split much faster. */
+  #separator: string | RegExp | undefined
   readonly #path: string
   readonly #visit: Visit
 
@@ -122,16 +124,19 @@ class Reader {
     const bytes = this.#rest
     const end = bytes.indexOf(0x0a)
     if (end < 0 && !whole) return this.#wait('the first line')
-    const first = bytes.toString('utf8', 0, end < 0 ? bytes.length : end)
-    const header = /^\s*(\d{1,15}) (\d{1,15})\s*$/.exec(first)
+    const mark = byteOrderMark.every((byte, at) => bytes[at] === byte) ? byteOrderMark.length : 0
+    const first = bytes.toString('utf8', mark, end < 0 ? bytes.length : end)
+    const header = /^\s*(\d{1,15})[ \t]+(\d{1,15})\s*$/.exec(first)
     if (header === null) {
-      const fields = first.trimEnd().split(' ')
+      const fields = first.trimEnd().split(separators)
+      const isNumeric = (field: string) => isNumber(field) || /^[+-]?(nan|inf(inity)?)$/i.test(field)
       let dimensions = 0
-      while (dimensions < fields.length - 1 && isNumber(fields[fields.length - 1 - dimensions] as string)) dimensions++
-      return { binary: false, dimensions: this.#checked(dimensions), start: 0 }
+      while (dimensions < fields.length - 1 && isNumeric(fields[fields.length - 1 - dimensions] as string)) dimensions++
+      return { binary: false, dimensions: this.#checked(dimensions), start: mark }
     }
     const [count, dimensions] = [Number(header[1]), this.#checked(Number(header[2]))]
-    const space = bytes.indexOf(0x20, end + 1)
+    const places = [0x20, 0x09].map((byte) => bytes.indexOf(byte, end + 1)).filter((at) => at >= 0)
+    const space = places.length > 0 ? Math.min(...places) : -1
     // As many bytes as a binary vector takes are enough to tell decimal numbers from binary ones.
     if ((space < 0 || bytes.length < space + 1 + 4 * dimensions) && !whole) return this.#wait('the first word')
     const some = bytes.subarray(space + 1, space + 1 + 4 * dimensions)
@@ -155,7 +160,8 @@ class Reader {
       if (line === '') continue
       this.#words += 1
       // A word may contain spaces, such as GloVe's ". . .".
-      const fields = line.split(' ')
+      this.#separator ??= /\t| {2}/.test(line) ? separators : ' '
+      const fields = line.split(this.#separator)
       const first = fields.length - dimensions
       if (first < 1) throw this.#wrong(`${this.#place(count)} has ${fields.length - 1} numbers, not ${dimensions}`)
       for (let i = 0; i < dimensions; i++) {
@@ -228,5 +234,11 @@ class Reader {
     return new SeqloomError('ERR_FORMAT', `${this.#path}: no file of word vectors that can be read: ${why}`)
   }
 }
+
+/** What some programs begin texts in UTF-8 with. */
+const byteOrderMark = [0xef, 0xbb, 0xbf]
+
+/** What may stand between numbers. */
+const separators = /[ \t]+/
 
 const isNumber = (text: string): boolean => /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)

@@ -12,6 +12,7 @@ import {
   integer,
   isRecord,
   label,
+  number,
   type OptionRules,
   orNull,
 } from '../options.js'
@@ -68,6 +69,11 @@ export interface LayerOptions {
   readonly name?: string | null
   /** Whether training changes the layer's weights; default true. */
   readonly trainable?: boolean
+  /**
+   * A factor on the optimizer's learning rate for the layer's weights, as a parameter group of PyTorch has a rate of its
+   * own; the weights of a layer inside this one have both factors. Default 1.
+   */
+  readonly learningRateMultiplier?: number
   /** In a `sequential` model's first layer: the input's shape without the batch, null for a free number of steps. */
   readonly inputShape?: readonly (number | null)[] | null
   /** What the layer's outputs add to the loss in training: the mean over the rows of what the regularizer gives for each. */
@@ -88,6 +94,7 @@ export interface LayerOptions {
 const commonChecks: Readonly<Record<string, Check>> = {
   name: orNull(label),
   trainable: flag,
+  learningRateMultiplier: number(0),
   inputShape: orNull(dimensions),
   batchInputShape: orNull(dimensions),
   batchSize: orNull(integer(1)),
@@ -177,6 +184,11 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   #applied: readonly SymbolicTensor[] | undefined
   /** Whether training changes the layer's weights; a change takes effect when the model is compiled. */
   trainable: boolean
+  /**
+   * The factor on the learning rate of the layer's weights; a change takes effect when the model is compiled, which
+   * fails with `ERR_OPTION` unless it is a number of at least 0.
+   */
+  learningRateMultiplier: number
   /** Marks the result's type; never set. */
   declare readonly result: Out
 
@@ -188,6 +200,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     })
     this.givenName = options.name ?? undefined
     this.trainable = options.trainable ?? true
+    this.learningRateMultiplier = options.learningRateMultiplier ?? 1
     this.firstWeights = options.weights ?? undefined
     this.#activityRegularizer = resolveRegularizer(options.activityRegularizer)
     this.#rules = rulesOf(roles, options)
@@ -235,7 +248,12 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** @internal The options of every layer, apart from its name and whether it trains, that rebuild this one. */
   ruleConfig(): Record<string, unknown> {
     const activity = this.#activityRegularizer
-    return { ...ruleConfig(this.#rules), ...(activity && { activityRegularizer: activity }) }
+    const { learningRateMultiplier } = this
+    return {
+      ...ruleConfig(this.#rules),
+      ...(activity && { activityRegularizer: activity }),
+      ...(learningRateMultiplier === 1 ? {} : { learningRateMultiplier }),
+    }
   }
 
   /** @internal What the options ask of a weight. */

@@ -68,6 +68,8 @@ export interface CompileOptions {
   readonly runEagerly?: boolean
   /** Of no effect. */
   readonly jitCompile?: boolean | 'auto'
+  /** Of no effect: every step is one native call. */
+  readonly stepsPerExecution?: number | 'auto' | null
 }
 
 /** An output that is trained. */
@@ -118,12 +120,15 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
         'an array of numbers, an object by output name, or for a single output a number',
         (v) => v === null || typeof v === 'number' || Array.isArray(v) || isRecord(v),
       ),
+      stepsPerExecution: custom(
+        "an integer of at least 1, 'auto' or null",
+        (v) => v === null || v === 'auto' || (Number.isInteger(v) && (v as number) >= 1),
+      ),
       precision: custom("'float32' or 'bfloat16'", (v) => v === 'float32' || v === 'bfloat16'),
     },
     required: ['optimizer', 'loss'],
     refused: {
       runEagerly: [true, false],
-      stepsPerExecution: [1, 'auto', null],
       jitCompile: ['auto', true, false],
       autoScaleLoss: [true, false],
     },

@@ -1,40 +1,51 @@
+import type { Block } from '../data/blocks.js'
 import type { Dataset } from '../data/dataset.js'
+import { RowList } from '../data/packed.js'
 import { unlessAborted } from './cancel.js'
 
 /** Elements of a pass, as many as are asked for at a time. */
 export class Elements {
-  readonly #iterator: AsyncIterator<readonly unknown[]>
-  #ready: unknown[] = []
-  #at = 0
+  readonly #iterator: AsyncIterator<Block<unknown>>
+  /** What was read and not taken. */
+  #ready: Block<unknown>[] = []
+  #count = 0
   #ended = false
 
   readonly #signal: AbortSignal | undefined
 
   constructor(source: Dataset<unknown>, pass: number, skip: number, signal: AbortSignal | undefined) {
     this.#signal = signal
-    this.#iterator = source.open({ pass, skip })[Symbol.asyncIterator]()
+    this.#iterator = source.openPacked({ pass, skip })[Symbol.asyncIterator]()
   }
 
   /** The next elements; fewer at the end. */
-  async take(count: number): Promise<unknown[]> {
-    while (!this.#ended && this.#ready.length - this.#at < count) {
+  async take(count: number): Promise<Block<unknown>> {
+    while (!this.#ended && this.#count < count) {
       const next = await unlessAborted(this.#iterator.next(), this.#signal)
       if (next.done) this.#ended = true
       else {
-        if (this.#at > 0) this.#ready = this.#ready.slice(this.#at)
-        this.#at = 0
-        for (const element of next.value) this.#ready.push(element)
+        this.#ready.push(next.value)
+        this.#count += next.value.length
       }
     }
-    const taken = this.#ready.slice(this.#at, this.#at + count)
-    this.#at += taken.length
-    return taken
+    const size = Math.min(count, this.#count)
+    this.#count -= size
+    const taken = new RowList<unknown>(size)
+    while (taken.length < size) {
+      const block = this.#ready.shift() as Block<unknown>
+      const left = size - taken.length
+      if (block.length > left) this.#ready.unshift(block.slice(left))
+      const part = block.length > left ? block.slice(0, left) : block
+      if (part.length === size) return part
+      taken.append(part)
+    }
+    return taken.view.slice(0, size)
   }
 
   /** Puts elements back. */
-  back(elements: readonly unknown[]): void {
-    this.#ready = [...elements, ...this.#ready.slice(this.#at)]
-    this.#at = 0
+  back(elements: Block<unknown>): void {
+    this.#ready.unshift(elements)
+    this.#count += elements.length
   }
 
   /** Tells the source that no more is needed. One that is waiting for something is not waited for. */

@@ -1,5 +1,7 @@
+import type { Block } from '../data/blocks.js'
 import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
+import { PackedRows } from '../data/packed.js'
 import { from as datasetOf } from '../data/sources.js'
 import type { Ranks } from '../distributed.js'
 import { callNative, reading as readable, SeqloomError } from '../errors.js'
@@ -39,6 +41,8 @@ const pieceBatches = 16
 
 /** Consecutive batches of a pass. */
 export interface Piece {
+  /** Its number in the pass. */
+  readonly at: number
   readonly tensors: NativeTensor[]
   /** The pass, and how many of its batches and rows (of batches: elements) are before it. */
   readonly place: readonly [pass: number, batches: number, rows: number]
@@ -93,7 +97,7 @@ export class Feeder {
         throw new SeqloomError('ERR_DATA', `${reading.where}: there are no rows in ${source.name}`)
       }
       peeked.back(taken)
-      return new Feeder(source, reading, peeked, taken[0], needsTarget, defaultRows)
+      return new Feeder(source, reading, peeked, taken.at(0), needsTarget, defaultRows)
     } catch (error) {
       await peeked.close()
       throw error
@@ -151,19 +155,28 @@ export class Feeder {
     void this.#peeked?.close().catch(() => undefined)
   }
 
-  /** The pieces of one pass, as tensors: those that are a rank's, dealt out in turn. */
-  async *pieces({ ranks: { rank, size }, steps = Number.POSITIVE_INFINITY }: Share): AsyncGenerator<Piece> {
-    const elements = await this.#open(0, 0)
+  /**
+   * The pieces of one pass, as tensors, that are a rank's: consecutive ones where it can begin to read there, else
+   * dealt out in turn.
+   */
+  async *pieces({ ranks, steps = Number.POSITIVE_INFINITY }: Share): AsyncGenerator<Piece> {
     const each = this.#rows ?? 1
+    const piece = each * this.#batches
+    const size = ranks.size > 1 ? await this.#source.size() : undefined
+    const all = size === undefined ? undefined : Math.ceil(Math.min(size, steps * each) / piece)
+    const before = (rank: number) => Math.floor(((all ?? 0) * rank) / ranks.size)
+    const [first, end] =
+      all === undefined ? [0, Number.POSITIVE_INFINITY] : [before(ranks.rank), before(ranks.rank + 1)]
+    const elements = await this.#open(0, first * piece)
     try {
-      for (let [at, rows] = [0, 0]; at * this.#batches < steps; at++) {
+      for (let [at, rows] = [first, first * piece]; at < end && at * this.#batches < steps; at++) {
         const taken = await elements.take(each * Math.min(this.#batches, steps - at * this.#batches))
         if (taken.length === 0) return
         let count = taken.length
-        if (at % size === rank) {
+        if (all !== undefined || at % ranks.size === ranks.rank) {
           const tensors = await this.#convert(taken, rows)
           count = tensors[0]?.shape[0] ?? 0
-          yield { tensors, place: [0, at * this.#batches, rows] }
+          yield { at, tensors, place: [0, at * this.#batches, rows] }
         }
         rows += count
       }
@@ -244,10 +257,13 @@ export class Feeder {
     }
   }
 
-  async #convert(taken: readonly unknown[], before: number): Promise<NativeTensor[]> {
+  async #convert(taken: Block<unknown>, before: number): Promise<NativeTensor[]> {
     const { where, convert } = this.#reading
+    const packed =
+      taken instanceof PackedRows && this.#rows !== undefined ? await this.#convertPacked(taken) : undefined
+    if (packed) return packed
     try {
-      const each = taken.map((element) => readParts(where, element, this.#needsTarget))
+      const each = Array.from(taken, (element) => readParts(where, element, this.#needsTarget))
       for (const [at, parts] of each.entries()) {
         if ((parts.sampleWeight === undefined) === (this.first.sampleWeight === undefined)) continue
         throw new SeqloomError(
@@ -274,6 +290,19 @@ export class Feeder {
           ? `, rows ${before} to ${before + taken.length - 1}`
           : ''
       throw new SeqloomError(error.code, `${this.#source.name}${place}: ${message}`, { cause: error })
+    }
+  }
+
+  /** Rows of numbers, none of which becomes an object; undefined if they are refused, since only rows tell why. */
+  async #convertPacked(taken: PackedRows<unknown>): Promise<NativeTensor[] | undefined> {
+    const parts = taken.packing.batch(taken.values) as BatchParts
+    if (this.#needsTarget && parts.y === undefined) return undefined
+    if ((parts.sampleWeight === undefined) !== (this.first.sampleWeight === undefined)) return undefined
+    try {
+      return await this.#reading.convert(parts)
+    } catch (error) {
+      if (error instanceof SeqloomError) return undefined
+      throw error
     }
   }
 }

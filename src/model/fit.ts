@@ -202,18 +202,20 @@ class FitLoop {
       await this.#keep('begin')
     })
     await unlessAborted(beginning, options.signal)
-    if (this.#request.ranks.size > 1) await beginTogether(this.#request.ranks, this.#kept, this.#from)
-    engine.fetch()
     const { ranks } = this.#request
+    const isSeeded = options.seed !== undefined
+    const shared = ranks.size > 1 && {
+      seed: await beginTogether(ranks, this.#kept, this.#from, isSeeded),
+      distributed: true,
+    }
+    engine.fetch()
     const checkpoints = ranks.rank === 0 ? this.#callbacks.map((callback) => callback[keeper]?.checkpoints) : []
     const start = this.#from === undefined ? {} : { start: this.#from.progress }
     const waits = {
       awaitBatches: wantsAny(this.#callbacks, ['trainBatchBegin', 'trainBatchEnd']),
       awaitTests: wantsAny(this.#callbacks, ['testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd']),
     }
-    const settings = JSON.stringify(
-      Object.assign({ ...this.#settings, ...start, ...waits, distributed: ranks.size > 1 }, ...checkpoints),
-    )
+    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start, ...waits, ...shared }, ...checkpoints))
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
     options.signal?.addEventListener('abort', wake, { once: true })
@@ -324,7 +326,10 @@ class FitLoop {
   /** Lets the rows of an epoch be read. */
   async #read(epoch: number): Promise<void> {
     const { data, validation, options } = this.#request
-    const fail = (error: unknown) => this.#fail(error)
+    const fail = (error: unknown) => {
+      // An abort also ends waiting for rows; it is no failure of theirs, and is followed by a last backup.
+      if (!this.#over) this.#fail(error)
+    }
     const { batch, place, epoch: first } = this.#resumed
     if (data instanceof Feeder) {
       const done = epoch === first ? batch : 0

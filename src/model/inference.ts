@@ -103,17 +103,24 @@ async function predictStreamed(
   try {
     if (ranks.size > 1) await checkAlike('predict', { batchSize, data: await feeder.identity() }, signal)
     const pieces: Tensor[][] = []
-    for await (const { tensors } of feeder.pieces({ ranks })) {
+    const own: number[] = []
+    for await (const { at, tensors } of feeder.pieces({ ranks })) {
       const rows = batchSize ?? defaultBatchSize
       const call = (cancel: CancelFlag) => engine.ready().predict(tensors, rows, cancel, wanted && [...wanted])
       const outputs = await engine.queue('predict', 'callbacks', () => engine.cancellable(signal, call), signal)
       pieces.push(outputs.map(asTensor))
+      own.push(at)
     }
     if (ranks.size === 1) return joined(pieces)
-    // The n-th piece of each rank, and so on: in this order they were dealt out.
+    const places = await exchanged('predict', own, signal)
     const all: Tensor[][] = []
-    const most = Math.max(...(await exchanged('predict', pieces.length, signal)))
-    for (let at = 0; at < most; at++) all.push(...(await exchangedTensors('predict', pieces[at] ?? [], signal)))
+    for (let n = 0; n < Math.max(...places.map(({ length }) => length)); n++) {
+      const given = await exchangedTensors('predict', pieces[n] ?? [], signal)
+      for (const [rank, outputs] of given.entries()) {
+        const at = places[rank]?.[n]
+        if (at !== undefined) all[at] = outputs
+      }
+    }
     return joined(all)
   } finally {
     feeder.close()

@@ -40,23 +40,26 @@ export function callbacksOf(callbacks: readonly Callback[], { rank }: Ranks): Ca
 }
 
 /**
- * Lets all ranks begin where rank 0 does, `from` a backup or at the beginning. `ERR_DATA` if they do not train the same
- * on the same data; `ERR_STATE` if another rank has failed.
+ * Lets all ranks begin where rank 0 does, `from` a backup or at the beginning, and, unless it `isSeeded`, with rank 0's
+ * seed: seeds that nobody has chosen are other ones in each process. `ERR_DATA` if they do not train the same on the
+ * same data; `ERR_STATE` if another rank has failed.
  */
 export async function beginTogether(
   { rank }: Ranks,
   kept: KeptTraining,
   from: TrainingState | undefined,
-): Promise<void> {
+  isSeeded: boolean,
+): Promise<unknown> {
   const states = () => kept.callbacks.map((callback) => callback.getState?.())
   const own: Beginning = {
     identity: kept.identity,
     ...(from && { from: { state: { ...from, history: plain(from) }, callbacks: states() } }),
   }
   const [first] = (await exchanged('fit', rank === 0 ? own : undefined)) as [Beginning]
-  if (rank === 0) return
+  const { seed } = first.identity
+  if (rank === 0) return seed
   for (const [name, value] of Object.entries(first.identity)) {
-    if (kept.identity[name] === value) continue
+    if (kept.identity[name] === value || (name === 'seed' && !isSeeded)) continue
     const what =
       name === 'data' ? 'other data' : `${name} ${describe(kept.identity[name])} instead of ${describe(value)}`
     throw new SeqloomError(
@@ -64,12 +67,13 @@ export async function beginTogether(
       `fit: rank ${rank} trains with ${what} than rank 0; all ranks must call fit with the same data and options, of which each takes its share`,
     )
   }
-  if (!first.from) return
+  if (!first.from) return seed
   for (const [at, callback] of kept.callbacks.entries()) {
     const state = first.from.callbacks[at]
     if (state) callback.setState?.(state)
   }
   kept.goOn(first.from.state)
+  return seed
 }
 
 /** The values of a history without its methods. */

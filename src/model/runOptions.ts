@@ -86,7 +86,7 @@ export interface FitOptions {
    * The share of rows, taken from the end before shuffling, that is not trained on but evaluated after each epoch;
    * default 0.
    */
-  readonly validationSplit?: number
+  readonly validationSplit?: number | null
   /**
    * Inputs and targets, optionally with sample weights, that are evaluated after each epoch; or rows or batches one
    * after another, gone through from the beginning each time.
@@ -156,6 +156,7 @@ export type GivenFitOptions = { readonly [Name in keyof FitOptions]: Exclude<Fit
 /** Options that may be null. */
 const nullable: readonly (keyof FitOptions)[] = [
   'callbacks',
+  'validationSplit',
   'validationData',
   'sampleWeight',
   'classWeight',

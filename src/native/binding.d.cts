@@ -700,6 +700,13 @@ export declare function failMpi(why: string): void
  */
 export declare function findMpi(): void
 
+/**
+ * Gives the bytes of each rank to all; resolves to them, by rank.
+ *
+ * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
+ */
+export declare function gatherBytes(bytes: Uint8Array, cancel?: CancelFlag): Promise<Uint8Array[]>
+
 /** The tokens from one call of `next`. */
 export interface GeneratedTokens {
   /** In order; perhaps none yet. */
@@ -831,13 +838,6 @@ export interface NativeTranscripts {
   /** What each is ordered by. */
   scores: Float64Array
 }
-
-/**
- * Gives the bytes of each rank to all; resolves to them, by rank.
- *
- * Errors: `ERR_STATE` before `beginMpi`, and if another rank has failed; `ERR_MEMORY`; `ABORTED`.
- */
-export declare function gatherBytes(bytes: Uint8Array, cancel?: CancelFlag): Promise<Uint8Array[]>
 
 /**
  * Asks for `bytes` that JavaScript is about to take for `what`, in the plural: their lack might end the process.

@@ -109,13 +109,15 @@ function isLearningRate(value: unknown): boolean {
   return true
 }
 
+/** Keras names schedules; it changes nothing. */
+const name = custom('a string or null', (value) => value === null || typeof value === 'string')
+
 /** A schedule of a kind with checked options. `ERR_OPTION`. */
 export function makeSchedule(kind: ScheduleKind, options: object): Schedule {
   const own = settings[kind]
   checkOptions(`optimizers.schedules.${kind}`, options, {
-    accepted: Object.fromEntries(Object.entries(own).map(([name, [check]]) => [name, check])),
+    accepted: { name, ...Object.fromEntries(Object.entries(own).map(([setting, [check]]) => [setting, check])) },
     required: Object.keys(own).filter((name) => own[name]?.length === 1),
-    refused: { name: [] },
   })
   const given = Object.entries(options).filter(([name, value]) => value !== undefined && Object.hasOwn(own, name))
   const defaults = Object.entries(own).filter(([, setting]) => setting.length === 2)

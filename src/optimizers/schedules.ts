@@ -2,8 +2,13 @@ import { describe, reading, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { makeSchedule as make, rate, type Schedule } from './schedule.js'
 
+interface NamedSchedule {
+  /** Changes nothing. */
+  readonly name?: string | null
+}
+
 /** Options of {@link exponentialDecay} and {@link inverseTimeDecay}. */
-export interface DecayOptions {
+export interface DecayOptions extends NamedSchedule {
   /** The learning rate at step 0. */
   readonly initialLearningRate: number
   /** The steps after which it has decayed once by `decayRate`. */
@@ -15,7 +20,7 @@ export interface DecayOptions {
 }
 
 /** Options of {@link piecewiseConstantDecay}. */
-export interface PiecewiseConstantDecayOptions {
+export interface PiecewiseConstantDecayOptions extends NamedSchedule {
   /** The last step of each value but the last one, ascending. */
   readonly boundaries: readonly number[]
   /** The learning rates, one more than boundaries. */
@@ -23,7 +28,7 @@ export interface PiecewiseConstantDecayOptions {
 }
 
 /** Options of {@link polynomialDecay}. */
-export interface PolynomialDecayOptions {
+export interface PolynomialDecayOptions extends NamedSchedule {
   /** The learning rate at step 0. */
   readonly initialLearningRate: number
   /** The steps until `endLearningRate` is reached. */
@@ -37,7 +42,7 @@ export interface PolynomialDecayOptions {
 }
 
 /** Options of {@link cosineDecay}. */
-export interface CosineDecayOptions {
+export interface CosineDecayOptions extends NamedSchedule {
   /** The learning rate at step 0. */
   readonly initialLearningRate: number
   /** The steps until the least is reached. */
@@ -54,7 +59,7 @@ export interface CosineDecayOptions {
 }
 
 /** Options of {@link cosineDecayRestarts}. */
-export interface CosineDecayRestartsOptions {
+export interface CosineDecayRestartsOptions extends NamedSchedule {
   /** The learning rate at step 0. */
   readonly initialLearningRate: number
   /** The steps of the first period. */

@@ -17,7 +17,12 @@ import type { TranslationRow } from './translator/rows.js'
 
 /** How a question answerer is built. */
 export interface QuestionAnswererOptions {
-  /** The size of a GRU's state, in each direction; default 64. */
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'gru'`.
+   */
+  readonly cell?: TaskCell
+  /** The size of a recurrent layer's state, in each direction; default 64. */
   readonly units?: number
   /** The size of a word's vector; default 64. */
   readonly embedding?: number
@@ -29,8 +34,8 @@ export interface QuestionAnswererOptions {
   readonly minFrequency?: number
   /**
    * A trained `LanguageEncoder`, or the folder of a saved one, whose embedding and recurrent layers the model begins
-   * with: `units`, `embedding`, the recurrent layers and, besides those of the training rows, words are those of the
-   * encoder. Default none.
+   * with: `cell`, `units`, `embedding`, the recurrent layers and, besides those of the training rows, words are those
+   * of the encoder. Default none.
    */
   readonly encoder?: Encoder
   /**
@@ -374,6 +379,12 @@ export interface TrainGeneratorOptions {
    */
   readonly unfreezeEvery?: number
   /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
+  /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
    * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
@@ -540,6 +551,12 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
    */
   readonly unfreezeEvery?: number
+  /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
    * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
@@ -805,6 +822,12 @@ export interface TrainTranslatorOptions<Row = TranslationRow> {
    * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
    */
   readonly unfreezeEvery?: number
+  /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
 }
 
 /** How a translator is built. */

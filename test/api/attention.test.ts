@@ -20,6 +20,22 @@ function expectWeights({ data, shape }: { data: ArrayLike<number>; shape: readon
   }
 }
 
+it('pads what follows as its query is: means leave padded steps out', async () => {
+  const kinds = {
+    attention: layers.attention(),
+    additive: layers.additiveAttention(),
+    heads: layers.multiHeadAttention({ numHeads: 2, keyDim: 3 }),
+  }
+  const x = input({ shape: [null, size] })
+  for (const [name, layer] of Object.entries(kinds)) {
+    const m = model({ inputs: x, outputs: layers.globalAveragePooling1d().apply(layer.apply([x, x])), seed: 1 })
+    const { data } = await m.predict(value)
+    const short = value.data.slice(steps * size, (steps + 2) * size) as Float32Array
+    const alone = await m.predict(tensor(short, [1, 2, size]))
+    expectClose({ data: data.slice(size, 2 * size), shape: [1, size] }, alone, outputBound, name)
+  }
+})
+
 const sources = () => [input({ shape: [null, size] }), input({ shape: [null, size] })] as const
 
 describe('layers of attention', () => {

@@ -160,6 +160,33 @@ describe('training with a stream', () => {
     }
   })
 
+  it('backs up when it is aborted while it waits for rows', async () => {
+    const backupDir = join(folder, 'waiting')
+    const controller = new AbortController()
+    let waits = true
+    const source = data.from(async function* () {
+      for (const [at, row] of rows.entries()) {
+        // All rows that were given by then are trained on before.
+        if (at === 64 && waits)
+          await new Promise<void>((resolve) => setTimeout(resolve, 500)).then(() => controller.abort())
+        if (at === 64 && waits) await new Promise(() => undefined)
+        yield row
+      }
+    })
+    const fit = { ...streamed, epochs: 1, batchSize: 1 }
+    const backup = callbacks.backupAndRestore({ backupDir })
+    const cut = classifier().fit(source, { ...fit, signal: controller.signal, callbacks: backup })
+    await expect(cut).rejects.toMatchObject({ name: 'AbortError' })
+    waits = false
+    const [whole, resumed] = [classifier(), classifier()]
+    await whole.fit(source, fit)
+    const batches: number[] = []
+    const noted: Callback = { onTrainBatchBegin: (batch) => void batches.push(batch) }
+    await resumed.fit(source, { ...fit, callbacks: [backup, noted] })
+    expect(batches[0]).toBeGreaterThan(0)
+    expect(weightsOf(resumed)).toEqual(weightsOf(whole))
+  })
+
   it('refuses to go on with other rows', async () => {
     const backup = callbacks.backupAndRestore({ backupDir: join(folder, 'others') })
     const crash: Callback = {

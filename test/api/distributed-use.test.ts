@@ -61,6 +61,15 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     }
   })
 
+  it('read only their share of what can be read anywhere', async () => {
+    for (const { read, values } of await foundBy(launcher, 3, 'share')) {
+      // A third of 2310 rows, and blocks of the first ones, which tell what comes, and of the last.
+      expect(read).toBeLessThan(2310 / 3 + 3 * 256)
+      const [alone, shared] = values as unknown[]
+      expectClose(alone, shared)
+    }
+  })
+
   it('work for themselves in callbacks and where rows are read, and keep the order of calls', async () => {
     const ranks = await foundBy(launcher, 2, 'callbacks')
     expect(ranks.map(({ seen }) => seen)).toEqual([[expect.any(Number), 'ERR_STATE'], ['ERR_STATE']])
@@ -87,6 +96,11 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
   it('train a text generator, whose states belong to the rows', async () => {
     const [alone] = await foundBy(undefined, 1, 'generator')
     for (const size of [2, 4]) for (const rank of await foundBy(launcher, size, 'generator')) expectClose(alone, rank)
+  })
+
+  it('train a model to which nobody has given a seed', async () => {
+    const ranks = await foundBy(launcher, 2, 'unseeded')
+    expect(ranks[1]).toEqual(ranks[0])
   })
 
   it('share the trials of a search', async () => {
@@ -124,6 +138,20 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       expect(stderr).toMatch(message)
       expect(ranks.map(({ rank }) => rank)).not.toContain(0)
     }
+  })
+
+  it('end with an error when one of them keeps the others waiting for longer than is allowed', async () => {
+    const begun = performance.now()
+    const env = { SEQLOOM_DISTRIBUTED_TIMEOUT: '2' }
+    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what: 'hangs' }, env)
+    expect(code).not.toBe(0)
+    expect(ranks).toEqual([])
+    expect(stderr).toMatch(
+      /Rank 0 has waited \d+ seconds for other ranks, more than SEQLOOM_DISTRIBUTED_TIMEOUT allows/,
+    )
+    expect(performance.now() - begun).toBeLessThan(28_000)
+    const { stderr: refused } = await use(launcher, 2, 'wrong', {}, { SEQLOOM_DISTRIBUTED_TIMEOUT: 'soon' })
+    expect(refused).toMatch(/must be a whole number of seconds, at least 1/)
   })
 
   it('label a table from the command line', async () => {

@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Configuration, configure, distributed, layers, loadModel, sequential } from 'seqloom'
@@ -106,6 +107,32 @@ describe.each(names)('ranks of %s', (name) => {
     const [resumed] = ended(await train(launcher, 2, 'tokens', { backupDir }), 2)
     expect(difference(alone.tokens as RankResult, resumed as RankResult)).toBeLessThan(1e-6)
   })
+
+  const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
+  it.skipIf(missing || !isRoot)(
+    'all end with an error when the disk of rank 0 is full; the last backup is whole',
+    async () => {
+      const disk = fresh('disk')
+      mkdirSync(disk)
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]).status !== 0) return
+      try {
+        const backupDir = join(disk, 'backup')
+        const { code, stderr, ranks } = await train(launcher, 2, 'wide', {
+          backupDir,
+          wrong: { rank: 0, what: 'fill', disk },
+        })
+        expect(code).not.toBe(0)
+        expect(ranks).toEqual([])
+        expect(stderr).toMatch(/ERR_IO[\s\S]*ENOSPC|ENOSPC[\s\S]*ERR_IO/)
+        rmSync(join(disk, 'filled'))
+        await loadModel(backupDir)
+        const [resumed] = ended(await train(launcher, 2, 'wide', { backupDir }), 2)
+        expect(difference(alone.wide as RankResult, resumed as RankResult)).toBeLessThan(1e-6)
+      } finally {
+        spawnSync('umount', [disk])
+      }
+    },
+  )
 
   it.skipIf(missing)('train a task from the command line', async () => {
     const file = join(folder, 'texts.csv')

@@ -131,7 +131,7 @@ describe('shuffle', () => {
 describe('options', () => {
   it('that change nothing are accepted, and others are checked', async () => {
     const m = build()
-    const nothing = { stepsPerEpoch: null, validationSteps: null, validationBatchSize: null }
+    const nothing = { stepsPerEpoch: null, validationSteps: null, validationBatchSize: null, validationSplit: null }
     await m.fit(x, y, { ...nothing, validationFreq: 1, verbose: 0 })
     await m.evaluate(x, y, { verbose: 1 })
     await m.predict(x, { verbose: 'auto' })

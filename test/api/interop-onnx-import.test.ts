@@ -647,4 +647,26 @@ describe('an average over more windows than are counted', () => {
     const { data } = await (await load(4)).predict([[[1, 2, 3, 4]]])
     expect([...data]).toEqual([1.5, 2, 3, 3.5])
   })
+
+  it('is refused with pads near 2³¹ too, whatever else it says', async () => {
+    for (const pads of [
+      [2 ** 31 - 1, 0],
+      [2 ** 31 - 16, 2 ** 31 - 16],
+      [0, 2 ** 31],
+      [2 ** 53, 2 ** 53],
+    ]) {
+      for (const more of [[], [attributeOf('count_include_pad', 1)], [attributeOf('ceil_mode', 1)]]) {
+        const attributes = [attributeOf('kernel_shape', [3]), attributeOf('pads', pads), ...more]
+        const pool = nodeOf('AveragePool', ['x'], ['y'], 'pool', attributes)
+        const bytes = await bytesOf(modelOf(graphOf([pool], [value('x', ['batch', 1, 4])], ['y']), 17))
+        const used = async () => {
+          const m = await interop.loadOnnx<Tensor>(bytes)
+          await m.predict([[[1, 2, 3, 4]]])
+        }
+        await expect(used(), `${pads}`).rejects.toMatchObject({
+          code: expect.stringMatching(/^ERR_(UNSUPPORTED|FORMAT|SHAPE|MEMORY|OPTION)$/),
+        })
+      }
+    }
+  })
 })

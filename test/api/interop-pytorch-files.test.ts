@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type AnyLayer, cells, input, interop, layers, type Model, model, sequential, type Tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
+import { wave } from '../helpers/models.js'
 import { readTorchFile, torchFile } from '../helpers/torchFile.js'
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/pytorch/${name}`, import.meta.url))
@@ -133,6 +134,32 @@ describe('interop.loadPyTorch of what torch.save wrote', () => {
     await expect(interop.loadPyTorch(file, { model: tied })).rejects.toEqual(
       coded('ERR_FORMAT', /'encoder' and 'decoder' differ.*without tiedTo/),
     )
+  })
+
+  it('knows the state dict of a checkpoint among losses and states of random numbers', async () => {
+    const linear = sequential([layers.dense({ units: 3, inputShape: [2] })])
+    expect((await interop.loadPyTorch(fixture('losses.pt'), { model: linear })).mapping).toEqual({ dense: '' })
+  })
+
+  it('knows the names of a tensor that safetensors.torch.save_model wrote once', async () => {
+    const weight = wave(5 * 3)
+    const lstm = { weight_ih_l0: [12, 3], weight_hh_l0: [12, 3], bias_ih_l0: [12], bias_hh_l0: [12] }
+    const file = torchFile(
+      {
+        'decoder.weight': { shape: [5, 3], data: weight },
+        'decoder.bias': { shape: [5], data: wave(5) },
+        ...Object.fromEntries(
+          Object.entries(lstm).map(([name, shape]) => [
+            `lstm.${name}`,
+            { shape, data: wave(shape.reduce((a, b) => a * b)) },
+          ]),
+        ),
+      },
+      { format: 'pt', 'encoder.weight': 'decoder.weight', 'a note': 'decoder' },
+    )
+    const { model, mapping } = await interop.loadPyTorch(file, { order: ['encoder', 'lstm', 'decoder'] })
+    expect(mapping).toEqual({ encoder: 'encoder', lstm: 'lstm', decoder: 'decoder' })
+    expect([...(model.getWeights()[0]?.data ?? [])]).toEqual([...weight])
   })
 
   it('finds the state dict of a checkpoint, and asks for a key where there are several', async () => {

@@ -27,7 +27,7 @@ async function ratesOf(m: Sequential, epochs = 3): Promise<number[]> {
 
 describe('optimizers.schedules', () => {
   it('decide the learning rate of every step', async () => {
-    const cosine = schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 8 })
+    const cosine = schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 8, name: 'changes nothing' })
     const [first, second, third, last] = await ratesOf(build(cosine))
     expect(first).toBeCloseTo(0.1, 12)
     expect(second).toBeCloseTo(0.05, 12)

@@ -36,6 +36,12 @@ describe('word vectors', () => {
     ['text as GloVe writes it', lines],
     ['text with carriage returns and no last line end', lines.trimEnd().replaceAll('\n', '\r\n')],
     ['text with a header, as word2vec and fastText write it', `3 3\n${lines.replaceAll('\n', ' \n')}`],
+    ['text with a byte order mark', `\ufeff${lines}`],
+    ['text with a byte order mark and a header', `\ufeff3 3\n${lines}`],
+    ['text with tabs', lines.replaceAll(' ', '\t')],
+    ['text with tabs and a header', `3\t3\n${lines.replaceAll(' ', '\t')}`],
+    ['text with a tab behind the word', `3 3\n${lines.replaceAll(/^(\w+) /gm, '$1\t')}`],
+    ['text in columns', lines.replaceAll(' ', '   ')],
     ['binary with line ends', binary('\n')],
     ['binary without', binary('')],
     ['gzipped text', gzipSync(lines)],
@@ -50,6 +56,15 @@ describe('word vectors', () => {
       ),
     )
     expect(tokenizer.encodeSync(['The red wolf'])).toEqual([Int32Array.of(2, 3, 1)])
+  })
+
+  it('are refused where a number of the first line is none', async () => {
+    for (const name of ['nan', '-inf', 'Infinity']) {
+      await expect(load(`the 1 ${name} 3\nred 1 2 3\n`)).rejects.toMatchObject({
+        code: 'ERR_FORMAT',
+        message: expect.stringMatching(new RegExp(`line 1: ${name} is no number`)),
+      })
+    }
   })
 
   it('start an embedding', async () => {

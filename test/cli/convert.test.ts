@@ -225,7 +225,7 @@ describe('seqloom convert', () => {
         /ERR_FORMAT: .*no model of a format that is read: Seqloom \(a folder\), .*PyTorch/,
       ],
       [[path('missing.pt'), path('a')], 1, /ERR_IO: cannot read .*missing\.pt/],
-      [[folder, path('a')], 1, /ERR_IO: cannot read .*model\.json/],
+      [[folder, path('a')], 1, /ERR_FORMAT: .*is a folder that holds no model/],
       [[fixture('pytorch/gru.pt'), path('a.xyz')], 2, /ERR_OPTION: .*a\.xyz': what is written is Seqloom/],
       [[fixture('pytorch/gru.pt'), path('a'), '--format', 'caffe'], 2, /ERR_OPTION: --format caffe/],
       [[fixture('pytorch/module.pt'), path('a')], 1, /ERR_UNSUPPORTED: .*__main__\.Tagger/],
@@ -237,4 +237,43 @@ describe('seqloom convert', () => {
     }
     expect(existsSync(path('a'))).toBe(false)
   })
+
+  it('says what is wrong with a file for --check, and writes nothing', async () => {
+    const model = fixture('keras/lstm.keras')
+    const files = {
+      'short.json': JSON.stringify({ x: [1, 2], y: [3] }),
+      'text.txt': 'x and y',
+      'mixed.json': JSON.stringify({ x: [[1, 2], [3]], y: [3] }),
+    }
+    const said = [
+      /ERR_DATA: --check: what is in .*short\.json is no input: input /,
+      /ERR_FORMAT: --check: .*text\.txt is neither JSON \(.*\) nor a file of tensors/,
+      /ERR_DATA: --check: .*mixed\.json has arrays of different lengths/,
+    ]
+    for (const [at, [name, text]] of Object.entries(files).entries()) {
+      writeFileSync(path(name), text)
+      const ran = await seqloom(['convert', model, path('unwritten'), '--check', path(name)])
+      expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(said[at] as RegExp) })
+    }
+    expect(existsSync(path('unwritten'))).toBe(false)
+  }, 60_000)
+
+  it('replaces no folder by a file, and leaves the files of the user where they are', async () => {
+    const model = fixture('keras/lstm.keras')
+    mkdirSync(path('mine.onnx'))
+    mkdirSync(path('mine'))
+    writeFileSync(path('mine', 'config.json'), '{}')
+    const folder = await seqloom(['convert', model, path('mine.onnx'), '--force'])
+    expect(folder).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_IO: '.*mine\.onnx' is a folder/) })
+    const missing = await seqloom(['convert', model, path('nowhere', 'mine.onnx')])
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_IO: .*there is no folder .*nowhere/) })
+    const empty = await seqloom(['convert', path('mine'), path('other')])
+    expect(empty).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_FORMAT: '.*mine' is a folder that holds no model/),
+    })
+    expect((await seqloom(['convert', model, path('mine')])).code).toBe(0)
+    expect((await seqloom(['convert', model, path('mine'), '--force'])).code).toBe(0)
+    expect(readFileSync(path('mine', 'config.json'), 'utf8')).toBe('{}')
+  }, 60_000)
 })

@@ -110,7 +110,8 @@ export const use = (
   size: number,
   what: string,
   given: object = {},
-): Promise<Job<UseResult>> => run('ranks-use', launcher, size, what, given)
+  env: Record<string, string> = {},
+): Promise<Job<UseResult>> => run('ranks-use', launcher, size, what, given, env)
 
 async function run<Result>(
   name: string,

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cells, tasks, text } from 'seqloom'
+import { cells, data, tasks, text } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
 import { languageOf } from '../helpers/language.js'
@@ -241,6 +241,56 @@ describe('tasks that begin with an encoder', () => {
 
   const translatorOf = () => new tasks.Translator({ units: 4, embedding: 4 })
 
+  it('train lower layers slower with layerDecay, and all at one rate in the end', async () => {
+    const found: number[][] = []
+    const classifier = new tasks.TextClassifier({ encoder })
+    const rates = () =>
+      (classifier.model.layers as readonly { weights: readonly unknown[]; learningRateMultiplier: number }[])
+        .filter(({ weights }) => weights.length > 0)
+        .map(({ learningRateMultiplier }) => learningRateMultiplier)
+    const training = {
+      epochs: 2,
+      validationSplit: 0,
+      layerDecay: 0.5,
+      onEpoch: () => void found.push(rates()),
+    } as const
+    await classifier.train(rows, training)
+    expect(found).toEqual([
+      [0.25, 0.5, 1],
+      [0.25, 0.5, 1],
+    ])
+    expect(rates()).toEqual([1, 1, 1])
+
+    // How far a table moves in a few steps of Adam is in proportion to its rate.
+    const moved = async (layerDecay: number) => {
+      const learner = new tasks.TextClassifier({ encoder, seed: 4 })
+      await learner.train(rows, {
+        epochs: 1,
+        batchSize: 60,
+        learningRate: 1e-4,
+        validationSplit: 0,
+        unfreezeEvery: 0,
+        layerDecay,
+      })
+      const [own, before] = [learner.model.getWeights()[0]?.data, encoder.model.getWeights()[0]?.data] as Float32Array[]
+      return Math.hypot(...Array.from(own as Float32Array, (value, i) => value - (before?.[i] as number)))
+    }
+    expect((await moved(0.1)) / (await moved(1))).toBeCloseTo(0.01, 2)
+
+    const pairs = texts.slice(0, 20).map((source) => ({ source, target: source.toUpperCase() }))
+    await new tasks.Translator({ encoder }).train(pairs, { epochs: 1, layerDecay: 0.4 })
+    const steps = { epochs: 1, batchSize: 4, time: 20, validationSplit: 0, layerDecay: 0.4 } as const
+    await new tasks.TextGenerator({ encoder: forward }).train(texts.join(' '), steps)
+    await expect(new tasks.TextClassifier().train(rows, { layerDecay: 0.5 })).rejects.toEqual(
+      coded('ERR_OPTION', /layerDecay is for a new model that begins with an encoder/),
+    )
+    for (const layerDecay of [0, 1.5, -1, Number.NaN]) {
+      await expect(new tasks.TextClassifier({ encoder }).train(rows, { layerDecay })).rejects.toEqual(
+        coded('ERR_OPTION', /layerDecay must be a number above 0, at most 1/),
+      )
+    }
+  })
+
   it('go on with a generator after an abort between two stages with the same bits', async () => {
     const long = texts.join(' ')
     const options = { epochs: 5, batchSize: 4, time: 20, unfreezeEvery: 1, validationSplit: 0.2 } as const
@@ -359,6 +409,56 @@ describe('tasks that begin with an encoder', () => {
       await expect(new tasks.TextClassifier({ encoder: path }).train(rows)).rejects.toEqual(coded('ERR_FORMAT'))
     }
   })
+})
+
+describe('texts that do not fit into memory', () => {
+  const ballast = 'lorem ipsum '.repeat(Math.ceil((40 << 20) / texts.length / 12))
+  const settings = { ...small, maxLength: 8 } as const
+  const long = () => data.from(texts.map((each) => `${each} ${ballast}`))
+  const training = { epochs: 3, batchSize: 16, learningRate: 0.01 } as const
+
+  it('are learned pass by pass, the same bits for a seed, and measured', async () => {
+    const encoders = [0, 1].map(() => new tasks.LanguageEncoder(settings))
+    const histories = await Promise.all(encoders.map((encoder) => encoder.train(long(), training)))
+    expect(histories[0]?.history).toEqual(histories[1]?.history)
+    const [encoder] = encoders as [tasks.LanguageEncoder]
+    expect(histories[0]?.history.perplexity?.at(-1)).toBeLessThan(histories[0]?.history.perplexity?.[0] as number)
+    expect(histories[0]?.history.val_loss).toHaveLength(3)
+    const whole = await encoder.evaluate(texts)
+    const parts = await encoder.evaluate(data.from(texts))
+    expect(parts.count).toBe(whole.count)
+    expect(parts.loss).toBeCloseTo(whole.loss, 5)
+    // Further, on the same texts; and what it gives is what other tasks begin with.
+    await encoder.train(long(), { ...training, epochs: 1 })
+    await new tasks.TextClassifier({ encoder }).train(rows, { epochs: 1 })
+  }, 60_000)
+
+  it('go on from a backup with the same bits', async () => {
+    const options = { ...settings, objective: 'nextToken', bidirectional: false } as const
+    const whole = new tasks.LanguageEncoder(options)
+    const expected = await whole.train(long(), training)
+    const backupDir = join(folder, 'backup-stream')
+    const controller = new AbortController()
+    const interrupted = new tasks.LanguageEncoder(options).train(long(), {
+      ...{ ...training, backupDir, signal: controller.signal },
+      onEpoch: ({ epoch }) => {
+        if (epoch === 2) controller.abort()
+      },
+    })
+    await expect(interrupted).rejects.toMatchObject({ name: 'AbortError' })
+    const resumed = new tasks.LanguageEncoder(options)
+    expect((await resumed.train(long(), { ...training, backupDir })).history).toEqual(expected.history)
+    expect(resumed.model.getWeights()).toEqual(whole.model.getWeights())
+  }, 60_000)
+
+  it('are refused with their place where one is no text, and where none has tokens', async () => {
+    const encoder = () => new tasks.LanguageEncoder(settings)
+    const mixed = data.from([...texts.map((each) => `${each} ${ballast}`), ['a', 'list']] as never[])
+    await expect(encoder().train(mixed)).rejects.toEqual(coded('ERR_DATA', /not .*array|must be a (text|string)/))
+    const blank = data.from(texts.map(() => ' '.repeat(ballast.length)))
+    await expect(encoder().train(blank)).rejects.toEqual(coded('ERR_DATA'))
+    await expect(encoder().train(long().repeat())).rejects.toEqual(coded('ERR_OPTION', /never end/))
+  }, 60_000)
 })
 
 describe('a language encoder', () => {

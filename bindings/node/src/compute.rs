@@ -112,6 +112,7 @@ impl NativeModel {
         ts_args_type = "inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void, distributed?: boolean",
         ts_return_type = "Promise<number[]>"
     )]
+    #[allow(clippy::too_many_arguments, reason = "they are JavaScript's")]
     pub fn evaluate<'env>(
         &self,
         env: &'env Env,

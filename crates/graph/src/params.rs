@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const SLOT_ALIGNMENT: usize = 16;
 
 /// Where one weight lies in the arena, or among the integers if it is int8.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Slot {
     /// Name, such as `lstm/kernel`.
     pub name: String,
@@ -26,6 +26,8 @@ pub struct Slot {
     pub len: usize,
     /// Whether optimizers change it.
     pub trainable: bool,
+    /// A factor on their learning rate.
+    pub learning_rate_multiplier: f64,
     /// Its scales, if it is int8.
     pub int8: Option<Scales>,
 }
@@ -133,6 +135,7 @@ impl<T: Scalar> Parameters<T> {
                 offset,
                 len,
                 trainable: weight.trainable,
+                learning_rate_multiplier: weight.learning_rate_multiplier,
                 int8,
             });
         }

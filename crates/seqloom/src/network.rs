@@ -74,6 +74,7 @@ impl Network {
             name: name.into(),
             shape: shape.to_vec(),
             trainable: true,
+            learning_rate_multiplier: 1.0,
             initializer,
             int8: None,
         });

@@ -78,7 +78,12 @@ async function fromTensors(path: string): Promise<Read> {
   const source = await Source.open('--check', path)
   try {
     const tensors = new Map<string, Values>()
-    for (const [name, stored] of await (await formatOf(source)).read(source)) {
+    const format = await formatOf(source).catch((cause: unknown) => {
+      if (!(cause instanceof SeqloomError) || cause.code !== 'ERR_FORMAT') throw cause
+      const message = `--check: ${visible(path)} is neither JSON (a name that ends in .json) nor a file of tensors (.safetensors, .pt, .pth) with x and y`
+      throw new SeqloomError('ERR_FORMAT', message, { cause })
+    })
+    for (const [name, stored] of await format.read(source)) {
       tensors.set(name, tensor(await wholeOf(source.where, stored), stored.shape))
     }
     return (_, name) => tensors.get(name)

@@ -124,6 +124,12 @@ export async function formatOf(path: string): Promise<ModelFormat> {
   const isFolder = found.isDirectory()
   await refuseSavedModel(path)
   const [weights] = isFolder && !(await isThere(join(path, 'model.json'))) ? ((await tensorsIn(path)) ?? []) : []
+  if (isFolder && weights === undefined && !(await isThere(join(path, 'model.json')))) {
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `'${visible(path)}' is a folder that holds no model: it has neither a model.json nor weights such as model.safetensors`,
+    )
+  }
   const head = await headOf(weights ?? (isFolder ? join(path, 'model.json') : path))
   refuseLite(`'${visible(path)}'`, head)
   const format = modelFormats.find((each) => each.recognises(head, isFolder))

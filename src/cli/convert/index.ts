@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { configure } from '../../engine.js'
 import { SeqloomError, visible } from '../../errors.js'
 import { isThere } from '../../files.js'
@@ -69,8 +70,14 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
   show({ from, to, origin, target, layers, compared, checked }, flags.json)
 }
 
-/** `ERR_IO` if something is there that would be replaced. A folder may hold the user's files beside a model. */
-async function checkFree(to: string, { place = (path) => path }: ModelFormat, force: boolean): Promise<void> {
+/**
+ * `ERR_IO` if something is there that would be replaced. A folder may hold the user's files beside a model, but none is
+ * replaced by a file.
+ */
+async function checkFree(to: string, { endings, place = (path) => path }: ModelFormat, force: boolean): Promise<void> {
+  if (endings.length > 0 && place(to) === to && (await stat(to).catch(() => undefined))?.isDirectory()) {
+    throw new SeqloomError('ERR_IO', `'${visible(to)}' is a folder; what is written is a file`)
+  }
   if (!force && (await isThere(place(to)))) {
     throw new SeqloomError('ERR_IO', `'${visible(to)}' exists; --force replaces it`)
   }
@@ -79,7 +86,11 @@ async function checkFree(to: string, { place = (path) => path }: ModelFormat, fo
 /** The largest difference from the outputs of a file. `ERR_DATA` if it is larger than `tolerance`. */
 async function checkedBy(path: string, model: Loaded['model'], tolerance: number): Promise<Compared> {
   const { inputs, outputs } = await pairsOf(path, model)
-  const found = difference(await outputsOf(model, inputs), outputs)
+  const made = await outputsOf(model, inputs).catch((cause: unknown) => {
+    if (!(cause instanceof SeqloomError) || cause.code === 'ERR_MEMORY') throw cause
+    throw new SeqloomError('ERR_DATA', `--check: what is in ${visible(path)} is no input: ${cause.message}`, { cause })
+  })
+  const found = difference(made, outputs)
   if (found <= tolerance) return { what: path, difference: found }
   const how = Number.isFinite(found) ? `differ by up to ${found.toPrecision(3)}` : 'have another size'
   throw new SeqloomError('ERR_DATA', `--check: the outputs ${how} from those of ${visible(path)}; nothing was written`)

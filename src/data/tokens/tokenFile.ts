@@ -173,7 +173,8 @@ export class TokenFile {
   /** Rows by their number: where they begin depends on the pass. */
   #rows(time: number, rows: number, startsOf: (pass: number) => (at: number) => number): Dataset<TokenWindow> {
     const from = ({ pass, skip }: Start) => this.#blocks(time, rows, startsOf(pass), skip)
-    return new Dataset<TokenWindow>({ name: this.path, all: (pass) => from({ pass, skip: 0 }), from })
+    const size = async () => rows
+    return new Dataset<TokenWindow>({ name: this.path, all: (pass) => from({ pass, skip: 0 }), from, size })
   }
 
   async *#blocks(time: number, rows: number, start: (at: number) => number, skip: number): Blocks<TokenWindow> {

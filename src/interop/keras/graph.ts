@@ -11,7 +11,7 @@ import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
 import { type Argument, argumentsOption, isFunction, isOperation } from './operations.js'
 import { onlyAxis } from './options.js'
-import { mayBeMasked, padsCount } from './padding.js'
+import { differsAtPadding, mayBeMasked, padsCount } from './padding.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
 /** A layer with weights, and the groups of a Keras 3 file that hold them. */
@@ -171,6 +171,12 @@ function applied(
   origin: Origin,
   withoutMask = ignoresMask(object, origin),
 ): readonly SymbolicTensor[] | undefined {
+  if (withoutMask && given.some(differsAtPadding)) {
+    origin.problems.add(
+      `the ${object.className} '${object.name}', which counts padded steps of a MultiHeadAttention: ours are zero`,
+    )
+    return undefined
+  }
   const values = given.map((value) => (withoutMask && mayBeMasked(value) ? unmasked(value) : value))
   if (isRecurrent(object) && object.config.go_backwards === true && object.config.return_sequences === true) {
     if (mayBeMasked(values[0] as SymbolicTensor)) {
@@ -180,7 +186,7 @@ function applied(
       return undefined
     }
   }
-  const axis = onlyAxis(object) ?? -1
+  const axis = isOperation(object) ? -1 : (onlyAxis(object) ?? -1)
   if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
     origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined

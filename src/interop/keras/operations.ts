@@ -11,9 +11,15 @@ import type { KerasObject } from './saved.js'
 /** Whether a saved layer is a function of TensorFlow. */
 export const isFunction = ({ className }: Pick<KerasObject, 'className'>): boolean => className === 'TFOpLambda'
 
-/** Whether a saved layer is an operation of Keras 3; some are called like layers. */
-export const isOperation = ({ beside }: Pick<KerasObject, 'beside'>): boolean =>
-  typeof beside.module === 'string' && /^keras(\.src)?\.ops\./.test(beside.module)
+/**
+ * Whether a saved layer is an operation of Keras 3; some are called like layers. HDF5 files do not say the module, but
+ * options that all layers have.
+ */
+export function isOperation({ className, config, beside }: KerasObject): boolean {
+  if (typeof beside.module === 'string') return /^keras(\.src)?\.ops\./.test(beside.module)
+  const [use] = Array.isArray(beside.inbound_nodes) ? beside.inbound_nodes : []
+  return isRecord(use) && className !== 'InputLayer' && !('dtype' in config || 'trainable' in config)
+}
 
 /** What makes a layer of ours, and its options. */
 type Made = [Maker, Record<string, unknown>]

@@ -1,5 +1,5 @@
 import { Embedding } from '../../layers/embedding.js'
-import type { SymbolicTensor } from '../../layers/layer.js'
+import type { Call, SymbolicTensor } from '../../layers/layer.js'
 import { Masking } from '../../layers/masking.js'
 import type { Dialect } from './classes.js'
 
@@ -32,16 +32,31 @@ const ofFirst = new Set([
   'MultiHeadAttention',
 ])
 
+/** Layers whose steps stand apart from those before. */
+const renewing = new Set(['SimpleRNN', 'LSTM', 'GRU', 'RNN', 'ConvLSTM1D', 'ConvLSTM2D', 'Bidirectional', 'Attention'])
+
 /** Whether some steps of a value may be padding, because a layer before it says so. */
-export function mayBeMasked(value: SymbolicTensor): boolean {
+export const mayBeMasked = (value: SymbolicTensor): boolean =>
+  someBefore(value, ({ layer }) => layer instanceof Masking || (layer instanceof Embedding && layer.maskZero))
+
+/** Whether padded steps of a value are others in Keras: its attention with heads does not make them zero. */
+export const differsAtPadding = (value: SymbolicTensor): boolean =>
+  mayBeMasked(value) && someBefore(value, ({ layer }) => layer.className === 'MultiHeadAttention', renewing)
+
+/** Whether one of the calls that a value's mask comes through is such a one; those of layers in `ends` are the last. */
+function someBefore(
+  value: SymbolicTensor,
+  is: (call: Call) => boolean,
+  ends: ReadonlySet<string> = new Set(),
+): boolean {
   const seen = new Set<SymbolicTensor>()
   const pending = [value]
   for (let each = pending.pop(); each !== undefined; each = pending.pop()) {
     if (seen.has(each)) continue
     seen.add(each)
     const { layer, inputs } = each.call
-    if (layer instanceof Masking || (layer instanceof Embedding && layer.maskZero)) return true
-    if (each.shape.length < 3 || without.has(layer.className)) continue
+    if (is(each.call)) return true
+    if (each.shape.length < 3 || without.has(layer.className) || ends.has(layer.className)) continue
     pending.push(...(ofFirst.has(layer.className) ? inputs.slice(0, 1) : inputs))
   }
   return false

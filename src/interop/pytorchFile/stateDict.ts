@@ -15,7 +15,10 @@ const mostTold = 12
 export function stateDictOf(source: Source, saved: unknown, key: readonly string[] | undefined): Map<string, Tensor> {
   if (key !== undefined) return tensorsOf(below(source, saved, key))
   if (saved instanceof Tensor) throw source.malformed('it holds one tensor without a name, not a state dict')
-  const found = dictionariesOf(saved)
+  const all = dictionariesOf(saved)
+  const likely = all.filter(({ dict }) => [...tensorsOf(dict).keys()].some(isWeightName))
+  // Beside a state dict, a checkpoint may hold losses or states of random numbers.
+  const found = likely.length === 1 ? likely : all
   const [only] = found
   if (!only) {
     const object = objectIn(saved)
@@ -75,6 +78,9 @@ function dictionariesOf(saved: unknown): Place[] {
   }
   return found
 }
+
+/** Whether modules of PyTorch call a weight so, as `lstm.weight_ih_l0`. */
+const isWeightName = (name: string): boolean => /(^|\.)(weight|bias)(_\w+)?$/.test(name)
 
 const isWeight = (value: unknown): boolean => value instanceof Tensor && value.shape.length > 0
 

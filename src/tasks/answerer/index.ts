@@ -12,8 +12,8 @@ import {
   beginWith,
   checkAgrees,
   encoderVocabulary,
+  fineTuning,
   readEncoder,
-  unfreezing,
 } from '../shared/encoder.js'
 import { type ClassReport, Confusion, lossOf, shownReport } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
@@ -186,7 +186,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     const validationData = measured && ([measured.x, measured.y] as const)
     const data = {
       ...{ x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight },
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
@@ -234,7 +234,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
       x: batchesOf(surveyed, { batchSize, seed }, async (rows) => made(where, rows)),
       ...{ rows: surveyed.rows, loss: pointerLoss },
       validationData: measured && ([measured.x, measured.y] as const),
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }
@@ -246,15 +246,15 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
     extras?: ReadonlySet<string>,
   ): Promise<{ readonly parts: AnswererParts; readonly beginning?: Beginning | undefined }> {
     const own = StoryReader.of(training, this.settings.minFrequency, extras)
-    const stack = { cell: 'gru', bidirectional: true, layers: 1 } as const
+    const stack = { bidirectional: true, layers: 1 } as const
     const { encoder: given } = this.#given
     if (given === undefined) {
       return { parts: { model: readerModel({ ...this.settings, ...stack }, own.size).model, reader: own } }
     }
     const encoder = await readEncoder(given)
-    const { units, embedding } = encoder.settings
-    checkAgrees(where, this.#given, { units, embedding })
-    this.settings = { ...this.settings, units, embedding }
+    const { cell, units, embedding } = encoder.settings
+    checkAgrees(where, this.#given, { cell, units, embedding })
+    this.settings = { ...this.settings, cell, units, embedding }
     const { vocabulary, origins } = encoderVocabulary(where, encoder, own.vocabulary)
     const reader = new StoryReader(vocabulary, own.extras)
     const { model, words, stacks } = readerModel({ ...this.settings, ...encoder.settings }, reader.size)

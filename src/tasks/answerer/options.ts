@@ -1,4 +1,5 @@
 import type { QuestionAnswererOptions, TrainClassifierOptions } from '../optionTypes.js'
+import { anyCell, cellSentence } from '../shared/cell.js'
 import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
 import type { TaskListeners } from '../shared/training.js'
@@ -7,7 +8,8 @@ import type { AnsweredQuestion } from './stories.js'
 
 /** The options of `new QuestionAnswerer`. */
 export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a question answerer is built.', {
-  units: option(integer(1), 64, "The size of a GRU's state, in each direction"),
+  cell: option(anyCell, 'gru', cellSentence),
+  units: option(integer(1), 64, "The size of a recurrent layer's state, in each direction"),
   embedding: option(integer(1), 64, "The size of a word's vector"),
   dropout: option(number(0, 1), 0, 'The rate of dropout after the embedding'),
   hops: option(
@@ -16,7 +18,9 @@ export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a
     'How often to look at the story; answers that follow from several facts need as many hops',
   ),
   minFrequency: option(integer(1), 2, 'How often a word must occur in the training rows to be known'),
-  encoder: encoderOption('`units`, `embedding`, the recurrent layers and, besides those of the training rows, words'),
+  encoder: encoderOption(
+    '`cell`, `units`, `embedding`, the recurrent layers and, besides those of the training rows, words',
+  ),
   seed: option(
     seed,
     0,

@@ -11,10 +11,10 @@ import {
   beginWith,
   checkAgrees,
   encoderTokenizer,
+  fineTuning,
   readEncoder,
   readingLayers,
   sameIds,
-  unfreezing,
 } from '../shared/encoder.js'
 import { Comparison, type Evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
@@ -211,7 +211,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const data = {
       ...({ x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const),
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     const looks = validationData
       ? classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
@@ -258,7 +258,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
       metrics: ['accuracy'] as const,
       validationData: held.length > 0 ? ([heldIds, heldTargets] as const) : undefined,
       classWeight: weightsOf(where, settings.classWeight, labels.names, counts.of(labels.names)),
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, surveyed.rows, batchSize)
     const looks = classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)

@@ -19,10 +19,10 @@ import {
   denseIn,
   type EncoderParts,
   encoderTokenizer,
+  fineTuning,
   readEncoder,
   readingLayers,
   sameIds,
-  unfreezing,
 } from '../shared/encoder.js'
 import { throwIfAborted, trainKept } from '../shared/fitTask.js'
 import { gradientLooks } from '../shared/looks.js'
@@ -236,7 +236,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
     }
     const { parts, beginning } = made
-    const waiting = unfreezing(where, beginning, settings.unfreezeEvery, 0)
+    const waiting = fineTuning(where, beginning, settings, 0)
     const tokens = await encode(parts.tokenizer, training, signal)
     checkUnknown(where, parts.tokenizer, [tokens], { ...settings, parts, further: known !== undefined })
     if (held) tellUnknown(where, parts.tokenizer, [held])
@@ -290,7 +290,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       checkUnknown(where, made.parts.tokenizer, [ids], { parts: made.parts, further: known !== undefined, maxUnknown })
     }
     const { parts, beginning } = made
-    const waiting = unfreezing(where, beginning, settings.unfreezeEvery, 0)
+    const waiting = fineTuning(where, beginning, settings, 0)
     const { tokens, close } = await corpusOf(where, given, parts.tokenizer, signal)
     try {
       const held = Math.floor(tokens.length * share)

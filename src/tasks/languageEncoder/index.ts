@@ -1,4 +1,6 @@
 import type { History } from '../../callbacks/callback.js'
+import type { Blocks } from '../../data/blocks.js'
+import { Dataset } from '../../data/dataset.js'
 import { randomOf } from '../../data/random.js'
 import { SeqloomError } from '../../errors.js'
 import { adam } from '../../optimizers/index.js'
@@ -6,15 +8,16 @@ import { cosineDecay } from '../../optimizers/schedules.js'
 import { Tokenizer } from '../../text/tokenizer.js'
 import type { Writing } from '../decoding/units.js'
 import type { LanguageEncoderOptions, PredictTextsOptions, TrainLanguageEncoderOptions } from '../optionTypes.js'
-import { divide, type Kept } from '../shared/division.js'
+import { inParts } from '../shared/answers.js'
+import { defaultSplit, divide, type Kept } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
-import { type Rows, withRows } from '../shared/rows.js'
+import type { Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
-import { validationRows } from '../shared/survey.js'
+import { survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { predictionSettings } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -22,7 +25,7 @@ import { Vocabulary } from '../shared/vocabulary.js'
 import { defaultEpochs } from '../shared/work.js'
 import { type EncoderParts, encoderOf } from './encoder.js'
 import { languageModel } from './model.js'
-import { type Example, examples, examplesOf, type Goal, leastTokens } from './objective.js'
+import { type Example, examples, examplesOf, type Goal, leastTokens, streamedExamples } from './objective.js'
 import {
   type LanguageEncoderSettings,
   type LanguageEncoderTraining,
@@ -93,42 +96,48 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   /**
    * Trains on texts, or on arrays of tokens for a tagger, and returns the losses of the epochs, in nats per predicted
    * token, and perplexities. The vocabulary is built from the training part only; texts without tokens, and those with
-   * a single one where the next is predicted, are left out. Texts that come one after another are kept in memory. One
-   * that already has a model continues from its weights and vocabulary; meanwhile a copy of its earlier state answers
-   * other calls, and a training that fails leaves it as it was.
+   * a single one where the next is predicted, are left out. One that already has a model continues from its weights and
+   * vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
+   *
+   * Texts that come one after another, such as the lines of `data.text`, may be more than fit into memory: one pass finds
+   * a sample to build the vocabulary from and the validation part, and each epoch is a pass.
    *
    * Rejects with `ERR_DATA` for bad texts (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
    */
   async train(texts: Rows<Writing>, options: TrainLanguageEncoderOptions = {}): Promise<History> {
-    const settings = languageEncoderTraining(options)
-    const { signal } = settings
-    return await this.learn(settings, async (where, known) => {
-      const given = await validationRows(where, settings.validationData, signal)
-      return await withRows(where, texts, signal, (some) => this.#prepare(where, some, given, settings, known))
+    return await this.learnRows(texts, languageEncoderTraining(options), {
+      small: (...given) => this.#prepare(...given),
+      large: (...given) => this.#prepareLarge(...given),
     })
   }
 
   /**
-   * The loss on other texts, in nats per predicted token, and its perplexity; which tokens are hidden depends on the
-   * seed alone. Rejects with `ERR_STATE` before training and with `ERR_DATA`, naming the row.
+   * The loss on other texts, in nats per predicted token, and its perplexity, also on more than fit into memory; which
+   * tokens are hidden depends on the seed alone. Rejects with `ERR_STATE` before training and with `ERR_DATA`, naming the
+   * row.
    */
   async evaluate(texts: Rows<Writing>, options: PredictTextsOptions = {}): Promise<LanguageEncoderEvaluation> {
     const settings = predictionSettings(this.where('evaluate'), options)
-    return await withRows(this.where('evaluate'), texts, settings.signal, (some) => this.#evaluateAll(some, settings))
-  }
-
-  async #evaluateAll(
-    texts: readonly Writing[],
-    settings: ReturnType<typeof predictionSettings>,
-  ): Promise<LanguageEncoderEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
-      checkWritings(where, texts, parts.tokens)
-      const { x, y } = this.#measured(parts, await this.#read(where, texts, parts, settings.signal))
-      // The first value is a mean over batches of different weights.
-      const [, perplexity] = await parts.model.evaluate(x, y, settings)
-      const count = y.reduce((sum, { length }) => sum + length, 0)
-      return { loss: Math.log(perplexity as number), perplexity: perplexity as number, count }
+      const random = randomOf(this.settings.seed, measuring)
+      let [sum, count] = [0, 0]
+      await inParts(where, texts, async (some) => {
+        checkWritings(where, some, parts.tokens)
+        const rows = await this.#encode(some, parts, settings.signal)
+        if (rows.length > 0) {
+          const { x, y } = together([...examplesOf(rows, this.#goal(parts), random)])
+          // The first value is a mean over batches of different weights.
+          const [, perplexity] = await parts.model.evaluate(x, y, settings)
+          const predicted = y.reduce((all, { length }) => all + length, 0)
+          sum += predicted * Math.log(perplexity as number)
+          count += predicted
+        }
+        return some
+      })
+      if (count === 0) throw this.#nothing(where)
+      const loss = sum / count
+      return { loss, perplexity: Math.exp(loss), count }
     })
   }
 
@@ -146,7 +155,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   ): Promise<Training<LanguageEncoderParts, History>> {
     const { signal, batchSize, maxUnknown } = settings
     checkWritings(where, texts, known?.tokens)
-    if (given) checkWritings(`${where}: validationData`, given, known?.tokens)
+    if (given) checkWritings(`${where}: validationData`, given, known?.tokens ?? texts[0])
     throwIfAborted(signal)
     const division = divide(where, texts.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
     const pick = (rows: readonly number[]) => rows.map((row) => texts[row] as Writing)
@@ -159,19 +168,55 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     if (held) tellUnknown(where, withUnknown(parts.tokens), held)
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, rows.length, batchSize)
-    const measured = held && this.#measured(parts, held)
-    return {
-      parts,
-      run: () =>
-        trainOn(
-          parts,
-          rows,
-          measured,
-          this.#goal(parts),
-          { ...settings, epochs, ...division.kept },
-          this.settings.seed,
-        ),
+    const goal = this.#goal(parts)
+    const { seed } = this.settings
+    const corpus = {
+      examples: examples(rows, goal, seed),
+      rows: rows.length,
+      first: together([...examplesOf(rows.slice(0, batchSize), goal, randomOf(seed, 0))]),
+      held: held && this.#measured(parts, held),
     }
+    return { parts, run: () => trainOn(parts, corpus, { ...settings, epochs, ...division.kept }, seed) }
+  }
+
+  async #prepareLarge(
+    where: string,
+    all: Dataset<Writing>,
+    given: readonly Writing[] | undefined,
+    settings: LanguageEncoderTraining,
+    known: LanguageEncoderParts | undefined,
+  ): Promise<Training<LanguageEncoderParts, History>> {
+    const { signal, batchSize, maxUnknown, validationSplit = defaultSplit } = settings
+    const { seed } = this.settings
+    let first: Writing | undefined
+    const surveyed = await survey(all, {
+      check: (rows) => {
+        first ??= rows[0] as Writing
+        checkWritings(where, rows, known?.tokens ?? first)
+      },
+      keyOf: (row) => splitRow(row).key,
+      ...{ given, share: validationSplit, seed, signal },
+    })
+    if (given) checkWritings(`${where}: validationData`, given, known?.tokens ?? first)
+    const parts = known ?? (await this.#create(surveyed.sample, signal))
+    const sample = await this.#read(where, surveyed.sample, parts, signal)
+    checkUnknown(where, withUnknown(parts.tokens), sample, { parts, further: known !== undefined, maxUnknown })
+    const held = surveyed.held.length > 0 ? await this.#read(where, surveyed.held, parts, signal) : undefined
+    if (held) tellUnknown(where, withUnknown(parts.tokens), held)
+    const { training, rows, buffer } = surveyed
+    const encode = (some: readonly Writing[]) => this.#encode(some, parts, signal)
+    const ids = async function* (pass: number): Blocks<Int32Array> {
+      for await (const block of training.open({ pass, skip: 0 })) yield await encode(block)
+    }
+    const goal = this.#goal(parts)
+    const texts = new Dataset<Int32Array>({ name: training.name, all: ids })
+    const corpus = {
+      ...{ examples: streamedExamples(texts, buffer, goal, seed), rows },
+      first: together([...examplesOf(sample.slice(0, batchSize), goal, randomOf(seed, 0))]),
+      held: held && this.#measured(parts, held),
+    }
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, rows, batchSize)
+    return { parts, run: () => trainOn(parts, corpus, { ...settings, epochs }, seed) }
   }
 
   async #create(training: readonly Writing[], signal: AbortSignal | undefined): Promise<LanguageEncoderParts> {
@@ -189,21 +234,37 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   async #read(
     where: string,
     rows: readonly Writing[],
+    parts: LanguageEncoderParts,
+    signal: AbortSignal | undefined,
+  ): Promise<Int32Array[]> {
+    const found = await this.#encode(rows, parts, signal)
+    if (found.length > 0) return found
+    throw this.#nothing(where)
+  }
+
+  /** The ids of those rows. */
+  async #encode(
+    rows: readonly Writing[],
     { tokens }: LanguageEncoderParts,
     signal: AbortSignal | undefined,
   ): Promise<Int32Array[]> {
     const least = leastTokens(this.settings)
-    const found = (await encode(tokens, rows, this.settings, signal)).filter(({ length }) => length >= least)
-    if (found.length > 0) return found
-    const needed = least === 1 ? 'a token' : 'two tokens, of which one could predict the other'
-    throw new SeqloomError('ERR_DATA', `${where}: no text has ${needed}`)
+    return (await encode(tokens, rows, this.settings, signal)).filter(({ length }) => length >= least)
+  }
+
+  #nothing(where: string): SeqloomError {
+    const needed = leastTokens(this.settings) === 1 ? 'a token' : 'two tokens, of which one could predict the other'
+    return new SeqloomError('ERR_DATA', `${where}: no text has ${needed}`)
   }
 
   /** Always the same examples of texts. */
   #measured(parts: LanguageEncoderParts, rows: readonly Int32Array[]): Measured {
-    return together([...examplesOf(rows, this.#goal(parts), randomOf(this.settings.seed, -1))])
+    return together([...examplesOf(rows, this.#goal(parts), randomOf(this.settings.seed, measuring))])
   }
 }
+
+/** The number of the draws of what is hidden in measurements; passes have those from 0 on. */
+const measuring = -1
 
 const splitRow = (text: Writing): SplitRow => ({
   key: typeof text === 'string' ? text : text.join('\u0000'),
@@ -220,18 +281,28 @@ const together = (all: readonly Example[]): Measured => ({
   y: all.map(({ y }) => y),
 })
 
+/** What is learned from. */
+interface Corpus {
+  /** Those of each pass, with other tokens hidden. */
+  readonly examples: Dataset<Example>
+  /** How many texts a pass has. */
+  readonly rows: number
+  /** Some, to show gradients of. */
+  readonly first: Measured
+  /** What is measured on. */
+  readonly held: Measured | undefined
+}
+
 /** Compiles the model with Adam, trains it on texts that are masked anew in each epoch, and puts the kept weights back. */
 async function trainOn(
   parts: LanguageEncoderParts,
-  rows: readonly Int32Array[],
-  held: Measured | undefined,
-  goal: Goal,
-  settings: LanguageEncoderTraining & Kept & { readonly epochs: number },
+  { examples: all, rows, first, held }: Corpus,
+  settings: LanguageEncoderTraining & Partial<Kept> & { readonly epochs: number },
   seed: number,
 ): Promise<History> {
   const { model } = parts
   const { epochs, batchSize, learningRate, signal } = settings
-  const decaySteps = epochs * Math.ceil(rows.length / batchSize)
+  const decaySteps = epochs * Math.ceil(rows / batchSize)
   const rate =
     typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
   model.compile({
@@ -239,15 +310,14 @@ async function trainOn(
     loss: 'sparseCategoricalCrossentropy',
     metrics: ['perplexity'],
   })
-  const first = together([...examplesOf(rows.slice(0, batchSize), goal, randomOf(seed, 0))])
-  const batches = examples(rows, goal, seed).batch(batchSize, {
+  const batches = all.batch(batchSize, {
     bucketByLength: (({ x }: Example) => x.tokens.length) as never,
     seed,
   })
   return await keepBest(
     parts,
     { ...settings, looks: gradientLooks(first.x, first.y) },
-    (best) => [reports(rows.length, settings, best, byLoss)],
+    (best) => [reports(rows, settings, best, byLoss)],
     (callbacks) =>
       model.fit(batches as never, {
         ...{ epochs, callbacks },

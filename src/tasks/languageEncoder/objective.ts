@@ -1,4 +1,5 @@
-import type { Dataset } from '../../data/dataset.js'
+import { type Blocks, shuffled as mixed } from '../../data/blocks.js'
+import { Dataset } from '../../data/dataset.js'
 import { type Random, randomOf } from '../../data/random.js'
 import { from } from '../../data/sources.js'
 import type { LanguageEncoderSettings } from './options.js'
@@ -39,6 +40,22 @@ const reserved = 2
 export const examples = (rows: readonly Int32Array[], goal: Goal, seed: number): Dataset<Example> =>
   from(({ pass }) => examplesOf(shuffled(rows, randomOf(seed, 2 * pass)), goal, randomOf(seed, 2 * pass + 1)))
 
+/** The same of texts that each pass goes through, of which so many are shuffled together. */
+export function streamedExamples(
+  texts: Dataset<Int32Array>,
+  buffer: number,
+  goal: Goal,
+  seed: number,
+): Dataset<Example> {
+  const all = async function* (pass: number): Blocks<Example> {
+    const random = randomOf(seed, 2 * pass + 1)
+    for await (const rows of mixed(texts.open({ pass, skip: 0 }), buffer, randomOf(seed, 2 * pass))) {
+      yield [...examplesOf(rows, goal, random)]
+    }
+  }
+  return new Dataset<Example>({ name: texts.name, all })
+}
+
 function shuffled(rows: readonly Int32Array[], random: Random): Int32Array[] {
   const order = [...rows]
   for (let last = order.length - 1; last > 0; last--) {
@@ -51,7 +68,7 @@ function shuffled(rows: readonly Int32Array[], random: Random): Int32Array[] {
 }
 
 /** An example of each text. */
-export function* examplesOf(rows: readonly Int32Array[], goal: Goal, random: Random): Generator<Example> {
+export function* examplesOf(rows: Iterable<Int32Array>, goal: Goal, random: Random): Generator<Example> {
   for (const row of rows) {
     if (goal.objective === 'masked') yield masked(row, goal.size, random)
     else yield next(row, apart(goal))

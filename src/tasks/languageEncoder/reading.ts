@@ -18,10 +18,10 @@ export const tokenCount = (tokens: Tokens): number =>
 export const withUnknown = (tokens: Tokens): Pick<Tokenizer, 'unknownId'> =>
   tokens instanceof Tokenizer ? tokens : { unknownId: 1 }
 
-/** Throws `ERR_DATA`, naming the row, unless all rows are texts, or all arrays of tokens: like `tokens`, or like the first. */
-export function checkWritings(where: string, rows: readonly Writing[], tokens?: Tokens): void {
+/** Throws `ERR_DATA`, naming the row, unless all rows are texts, or all arrays of tokens, as `like` or the first row is. */
+export function checkWritings(where: string, rows: readonly Writing[], like: Tokens | Writing | undefined): void {
   checkList(where, 'texts, or of arrays of tokens', rows)
-  const listed = tokens ? tokens instanceof Vocabulary : Array.isArray(rows[0])
+  const listed = like instanceof Vocabulary || Array.isArray(like ?? rows[0])
   if (!listed) {
     checkTexts(where, rows)
     return

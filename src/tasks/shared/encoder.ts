@@ -148,27 +148,34 @@ export function beginWith(where: string, { words, origins, stacks }: Beginning, 
   }
 }
 
+/** How the layers that begin with an encoder are trained. */
+interface FineTuning {
+  readonly unfreezeEvery?: number
+  readonly layerDecay?: number
+}
+
 /**
- * When the layers that begin with an encoder are trained, the last one first; undefined for all from the beginning.
- * `ERR_OPTION` if that was asked for but there are none.
+ * How the layers that begin with an encoder are trained: the last one first, lower ones slower. Undefined for a model that
+ * begins with none; `ERR_OPTION` if something of this was asked for then. `usual` is the default of `unfreezeEvery`.
  */
-export function unfreezing(
+export function fineTuning(
   where: string,
   beginning: Beginning | undefined,
-  every: number | undefined,
+  { unfreezeEvery = undefined, layerDecay = undefined }: FineTuning,
   usual = 1,
 ): Unfreezing | undefined {
   if (!beginning) {
-    if (every === undefined) return undefined
-    throw new SeqloomError('ERR_OPTION', `${where}: unfreezeEvery is for a new model that begins with an encoder`)
+    const asked = Object.entries({ unfreezeEvery, layerDecay }).find(([, value]) => value !== undefined)
+    if (!asked) return undefined
+    throw new SeqloomError('ERR_OPTION', `${where}: ${asked[0]} is for a new model that begins with an encoder`)
   }
-  const epochs = every ?? usual
-  if (epochs === 0) return undefined
+  const [every, decay] = [unfreezeEvery ?? usual, layerDecay ?? 1]
+  if (every === 0 && decay === 1) return undefined
   const depth = beginning.stacks[0]?.length ?? 0
   const layers = Array.from({ length: depth }, (_, at) =>
     beginning.stacks.flatMap((stack) => stack[depth - 1 - at] ?? []),
   )
-  return { groups: [...layers, [beginning.words]], every: epochs }
+  return { groups: [...layers, [beginning.words]], every, decay }
 }
 
 function vectorsFrom(own: TensorLike, { table }: EncoderParts, origins: readonly number[]): TensorLike {

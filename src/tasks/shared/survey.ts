@@ -1,4 +1,4 @@
-import { type Blocks, filtered, shuffled } from '../../data/blocks.js'
+import { type Blocks, filtered, type PackedBlocks, shuffled, unpacked } from '../../data/blocks.js'
 import { bucketed } from '../../data/buckets.js'
 import { Dataset } from '../../data/dataset.js'
 import { namingPlaces, placeOf } from '../../data/places.js'
@@ -90,8 +90,8 @@ export async function survey<Row>(source: Dataset<Row>, options: SurveyOptions<R
   const { bound } = held
   const values = held.values
   for (const row of values) count?.(row, -1)
-  const all = (pass: number): Blocks<Row> => {
-    const blocks = source.open({ pass, skip: 0 })
+  const all = (pass: number): PackedBlocks<Row> => {
+    const blocks = source.openPacked({ pass, skip: 0 })
     return bound > 0 && share > 0 ? filtered(blocks, (row) => rankOf(keyOf(row), seed) >= bound) : blocks
   }
   return {
@@ -118,7 +118,7 @@ export function batchesOf<Row>(
   make: (rows: readonly Row[]) => Promise<unknown>,
 ): Dataset<unknown> {
   const groups = async function* (pass: number): Blocks<readonly Row[]> {
-    const mixed = shuffled(training.open({ pass, skip: 0 }), buffer, randomOf(seed, pass))
+    const mixed = unpacked(shuffled(training.openPacked({ pass, skip: 0 }), buffer, randomOf(seed, pass)))
     const together = Math.max(1, Math.floor(buffer / batchSize))
     const rows = lengthOf
       ? bucketed(mixed, batchSize, { bucketByLength: lengthOf as (row: never) => number, buffer: together, seed }, pass)

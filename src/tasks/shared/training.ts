@@ -2,7 +2,20 @@ import { describe, reading, SeqloomError } from '../../errors.js'
 import type { LabelledText } from '../classifier/rows.js'
 import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
-import { callback, callbacks, flag, folder, integer, number, rate, rows, share, signal, weights } from './values.js'
+import {
+  callback,
+  callbacks,
+  factor,
+  flag,
+  folder,
+  integer,
+  number,
+  rate,
+  rows,
+  share,
+  signal,
+  weights,
+} from './values.js'
 
 /** How far training has come after a batch. */
 export interface ClassifierProgress {
@@ -138,6 +151,13 @@ export const encoderTrainingOptions = (unfreezeEvery: string) => ({
     'After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its ' +
       'last layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning.',
     unfreezeEvery,
+  ),
+  layerDecay: optional(
+    factor,
+    'How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of the ' +
+      "rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv " +
+      '1801.06146, which has 1 / 2.6). 1 trains all at one rate.',
+    '1',
   ),
 })
 

@@ -7,12 +7,14 @@ import { isRecord } from '../../options.js'
 import { absolutePathOf } from '../../path.js'
 import type { KeepSettings } from './keepBest.js'
 
-/** Layers that are trained only from some epoch on (Howard and Ruder 2018, arXiv 1801.06146, 3.3). */
+/** Layers that are trained from some epoch on, and slower, the lower they are (Howard and Ruder 2018, arXiv 1801.06146, 3.2 and 3.3). */
 export interface Unfreezing {
   /** What begins to be trained together, in this order; what is in no group is trained from the beginning. */
   readonly groups: readonly (readonly AnyLayer[])[]
-  /** How many epochs lie between one beginning and the next; the first group waits as many. */
+  /** How many epochs lie between one beginning and the next; the first group waits as many. With 0, none waits. */
   readonly every: number
+  /** The learning rate of a group over that of the one before it, and of the first over that of what is in none. */
+  readonly decay: number
 }
 
 /** Epochs in which the same layers are trained. */
@@ -24,6 +26,7 @@ interface Stage {
 }
 
 function stagesOf({ groups, every }: Unfreezing, epochs: number): Stage[] {
+  if (every === 0) return [{ first: 0, end: epochs, frozen: [] }]
   const count = Math.min(groups.length + 1, Math.ceil(epochs / every))
   return Array.from({ length: count }, (_, at) => ({
     first: at * every,
@@ -40,7 +43,7 @@ export type RunStage = (
 
 /**
  * Trains stage by stage. A backup is of the stage that runs, with the history of those before it, and stays until the
- * next stage has one, so that a training that was killed anywhere goes on. In the end all layers can be trained.
+ * next stage has one, so that a training that was killed anywhere goes on. In the end all layers can be trained, at one rate.
  */
 export async function inStages(
   unfreezing: Unfreezing,
@@ -56,6 +59,9 @@ export async function inStages(
     setState: ({ values }) => whole.append(values as HistoryValues),
   }
   try {
+    for (const [at, group] of unfreezing.groups.entries()) {
+      for (const layer of group) layer.learningRateMultiplier = unfreezing.decay ** (at + 1)
+    }
     for (const [at, { first, end, frozen }] of stages.entries()) {
       if (at < begun) continue
       for (const layer of unfreezing.groups.flat()) layer.trainable = !frozen.includes(layer)
@@ -73,7 +79,10 @@ export async function inStages(
       if (history.epoch.length < end - first) break
     }
   } finally {
-    for (const layer of unfreezing.groups.flat()) layer.trainable = true
+    for (const layer of unfreezing.groups.flat()) {
+      layer.trainable = true
+      layer.learningRateMultiplier = 1
+    }
   }
   return whole
 }

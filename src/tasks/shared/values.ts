@@ -34,6 +34,13 @@ export const share: Values<number> = {
   flag: numberFlag('<share>'),
 }
 
+/** A factor that makes nothing larger. */
+export const factor: Values<number> = {
+  ...checks.custom('a number above 0, at most 1', (value) => isNumber(value) && value > 0 && value <= 1),
+  type: 'number',
+  flag: numberFlag('<x>'),
+}
+
 /** A number between 0 and 1. */
 export const between: Values<number> = {
   ...checks.custom('a number between 0 and 1', (value) => isNumber(value) && value > 0 && value < 1),

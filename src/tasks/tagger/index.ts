@@ -14,9 +14,9 @@ import {
   beginWith,
   checkAgrees,
   encoderVocabulary,
+  fineTuning,
   readEncoder,
   readingLayers,
-  unfreezing,
 } from '../shared/encoder.js'
 import {
   type ClassMeasures,
@@ -256,7 +256,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const x = encoded(parts, training)
     const data = {
       ...({ x, y, validationData, rows: y.length, loss, metrics: ['accuracy'], classWeight } as const),
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
@@ -301,7 +301,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       metrics: ['accuracy'] as const,
       validationData: held.length > 0 ? ([encoded(parts, held), heldTargets] as const) : undefined,
       classWeight: weightsOf(where, settings.classWeight, labels.names, counts.of(labels.names)),
-      unfreezing: unfreezing(where, beginning, settings.unfreezeEvery),
+      unfreezing: fineTuning(where, beginning, settings),
     }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs }) }
   }

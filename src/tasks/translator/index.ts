@@ -25,7 +25,7 @@ import type { TrainTranslatorOptions, TranslatorOptions } from '../optionTypes.j
 import { answersFor } from '../shared/answers.js'
 import { attentionMap } from '../shared/attentionMap.js'
 import { defaultSplit, divide } from '../shared/division.js'
-import { type Beginning, beginWith, checkAgrees, readEncoder, unfreezing } from '../shared/encoder.js'
+import { type Beginning, beginWith, checkAgrees, fineTuning, readEncoder } from '../shared/encoder.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -181,7 +181,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     const pick = (some: readonly number[]) => [...some].sort((a, b) => a - b).map((row) => rows[row] as TranslationRow)
     const training = pick(division.training)
     const { parts, beginning } = known ? { parts: known } : await this.#create(training, signal)
-    const waiting = unfreezing(where, beginning, settings.unfreezeEvery)
+    const waiting = fineTuning(where, beginning, settings)
     const data = await encoded(where, parts, training, signal)
     checkTokens(where, parts, data, settings, known !== undefined)
     const validation = given ?? pick(division.validation)
@@ -223,7 +223,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     })
     const { sample, held: validation } = surveyed
     const { parts, beginning } = known ? { parts: known } : await this.#create(sample, signal)
-    const waiting = unfreezing(where, beginning, settings.unfreezeEvery)
+    const waiting = fineTuning(where, beginning, settings)
     checkTokens(where, parts, await encoded(where, parts, sample, signal), settings, known !== undefined)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined

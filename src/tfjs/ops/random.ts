@@ -1,7 +1,7 @@
 // Tensors of random numbers. A seed gives the same numbers each time; without one they differ.
 import { SeqloomError } from '../../errors.js'
 import { convertToTensor } from '../convert.js'
-import { check } from '../failure.js'
+import { check, unsupported } from '../failure.js'
 import { checkDimensions, sizeFromShape } from '../shapes.js'
 import { allocateValues, Tensor, type Tensor1D, type Tensor2D, unknownDtype } from '../tensor.js'
 import type { DataType, Rank, ShapeMap, TensorLike } from '../types.js'
@@ -18,6 +18,12 @@ function filled<R extends Rank>(
   dtype: DataType,
   next: () => number,
 ): Tensor<R> {
+  if (Array.isArray(shape) && shape.includes(null)) {
+    throw unsupported(
+      `${name} of as many rows as a batch has, where a layer is recorded`,
+      'add tf.layers.gaussianNoise to the model, or draw the numbers outside of it and give them as an input',
+    )
+  }
   checkDimensions(shape)
   if (dtype === 'string' || dtype === 'complex64') throw unknownDtype(name, dtype)
   const values = allocateValues(name, dtype, sizeFromShape(shape)) as Numbers

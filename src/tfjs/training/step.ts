@@ -1,10 +1,12 @@
 import { describe, SeqloomError } from '../../errors.js'
 import type { ClassWeights as CoreClassWeights } from '../../model/classWeight.js'
+import type { Model } from '../../model/index.js'
 import { evaluate, onBatch } from '../../model/training.js'
 import { isRecord } from '../../options.js'
 import { warn } from '../../warn.js'
 import type { LayersModel } from '../models/model.js'
 import type { Rows } from './data.js'
+import { penaltyOf } from './penalty.js'
 
 /** A factor for each class. */
 export type ClassWeight = { [classIndex: number]: number }
@@ -48,7 +50,8 @@ export async function testRows(
   batchSize: number,
 ): Promise<number[]> {
   const { core } = model.prepareTraining()
-  return (await evaluate(core, core.engine, alone(inputs), alone(targets), { batchSize }, true)) as number[]
+  const scores = await evaluate(core, core.engine, alone(inputs), alone(targets), { batchSize }, true)
+  return unpenalized(core, scores as number[])
 }
 
 /** The same on this thread. */
@@ -59,8 +62,14 @@ export function testRowsSync(
   batchSize: number,
 ): number[] {
   const { core } = model.prepareTraining()
-  return core.evaluateSync(alone(inputs), alone(targets), { batchSize })
+  return unpenalized(core, core.evaluateSync(alone(inputs), alone(targets), { batchSize }))
 }
+
+/** The loss without what regularizers add, and the metrics. */
+const unpenalized = (core: Model, [loss, ...metrics]: readonly number[]): number[] => [
+  (loss as number) - penaltyOf(core),
+  ...metrics,
+]
 
 /** The outputs for rows. */
 export function predictRows(model: LayersModel, inputs: readonly Rows[], batchSize: number) {

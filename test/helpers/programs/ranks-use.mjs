@@ -48,7 +48,26 @@ const plain = ({ data, shape, lengths, mask }) => ({
 
 const inRows = (count = rows) => Array.from({ length: count }, (_, i) => ({ x: tokens[i], y: labels[i] }))
 
+/** The rows from one on, as a source that need not go through those before: an array; counts what is read of it. */
+const counting = () => {
+  const read = []
+  const source = data.from(Array.from({ length: 30 }, () => inRows()).flat()).map((row, at) => {
+    read.push(at)
+    return row
+  })
+  return { read, source }
+}
+
 const all = {
+  // An array is read where the share begins; what a generator gives is gone through by every rank.
+  share: async () => {
+    const m = classifier()
+    const { read, source } = counting()
+    const shared = await m.evaluate(source, { batchSize: 4 })
+    const count = read.length
+    const alone = await m.evaluate(source, { batchSize: 4, distributed: false })
+    return { read: count, values: [alone, shared] }
+  },
   predict: async () => {
     const m = classifier()
     const both = async (call) => [await call({ distributed: false }), await call({})].map(plain)
@@ -58,6 +77,12 @@ const all = {
       steps: await both((how) => m.predict(tokens, { batchSize: 8, steps: 3, ...how })),
       stream: await both((how) => m.predict(data.from(tokens), { batchSize: 2, ...how })),
       batches: await both((how) => m.predict(data.from(tokens).batch(5), how)),
+      dealt: await both((how) =>
+        m.predict(
+          data.from(() => tokens),
+          { batchSize: 2, ...how },
+        ),
+      ),
     }
   },
   evaluate: async () => {
@@ -72,6 +97,15 @@ const all = {
       stream: await both((how) => m.evaluate(data.from(inRows()), { batchSize: 2, ...how })),
       fewer: await both((how) => m.evaluate(data.from(inRows()), { batchSize: 2, steps: 20, ...how })),
       batches: await both((how) => m.evaluate(data.from(inRows()).batch(5), how)),
+      dealt: await both((how) =>
+        m.evaluate(
+          data.from(() => inRows()),
+          { batchSize: 2, steps: 20, ...how },
+        ),
+      ),
+      windows: await both((how) =>
+        m.evaluate(data.from(inRows()).take(50).skip(3).batch(4, { dropRemainder: true }), how),
+      ),
       told: await both((how) => m.evaluate(tokens, labels, { batchSize: 40, callbacks: told, ...how })),
     }
   },
@@ -156,6 +190,18 @@ const all = {
       weights: found.refitted.getWeights().flatMap(({ data }) => [...data]),
     }
   },
+  // Each process draws a seed of its own, and its first weights by it.
+  unseeded: async () => {
+    const m = sequential([
+      layers.lstm({ units: 4, inputShape: [null, 1] }),
+      layers.dropout({ rate: 0.2 }),
+      layers.dense({ units: 1 }),
+    ])
+    m.compile({ optimizer: 'adam', loss: 'mse' })
+    const [x, y] = [tensor(new Float32Array(60).fill(0.1), [20, 3, 1]), tensor(new Float32Array(20).fill(0.3), [20, 1])]
+    const { history } = await m.fit(x, y, { epochs: 2, batchSize: 6, distributed: true })
+    return { history, weights: m.getWeights().flatMap(({ data }) => [...data]) }
+  },
   // What is wrong on one rank ends all.
   wrong: async () => {
     const m = classifier()
@@ -172,6 +218,10 @@ const all = {
       )
     }
     if (options.what === 'goes' && rank === 0) await m.predict(tokens)
+    if (options.what === 'hangs') {
+      if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 30_000))
+      await m.predict(tokens)
+    }
     if (options.what === 'other') await (rank === 0 ? m.predict(tokens) : m.evaluate(tokens, labels))
     if (options.what === 'stdin') await m.evaluate(data.csv('-', { x: ['a'], y: 'b' }))
     if (options.what === 'averageEvery') {

@@ -1,7 +1,7 @@
 // Trains one of some models, alone or as one of several ranks, and writes what came of it. Arguments: the model, the folder of the results, and,
 // as JSON, what differs from the usual: options of `fit`, a folder for backups, what goes wrong on which rank.
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { backend, callbacks, data, distributed, layers, losses, optimizers, sequential, tensor } from 'seqloom'
 
 const [kind, results, given = '{}'] = process.argv.slice(2)
@@ -64,6 +64,16 @@ const kinds = {
   },
 }
 
+/** Writes a file until its disk is full. */
+function fill(file) {
+  const open = openSync(file, 'w')
+  try {
+    for (;;) writeSync(open, Buffer.alloc(4096))
+  } catch {
+    closeSync(open)
+  }
+}
+
 const [model, x, y, own] = kinds[kind]()
 const events = []
 const options = {
@@ -82,6 +92,7 @@ const options = {
         if (wrong.rank !== rank || epoch !== (wrong.epoch ?? 1)) return
         // As a full disk does, it makes the next backup fail.
         if (wrong.what === 'full') mkdirSync(`${backupDir}/.model.json.tmp`)
+        if (wrong.what === 'fill') fill(`${wrong.disk}/filled`)
         if (wrong.what === 'throw') throw new Error('no luck')
         if (wrong.what === 'kill') process.kill(process.pid, 'SIGKILL')
         if (wrong.what === 'exit') process.exit(0)

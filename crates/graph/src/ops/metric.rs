@@ -93,7 +93,8 @@ impl Metric {
                 hit(ranks_within(row, class, self.k))
             }
             MetricKind::BinaryAccuracy => {
-                mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5)))
+                // A target that is neither 0 nor 1 is never met, as in Keras: the metric is none for regression.
+                mean_of(&|index| hit(t(index) == if x(index) > self.threshold { 1.0 } else { 0.0 }))
             }
             MetricKind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
             MetricKind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),

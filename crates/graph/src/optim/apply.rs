@@ -42,6 +42,8 @@ pub(super) struct Prepared<'a> {
     pub(super) keep: &'a [f32],
     /// Whether rows of tables without a gradient stay as they are.
     pub(super) sparse: bool,
+    /// The factor on the learning rate of the weights that it is prepared for.
+    pub(super) multiplier: f64,
 }
 
 impl Prepared<'_> {
@@ -73,7 +75,7 @@ fn densify(gradient: Gradient<'_, f32>, scale: f32, into: &mut [f32]) {
     }
 }
 
-/// Applies a prepared step to every trainable weight that has a gradient, and raises `bound` to what comes of it.
+/// Applies a prepared step to every trainable weight of its multiplier that has a gradient, and raises `bound` to what comes of it.
 pub(super) fn sweep(
     prepared: Prepared<'_>,
     slots: &[Slot],
@@ -83,7 +85,7 @@ pub(super) fn sweep(
     kept: Kept<'_>,
 ) {
     let Kept { states, touched, bound, scratch } = kept;
-    let Prepared { rule, keep, .. } = prepared;
+    let Prepared { rule, keep, multiplier, .. } = prepared;
     let mut arenas: [&mut [f32]; MAX_STATES] = Default::default();
     for (arena, state) in arenas.iter_mut().zip(states) {
         *arena = state;
@@ -94,10 +96,11 @@ pub(super) fn sweep(
         take(&mut values, slot.offset - end);
         end = slot.offset + slot.len;
         let value = take(&mut values, slot.len);
+        let trained = slot.trainable && slot.learning_rate_multiplier == multiplier;
         let [mut first, mut second, mut third] =
             arenas.each_mut().map(|arena| take(arena, own_len(rule, slot)));
         if let (Some(whole), Some(gradient)) = (rule.whole(), gradients.get(weight)) {
-            if slot.trainable {
+            if trained {
                 let (dense, scratch) = scratch.split_at_mut(slot.len);
                 densify(gradient, scales[weight], dense);
                 decay(value, keep[weight]);
@@ -121,7 +124,7 @@ pub(super) fn sweep(
         let (scale, parallel) = (scales[weight], slot.len >= PARALLEL);
         let (rest, keep) = (prepared.rest(weight), keep[weight]);
         match gradients.get(weight) {
-            Some(Gradient::Dense(gradient)) if slot.trainable => {
+            Some(Gradient::Dense(gradient)) if trained => {
                 each_block(parts, BLOCK, parallel, |start, [weights, first, second, third]| {
                     let gradient = &gradient[start..start + weights.len()];
                     let mut state = [first, second, third];
@@ -131,7 +134,7 @@ pub(super) fn sweep(
                     bound.raise(std::iter::once(&*weights).chain(state.iter().map(|state| &**state)));
                 });
             }
-            Some(Gradient::Rows(list)) if slot.trainable => {
+            Some(Gradient::Rows(list)) if trained => {
                 let mut rows = (BLOCK / list.width).max(1);
                 let mut parallel = parallel;
                 if rest == Rest::All {

@@ -140,6 +140,8 @@ pub struct Optimizer {
     /// By weight, the share by which it shrinks before a step, times the learning rate; and what that leaves of it.
     decays: Vec<f64>,
     keep: Vec<f32>,
+    /// The different factors on the learning rate of weights that change.
+    multipliers: Vec<f64>,
     /// What a rule for whole weights works with.
     scratch: Vec<f32>,
     /// By weight, for those whose gradient is a list of rows.
@@ -207,6 +209,15 @@ impl Optimizer {
             if excluded || !slot.trainable { 0.0 } else { decay.max(rule.weight_decay(slot)) }
         };
         let decays = slots.iter().map(decay_of).collect();
+        let mut multipliers = Vec::new();
+        for slot in slots.iter().filter(|slot| slot.trainable) {
+            let multiplier = slot.learning_rate_multiplier;
+            check::non_negative(&format!("the learningRateMultiplier of '{}'", slot.name), multiplier)?;
+            // With 0, nothing changes.
+            if multiplier > 0.0 && !multipliers.contains(&multiplier) {
+                multipliers.push(multiplier);
+            }
+        }
         let own = rule.states().len();
         let mut states = Vec::new();
         for arena in 0..kinds.len() {
@@ -233,6 +244,7 @@ impl Optimizer {
             scales: Vec::new(),
             decays,
             keep: Vec::new(),
+            multipliers,
             scratch: Vec::new(),
             touched: slots.iter().map(|_| Touched::default()).collect(),
             gradient_norm: 0.0,
@@ -418,8 +430,8 @@ impl Optimizer {
     ) -> Result<()> {
         self.clip(gradients)?;
         memory::refill(&mut self.keep, self.slots.len(), 1.0, "What decays")?;
-        for (keep, decay) in self.keep.iter_mut().zip(&self.decays) {
-            *keep = (1.0 - rate * decay) as f32;
+        for ((keep, decay), slot) in self.keep.iter_mut().zip(&self.decays).zip(&self.slots) {
+            *keep = (1.0 - rate * slot.learning_rate_multiplier * decay) as f32;
         }
         self.touch(gradients)?;
         if let Some(whole) = self.rule.whole() {
@@ -427,26 +439,31 @@ impl Optimizer {
             let most = trained.map(|slot| slot.len.saturating_add(whole.scratch(slot))).max().unwrap_or(0);
             memory::refill(&mut self.scratch, most, 0.0, "What the optimizer works with")?;
         }
-        let before = if self.is_risky(rate, parameters)? {
+        let largest = self.multipliers.iter().copied().fold(1.0, f64::max);
+        let before = if self.is_risky(rate * largest, parameters)? {
             Some(Before::copy(parameters, &self.states)?)
         } else {
             None
         };
-        self.rule.prepare(self.steps().saturating_add(1), rate);
+        let step = self.steps().saturating_add(1);
         let states = exclusive(&mut self.states)?;
-        apply::sweep(
-            Prepared { rule: &*self.rule, keep: &self.keep, sparse: self.sparse },
-            &self.slots,
-            &self.scales,
-            parameters,
-            gradients,
-            Kept {
-                states: states.get_mut(..self.rule.states().len()).unwrap_or_default(),
-                touched: &self.touched,
-                bound: &self.bound,
-                scratch: &mut self.scratch,
-            },
-        );
+        // Weights of another learning rate are another step of the same number: almost always there is one.
+        for &multiplier in &self.multipliers {
+            self.rule.prepare(step, rate * multiplier);
+            apply::sweep(
+                Prepared { rule: &*self.rule, keep: &self.keep, sparse: self.sparse, multiplier },
+                &self.slots,
+                &self.scales,
+                parameters,
+                gradients,
+                Kept {
+                    states: states.get_mut(..self.rule.states().len()).unwrap_or_default(),
+                    touched: &self.touched,
+                    bound: &self.bound,
+                    scratch: &mut self.scratch,
+                },
+            );
+        }
         if let Some(before) = before
             && let Err(error) =
                 self.bound.measure(&self.slots, parameters, &self.states, &self.kinds, &*self.rule)

@@ -13,6 +13,7 @@ fn spec(weights: &[(&str, &[usize], bool)]) -> GraphSpec {
             name: name.into(),
             shape: shape.to_vec(),
             trainable,
+            learning_rate_multiplier: 1.0,
             initializer: serde_json::from_value(json!({"kind": "zeros"})).unwrap(),
             int8: None,
         })
@@ -434,6 +435,50 @@ fn what_changes_every_row_is_refused_beside_sparse() {
         assert!(error.message.contains(reason), "{error}");
     }
     assert!(Optimizer::from_json(r#"{"kind":"adam","sparse":false,"useEma":true}"#, &[]).is_ok());
+}
+
+#[test]
+fn a_multiplier_is_a_learning_rate_of_ones_own() {
+    let rated = |kind: &str, rate: f64, multipliers: [f64; 2]| {
+        let mut graph = spec(&[("a", &[2, 3], true), ("b", &[2, 3], true)]);
+        for (weight, multiplier) in graph.weights.iter_mut().zip(multipliers) {
+            weight.learning_rate_multiplier = multiplier;
+        }
+        let mut parameters = Parameters::<f32>::zeros(&graph).unwrap();
+        for weight in 0..2 {
+            parameters.set(weight, &[0.5, -0.25, 0.125, 2.0, -1.0, 0.75]).unwrap();
+        }
+        let json = json!({ "kind": kind, "learningRate": rate, "weightDecay": 0.1 }).to_string();
+        let mut optimizer = Optimizer::from_json(&json, parameters.slots()).unwrap();
+        let mut gradients = Gradients::new(&graph.weights, &[false, false]).unwrap();
+        for t in 1..4 {
+            for weight in 0..2 {
+                let [a, b, c, d] = gradient(t);
+                set_dense(&mut gradients, weight, &[a, b, c, d, 0.4, -0.1]);
+            }
+            optimizer.apply(&mut parameters, &mut gradients).unwrap();
+        }
+        [parameters.get(0).unwrap().to_vec(), parameters.get(1).unwrap().to_vec()]
+    };
+    for entry in ENTRIES {
+        let [whole, quarter] = rated(entry.name, 0.02, [1.0, 0.25]);
+        let [same, _] = rated(entry.name, 0.02, [1.0, 1.0]);
+        let [_, slower] = rated(entry.name, 0.005, [1.0, 1.0]);
+        let [_, also] = rated(entry.name, 0.005, [4.0, 1.0]);
+        assert_eq!(whole, same, "{}", entry.name);
+        assert_eq!(quarter, slower, "{}", entry.name);
+        assert_eq!(also, slower, "{}", entry.name);
+        let [_, still] = rated(entry.name, 0.02, [1.0, 0.0]);
+        assert_eq!(still, [0.5, -0.25, 0.125, 2.0, -1.0, 0.75], "{}", entry.name);
+    }
+    let mut graph = spec(&[("a", &[2], true)]);
+    for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+        graph.weights[0].learning_rate_multiplier = wrong;
+        let parameters = Parameters::<f32>::zeros(&graph).unwrap();
+        let error = Optimizer::from_json(r#"{"kind":"adam"}"#, parameters.slots()).unwrap_err();
+        assert_eq!(error.code, Code::Option);
+        assert!(error.to_string().contains("learningRateMultiplier of 'a'"), "{error}");
+    }
 }
 
 #[test]

@@ -170,6 +170,7 @@ impl Trainer {
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;
+            slot.learning_rate_multiplier = weight.learning_rate_multiplier;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
         if optimizer.is_sparse()

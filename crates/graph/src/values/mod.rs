@@ -48,11 +48,19 @@ pub struct WeightSpec {
     pub shape: Vec<usize>,
     /// Whether gradients are computed and optimizers change it.
     pub trainable: bool,
+    /// A factor on the optimizer's learning rate.
+    #[serde(default = "whole")]
+    pub learning_rate_multiplier: f64,
     /// First values.
     pub initializer: Initializer,
     /// How it is stored as int8, if it is: decided by the operations that use it.
     #[serde(skip)]
     pub int8: Option<Channels>,
+}
+
+/// The learning rate as it is.
+fn whole() -> f64 {
+    1.0
 }
 
 /// Which elements of an int8 weight, seen as a matrix of its leading dimensions by its last one, share a scale.

@@ -4,6 +4,8 @@
 
 mod part;
 mod sum;
+#[cfg(test)]
+mod tests;
 
 pub(super) use part::Part;
 

@@ -1,0 +1,127 @@
+//! What ranks make of their numbers, with threads in place of processes.
+
+use super::Ranks;
+use crate::error::Result;
+use crate::train::group::{Group, Parcels};
+use crate::train::tally::Tally;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What all ranks have sent, by the rank that sends it and the one that it is for.
+type Sent = Arc<Mutex<Vec<Vec<Vec<f32>>>>>;
+
+/// A rank that is a thread.
+#[derive(Debug)]
+struct Thread {
+    rank: usize,
+    size: usize,
+    sent: Sent,
+    met: Arc<Barrier>,
+    /// How long it takes before it sends.
+    late: Duration,
+}
+
+impl Group for Thread {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn exchange(&self, mut parcels: Parcels, _: &AtomicBool) -> Result<Parcels> {
+        thread::sleep(self.late);
+        self.sent.lock().unwrap()[self.rank] = parcels.outgoing.iter().map(|list| list.to_vec()).collect();
+        self.met.wait();
+        for from in (0..self.size).filter(|&from| from != self.rank) {
+            let given = self.sent.lock().unwrap()[from][self.rank].clone();
+            assert_eq!(given.len(), parcels.incoming[from].len(), "rank {from} sends what is not expected");
+            parcels.incoming[from] = given;
+        }
+        self.met.wait();
+        Ok(parcels)
+    }
+}
+
+/// What `work` gives on each of so many ranks, of which rank `late` is slower than the others.
+fn on_ranks<V: Send>(size: usize, late: usize, work: impl Fn(usize, &mut Ranks) -> V + Sync) -> Vec<V> {
+    let sent: Sent = Arc::new(Mutex::new(vec![Vec::new(); size]));
+    let met = Arc::new(Barrier::new(size));
+    thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = (0..size)
+            .map(|rank| {
+                let late = Duration::from_millis(if rank == late { 5 } else { 0 });
+                let group = Thread { rank, size, sent: Arc::clone(&sent), met: Arc::clone(&met), late };
+                scope.spawn(move || work(rank, &mut Ranks::new(Arc::new(group), 1)))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Numbers whose sum depends on the order in which they are added.
+fn own(rank: usize, len: usize) -> Vec<f32> {
+    let sizes = [1e8, 1.0, -1e8, 0.3, 7e7];
+    (0..len).map(|at| sizes[rank % sizes.len()] * (1.0 + at as f32 * 1e-3)).collect()
+}
+
+#[test]
+fn sums_run_in_the_order_of_ranks() {
+    let never = AtomicBool::new(false);
+    // In one exchange, and each rank a part of them.
+    for len in [1, 100, 8192, 8193, 20_011] {
+        for size in [2, 3, 5] {
+            let mut expected = own(0, len);
+            for rank in 1..size {
+                expected.iter_mut().zip(own(rank, len)).for_each(|(sum, value)| *sum += value);
+            }
+            let expected: Vec<u32> = expected.iter().map(|value| value.to_bits()).collect();
+            for late in 0..size {
+                let sums = on_ranks(size, late, |rank, ranks| {
+                    let mut values = own(rank, len);
+                    ranks.sum(&mut values, &never).unwrap();
+                    values.iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+                });
+                assert!(sums.iter().all(|sum| *sum == expected), "{len} numbers of {size} ranks");
+            }
+        }
+    }
+}
+
+#[test]
+fn scores_of_ranks_with_and_without_batches_add_up() {
+    let never = AtomicBool::new(false);
+    let totals = on_ranks(3, 1, |rank, ranks| {
+        // The last rank has had no batch.
+        let sums = if rank == 2 { Vec::new() } else { vec![vec![1.5 + rank as f64, 2.0], vec![1.0; 4]] };
+        let mut tally = Tally { sums };
+        ranks.total(&mut tally, 2, &never).unwrap();
+        tally.sums
+    });
+    assert!(totals.iter().all(|total| *total == [vec![4.0, 4.0], vec![2.0; 4]]));
+}
+
+#[test]
+fn states_of_the_rows_of_all_ranks_are_put_together() {
+    let never = AtomicBool::new(false);
+    // Fewer rows than ranks, too: a rank without one has worked on a row of another's.
+    for rows in [2, 3, 8] {
+        let whole: Vec<Vec<f32>> =
+            [2, 3].map(|width| (0..rows * width).map(|at| (at * width) as f32).collect()).into();
+        let found = on_ranks(3, 0, |_, ranks| {
+            let share = ranks.share(rows);
+            let mut lists: Vec<Vec<f32>> = [2, 3]
+                .into_iter()
+                .zip(&whole)
+                .map(|(width, list)| list[share.rows.start * width..share.rows.end * width].to_vec())
+                .collect();
+            ranks.join_rows(&mut lists, &share, &never).unwrap();
+            lists
+        });
+        assert!(found.iter().all(|lists| *lists == whole), "{rows} rows");
+    }
+}

@@ -1,5 +1,5 @@
 /**
- * The stable codes of every error that the package raises. From their comments, `scripts/generate/documents.mjs` writes
+ * The stable codes of every error that the package raises; what code of the user's throws passes as it is. From their comments, `scripts/generate/documents.mjs` writes
  * docs/errors.md: what an error means, its causes and, after each dash, its cure.
  */
 const errorCodes = [
@@ -37,6 +37,7 @@ const errorCodes = [
    *
    * - The model is not compiled - call `compile` before `fit` and `evaluate`.
    * - Another call is training or using the model - `await` it first. While it trains, its own awaited callbacks may call the model.
+   * - Another process writes to the folder, or runs a search in it - wait until it has ended, or name another folder.
    * - The model was disposed of, or the task is not trained yet - load it, or call `train`.
    */
   'ERR_STATE',
@@ -148,7 +149,7 @@ export function callNative<T>(call: () => T): T {
 
 /**
  * Turns what was thrown while reading a given value (it may be a proxy, or have getters that throw) into a
- * {@link SeqloomError}. One that is already a SeqloomError stays as it is.
+ * {@link SeqloomError}. One that is already a SeqloomError stays as it is, and so does what a source of rows threw.
  */
 export function unreadable(code: ErrorCode, where: string, error: unknown): Error {
   if (isOurs(error)) return error
@@ -181,8 +182,30 @@ function readAll(value: unknown, depth: number): void {
   if (plain) for (const part of Object.values(value)) readAll(part, depth - 1)
 }
 
-const isOurs = (error: unknown): error is SeqloomError | AbortError =>
-  isInstance(error, SeqloomError) || isInstance(error, AbortError)
+const isOurs = (error: unknown): error is Error =>
+  isInstance(error, SeqloomError) || isInstance(error, AbortError) || thrown.has(error as object)
+
+/** What code of the user's threw that does work of its own: sources of rows, and functions that are called for them. */
+const thrown = new WeakSet<object>()
+
+/** Notes what such code threw, so that it reaches the caller as it is, whatever it passes on its way. */
+export function theirs(error: unknown): unknown {
+  if ((typeof error === 'object' && error !== null) || typeof error === 'function') thrown.add(error)
+  return error
+}
+
+/** Calls such code. */
+export function callTheirs<T>(call: () => T): T {
+  try {
+    const made = call()
+    if (!(made instanceof Promise)) return made
+    return made.catch((error: unknown) => {
+      throw theirs(error)
+    }) as T
+  } catch (error) {
+    throw theirs(error)
+  }
+}
 
 /** Whether a value is an instance of a class; false for a proxy that throws when asked. */
 export function isInstance<T>(

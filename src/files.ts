@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readlink, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { SeqloomError } from './errors.js'
@@ -116,6 +116,58 @@ export async function replaceFile(
     }
     throw cannot('write', path, cause)
   }
+}
+
+/** {@link replaceFile} for a file that the user named: what a symbolic link leads to is replaced, not the link. */
+export async function replaceNamed(path: string, contents: Parameters<typeof replaceFile>[1]): Promise<void> {
+  await replaceFile(await linkedBy(path), contents)
+}
+
+/** As many links as Linux follows. */
+const mostLinks = 40
+
+async function linkedBy(path: string): Promise<string> {
+  let target = path
+  for (let links = 0; links <= mostLinks; links++) {
+    const next = await readlink(target).catch(() => undefined)
+    if (next === undefined) return target
+    target = resolve(dirname(target), next)
+  }
+  throw cannot('write', path, new Error('its symbolic links lead in a circle'))
+}
+
+/** What may be replaced without being asked: files that begin as ours do. */
+export interface OwnFiles {
+  /** What one is: `token file`. */
+  readonly what: string
+  /** Whether these are the first bytes of one. */
+  readonly begins: (bytes: Uint8Array) => boolean
+}
+
+/**
+ * `ERR_IO` for a file that is there, unless the user asked to replace it or it is one of ours, and for what cannot be
+ * replaced by a file at all.
+ */
+export async function checkReplaceable(path: string, asked: boolean, own?: OwnFiles): Promise<void> {
+  let file: FileHandle | undefined
+  try {
+    const found = await stat(path)
+    if (!found.isFile()) throw new Error(`it is ${kindOf(found)}, not a file`)
+    if (asked) return
+    file = await open(path)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1024), 0, 1024, 0)
+    if (own?.begins(buffer.subarray(0, bytesRead))) return
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw cannot('write', path, cause)
+  } finally {
+    await file?.close()
+  }
+  const why = own ? `is there already and is no ${own.what}` : 'is there already'
+  throw new SeqloomError(
+    'ERR_IO',
+    `'${path}' ${why}; it is not replaced unless asked to (overwrite: true, --force on the command line)`,
+  )
 }
 
 /**

@@ -78,6 +78,12 @@ function errors() {
 
 Every error is a \`SeqloomError\` with a stable \`code\`, a message that says what was wrong, where, and what would be right,
 and in \`help\` the place on this page. An aborted call rejects with an \`AbortError\` instead, whose code is \`ABORT_ERR\`.
+
+What your own code throws while it does its work reaches you as it is, whatever it passes on its way: a callback, a source of
+rows (a generator, an iterable, a stream), and functions such as those of \`map\`, \`filter\` and \`onProgress\`. Values that throw
+when they are read, such as getters, and functions that are part of a model or of its options, such as a learning rate, are an
+error with a code; what was thrown is its \`cause\`.
+
 Commands print the code and the message in one line. Written by \`scripts/generate/documents.mjs\` from the comments in
 \`src/errors.ts\`.
 

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { SeqloomError } from '../errors.js'
-import { cannot, isThere, openRegular, readNamed } from '../files.js'
+import { cannot, checkReplaceable, readNamed } from '../files.js'
 import { pathOf } from '../path.js'
 import { mark } from '../pictures/svg.js'
 import { isFirst } from '../rank.js'
@@ -56,17 +56,12 @@ function checkPoints(path: string, bytes: Buffer): void {
  */
 export async function checkPicture(path: string, force: boolean): Promise<void> {
   try {
-    if (!(await isThere(path))) {
-      if (!(await stat(dirname(resolve(path)))).isDirectory()) throw new Error(`${dirname(path)} is not a folder`)
-      return
-    }
-    const file = await openRegular(path)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(1024), 0, 1024, 0).finally(() => file.close())
-    if (force || buffer.subarray(0, bytesRead).includes(mark)) return
+    if (!(await stat(dirname(resolve(path)))).isDirectory()) throw new Error(`${dirname(path)} is not a folder`)
   } catch (cause) {
     throw cannot('write', path, cause)
   }
-  throw new SeqloomError('ERR_IO', `cannot write ${path}: there is another file; --force replaces it`)
+  const begins = (bytes: Uint8Array) => Buffer.from(bytes).includes(mark)
+  await checkReplaceable(path, force, { what: 'drawing of ours', begins })
 }
 
 /** Writes a picture, of several ranks on rank 0; `ERR_IO`. */

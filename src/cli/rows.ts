@@ -1,5 +1,6 @@
+import type { TableRow } from '../data/columns.js'
 import { Dataset, type Start } from '../data/dataset.js'
-import { type TableOptions, textColumns } from '../data/table.js'
+import { type TableOptions, textColumns, wholeRows } from '../data/table.js'
 import { describe, SeqloomError } from '../errors.js'
 import { given } from '../options.js'
 
@@ -32,9 +33,20 @@ export function readColumns<Name extends string, Row>(
   const table = textColumns(file.data, [...new Set(wanted)], { ...tableOptions(file), ...values })
   const named = (each: Readonly<Record<string, string>>) =>
     Object.fromEntries(names.map((name) => [name, each[columns[name]]])) as Record<Name, string>
-  const rows = table.map((each) => row(named(each)))
+  return namingFlags(
+    columns,
+    table.map((each) => row(named(each))),
+  )
+}
+
+/** Rows as they are, with all their columns, among them those named by options. */
+export const readWhole = (file: FileOptions, columns: Readonly<Record<string, string>>): Dataset<TableRow> =>
+  namingFlags(columns, wholeRows(file.data, Object.values(columns), tableOptions(file)))
+
+/** A table whose errors name the options that name its columns. */
+function namingFlags<Row>(columns: Readonly<Record<string, string>>, table: Dataset<Row>): Dataset<Row> {
   const all = async function* (start: Start) {
-    const blocks = rows.open(start)[Symbol.asyncIterator]()
+    const blocks = table.open(start)[Symbol.asyncIterator]()
     try {
       for (;;) {
         const next = await namingOptions(columns, blocks.next())

@@ -130,7 +130,7 @@ function report(trial: Trial, done: number, all: number, json: boolean): void {
   }
   const { number, state, value, bestEpoch, values, seconds, options, error } = trial
   const what = error
-    ? `failed: ${error.code === undefined ? '' : `${error.code}: `}${error.message}`
+    ? `failed: ${error.code}: ${error.message}`
     : `${state}  ${value?.toFixed(4) ?? 'no value'} after epoch ${bestEpoch ?? 0} of ${values.length}`
   const drawn = Object.entries(options).map(
     ([name, each]) => `${name} ${typeof each === 'number' ? Number(each.toPrecision(4)) : each}`,

@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs'
 import { addAbortSignal } from 'node:stream'
+import { decompressed } from '../data/compressed.js'
 import { Lines } from '../data/jsonLines.js'
 import { TextDecoding } from '../data/textFile.js'
 import { checkStandardInput } from '../distributed.js'
@@ -22,7 +23,7 @@ export function* inBatches(texts: readonly string[]): Generator<string[]> {
 
 /**
  * Batches of the lines that have arrived so far, so that a slow source is answered line by line; `ERR_DATA` for bytes
- * that are not text.
+ * that are not text. Compressed input is decompressed.
  */
 export async function* lines(
   input: NodeJS.ReadStream,
@@ -35,7 +36,7 @@ export async function* lines(
   if (input.isTTY) note(`seqloom: reading standard input, line by line; ${endOfInput} ends it`)
   const decoding = new TextDecoding('standard input', encoding)
   const lines = new Lines()
-  for await (const chunk of addAbortSignal(signal, input) as AsyncIterable<Buffer>) {
+  for await (const chunk of decompressed('standard input', addAbortSignal(signal, input))) {
     yield* inBatches(lines.push(decoding.push(chunk)))
     if (lines.rest > longestLine) {
       throw new SeqloomError('ERR_DATA', `standard input has a line of more than ${longestLine} characters`)

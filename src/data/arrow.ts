@@ -10,7 +10,7 @@ interface Arrow {
   readonly RecordBatchReader: {
     from(
       source: AsyncIterable<Uint8Array>,
-    ): Promise<AsyncIterable<{ toArray(): { toJSON(): Record<string, unknown> }[] }>>
+    ): Promise<AsyncIterable<{ toArray(): Iterable<readonly [string, unknown]>[] }>>
   }
 }
 
@@ -21,12 +21,15 @@ export async function* arrowBlocks(path: string): AsyncGenerator<NumberedRows> {
   let first = 0
   try {
     for await (const batch of await RecordBatchReader.from(decompressed(path, stream))) {
-      const rows = batch.toArray().map((row) => row.toJSON())
+      const rows = batch.toArray().map((row) => Object.fromEntries(row))
       yield { rows, first }
       first += rows.length
     }
   } catch (error) {
     if (error instanceof SeqloomError) throw error
     throw new SeqloomError('ERR_DATA', `${path} cannot be read as Arrow: ${(error as Error).message}`, { cause: error })
+  } finally {
+    // The library does not end what it reads where its own reader ends early.
+    stream.destroy()
   }
 }

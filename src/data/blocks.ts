@@ -1,6 +1,6 @@
-import { reading } from '../errors.js'
+import { callTheirs, reading, theirs } from '../errors.js'
 import { RowList } from './packed.js'
-import { placed, placeOf } from './places.js'
+import { moved, placed, placeOf } from './places.js'
 import type { Random } from './random.js'
 import { Pace } from './slices.js'
 import { stacked } from './stacked.js'
@@ -40,24 +40,28 @@ export async function* sliced<T>(elements: Pick<RowList<T>, 'slice'>, skip: numb
 export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
   // Neither a generator nor what is ready at once leaves the event loop a turn by itself.
   const pace = new Pace()
-  if (Symbol.asyncIterator in elements) {
-    for await (const element of elements) {
-      yield [element]
+  try {
+    if (Symbol.asyncIterator in elements) {
+      for await (const element of elements) {
+        yield [element]
+        if (pace.due) await pace.turn()
+      }
+      return
+    }
+    // That of a detached array throws.
+    const iterator = reading('ERR_DATA', 'the stream', () => elements[Symbol.iterator]())
+    let block: T[] = []
+    for (const element of { [Symbol.iterator]: () => iterator }) {
+      block.push(element)
+      if (block.length < blockSize) continue
+      yield block
+      block = []
       if (pace.due) await pace.turn()
     }
-    return
-  }
-  // That of a detached array throws.
-  const iterator = reading('ERR_DATA', 'the stream', () => elements[Symbol.iterator]())
-  let block: T[] = []
-  for (const element of { [Symbol.iterator]: () => iterator }) {
-    block.push(element)
-    if (block.length < blockSize) continue
     yield block
-    block = []
-    if (pace.due) await pace.turn()
+  } catch (error) {
+    throw theirs(error)
   }
-  yield block
 }
 
 /** All but the first `skip` elements. */
@@ -67,7 +71,12 @@ export async function* left<T>(blocks: PackedBlocks<T>, skip: number): AsyncGene
     if (rest >= block.length) rest -= block.length
     else {
       const [place, from] = [placeOf(block), rest]
-      yield rest === 0 ? block : placed(block.slice(rest), place && ((at) => place(at + from)))
+      yield rest === 0
+        ? block
+        : placed(
+            block.slice(rest),
+            moved(place, (at) => at + from),
+          )
       rest = 0
     }
   }
@@ -94,7 +103,7 @@ export async function* mapped<T, U>(
   for await (const block of blocks) {
     const changed: U[] = []
     for (const element of block) {
-      const value = change(element, index++)
+      const value = callTheirs(() => change(element, index++))
       changed.push(value instanceof Promise ? await value : value)
     }
     yield placed(changed, placeOf(block))
@@ -110,13 +119,15 @@ export async function* filtered<T>(
     const kept: T[] = []
     const from: number[] = []
     for (const [at, element] of block.entries()) {
-      const wanted = keep(element)
+      const wanted = callTheirs(() => keep(element))
       if (!(typeof wanted === 'boolean' ? wanted : await wanted)) continue
       kept.push(element)
       from.push(at)
     }
-    const place = placeOf(block)
-    yield placed(kept, place && ((at) => place(from[at] as number)))
+    yield placed(
+      kept,
+      moved(placeOf(block), (at) => from[at] as number),
+    )
   }
 }
 

@@ -1,3 +1,4 @@
+import { callTheirs } from '../errors.js'
 import { isRecord } from '../options.js'
 import type { PackedBlocks } from './blocks.js'
 import { randomOf } from './random.js'
@@ -33,7 +34,7 @@ export async function* bucketed<T>(
   const random = randomOf(seed, pass)
   const sorted = (rows: readonly T[]): T[] => {
     const ordered = rows
-      .map((row, at) => ({ row, at, length: length(row) }))
+      .map((row, at) => ({ row, at, length: callTheirs(() => length(row)) }))
       .sort((a, b) => a.length - b.length || a.at - b.at)
       .map(({ row }) => row)
     const batches = Array.from({ length: Math.floor(ordered.length / size) }, (_, at) =>

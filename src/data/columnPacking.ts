@@ -1,4 +1,4 @@
-import { type ColumnNames, type ColumnOptions, columnsRead, type Example, numberIn } from './columns.js'
+import { type ColumnNames, type ColumnOptions, columnsRead, type Example, numberOrTruth } from './columns.js'
 import type { NumberField } from './csvNumbers.js'
 import type { Packing } from './packed.js'
 import { Tensor } from './result.js'
@@ -29,7 +29,7 @@ export function packingOf(options: ColumnOptions): ColumnPacking | undefined {
     (column): NumberField =>
       labels && isLabel.has(column)
         ? { column, number: (text) => labels.get(text), labels }
-        : { column, number: numberIn },
+        : { column, number: (text) => numberOrTruth(text) },
   )
   const width = fields.length
   const part = (given: NonNullable<ColumnOptions['x']>): Part => partOf(given, columns)

@@ -1,5 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
-import { checkOptions, custom } from '../options.js'
+import { custom } from '../options.js'
+import { Decimals, numberCure, numberIn } from './numbers.js'
+import type { Place } from './places.js'
 
 /** Which columns of a table make up the rows of a training. */
 export interface ColumnOptions {
@@ -54,10 +56,6 @@ export const columnRules = {
   texts,
 }
 
-/** Checks these options alone. */
-export const checkColumnOptions = (where: string, options: ColumnOptions): void =>
-  checkOptions(where, options, { accepted: columnRules })
-
 /** The columns that are read; undefined for all. */
 export function columnsRead({ x, y, sampleWeight }: ColumnOptions): string[] | undefined {
   if (x === undefined) return undefined
@@ -66,24 +64,75 @@ export function columnsRead({ x, y, sampleWeight }: ColumnOptions): string[] | u
   return [...new Set([...of(x), ...of(y), ...of(sampleWeight)])]
 }
 
+/** The row that is read, for messages, and how its texts are numbers. */
+interface Reading {
+  /** Names the row. */
+  readonly place: () => string
+  /** The number that a text of a column is; undefined for one that is none. */
+  readonly number: (text: string, column: string) => number | undefined
+}
+
+type Part = (row: TableRow, reading: Reading) => unknown
+
 /**
- * What makes examples of rows; rows stay as they are if no `x` is named. `place` says where a row is, for messages.
- * Texts that are numbers become numbers, and `true` and `false`, in any case, 1 and 0.
+ * What makes examples of rows; rows stay as they are if no `x` is named. Texts that are numbers become numbers, and
+ * `true` and `false`, in any case, 1 and 0.
  */
-export function exampleOf(
+export function examplesOf(
   where: string,
   options: ColumnOptions,
-): (row: TableRow, place: () => string) => TableRow | Example {
-  const { x, y, sampleWeight, classes } = options
+): (rows: readonly TableRow[], place: Place) => readonly (TableRow | Example)[] {
+  const { x, y, sampleWeight } = options
   if (x === undefined) {
     const needing = (['y', 'sampleWeight', 'classes', 'texts'] as const).find((name) => options[name] !== undefined)
     if (needing !== undefined) throw new SeqloomError('ERR_OPTION', `${where}: ${needing} needs x`)
-    return (row) => row
+    return (rows) => rows
   }
+  const field = fieldReader(options)
+  const part = (given: NonNullable<ColumnOptions['x']>, isLabel: boolean): Part => {
+    if (typeof given === 'string') return (row, reading) => field(row, given, reading, isLabel)
+    if (Array.isArray(given)) {
+      return (row, reading) => given.map((column: string) => field(row, column, reading, isLabel))
+    }
+    const parts = Object.entries(given).map(([name, of]) => [name, part(of as ColumnNames, isLabel)] as const)
+    return (row, reading) => Object.fromEntries(parts.map(([name, of]) => [name, of(row, reading)]))
+  }
+  const [inputs, targets] = [part(x, false), y === undefined ? undefined : part(y, true)]
+  const decimals = new Decimals()
+  return (rows, place) => {
+    let at = 0
+    const { decimal = '.' } = place
+    const here = () => place(at)
+    const reading: Reading = {
+      place: here,
+      number: (text, column) => (decimal === 'either' ? decimals.read(column, text, here) : numberIn(text, decimal)),
+    }
+    const examples: Example[] = []
+    for (; at < rows.length; at++) {
+      const row = rows[at] as TableRow
+      examples.push({
+        x: inputs(row, reading),
+        ...(targets && { y: targets(row, reading) }),
+        ...(sampleWeight !== undefined && { sampleWeight: field(row, sampleWeight, reading, false) as number }),
+      })
+    }
+    return examples
+  }
+}
+
+/** What reads a column of a row: a label's number, a text, or a number. */
+function fieldReader({ classes, texts }: ColumnOptions) {
   const numbers = classes && new Map(classes.map((label, at) => [String(label), at]))
-  const isText = new Set(options.texts)
-  const labelled = (value: unknown, column: string, place: () => string): unknown => {
-    const number = numbers?.get(String(value))
+  const isText = new Set(texts)
+  return (row: TableRow, column: string, reading: Reading, isLabel: boolean): unknown => {
+    const { place } = reading
+    if (!Object.hasOwn(row, column)) {
+      const has = Object.keys(row).slice(0, 20).map(describe).join(', ')
+      throw new SeqloomError('ERR_DATA', `${place()}: there is no column ${describe(column)}; there are ${has}`)
+    }
+    const value = row[column]
+    if (!isLabel || !numbers) return isText.has(column) ? String(value ?? '') : numeric(value, column, reading, isLabel)
+    const number = numbers.get(String(value))
     if (number !== undefined) return number
     const known = (classes ?? []).slice(0, 20).map(describe).join(', ')
     throw new SeqloomError(
@@ -91,30 +140,6 @@ export function exampleOf(
       `${place()}: the label ${describe(value)} in ${describe(column)} is not among the classes ${known}`,
     )
   }
-  const field = (row: TableRow, column: string, place: () => string, isLabel: boolean): unknown => {
-    if (!Object.hasOwn(row, column)) {
-      const has = Object.keys(row).slice(0, 20).map(describe).join(', ')
-      throw new SeqloomError('ERR_DATA', `${place()}: there is no column ${describe(column)}; there are ${has}`)
-    }
-    const value = row[column]
-    if (isLabel && numbers) return labelled(value, column, place)
-    return isText.has(column) ? String(value ?? '') : numeric(value, column, place, isLabel)
-  }
-  type Part = (row: TableRow, place: () => string) => unknown
-  const part = (given: NonNullable<ColumnOptions['x']>, isLabel: boolean): Part => {
-    if (typeof given === 'string') return (row, place) => field(row, given, place, isLabel)
-    if (Array.isArray(given)) {
-      return (row, place) => given.map((column: string) => field(row, column, place, isLabel))
-    }
-    const parts = Object.entries(given).map(([name, of]) => [name, part(of as ColumnNames, isLabel)] as const)
-    return (row, place) => Object.fromEntries(parts.map(([name, of]) => [name, of(row, place)]))
-  }
-  const [inputs, targets] = [part(x, false), y === undefined ? undefined : part(y, true)]
-  return (row, place) => ({
-    x: inputs(row, place),
-    ...(targets && { y: targets(row, place) }),
-    ...(sampleWeight !== undefined && { sampleWeight: field(row, sampleWeight, place, false) as number }),
-  })
 }
 
 /** Booleans as DuckDB, pandas and R write them. */
@@ -123,31 +148,47 @@ const truths = new Map([
   ['true', 1],
 ])
 
-/** The number that a text is. */
-export function numberIn(text: string): number | undefined {
-  if (text.trim() === '') return undefined
-  const number = Number(text)
-  return Number.isNaN(number) ? truths.get(text.trim().toLowerCase()) : number
-}
+/** The number that a text is, or a truth value. */
+export const numberOrTruth = (text: string, read: (text: string) => number | undefined = numberIn): number | undefined =>
+  text.trim() === '' ? undefined : (read(text) ?? truths.get(text.trim().toLowerCase()))
 
-function numeric(value: unknown, column: string, place: () => string, isLabel: boolean): unknown {
-  if (typeof value === 'number') return value
+function numeric(value: unknown, column: string, reading: Reading, isLabel: boolean): unknown {
+  const { place } = reading
+  if (typeof value === 'number') return finite(value, column, reading)
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
-  if (typeof value === 'object' && value !== null) return listed(value)
-  const number = typeof value === 'string' ? numberIn(value) : undefined
+  if (typeof value === 'object' && value !== null) return listed(value, column, reading)
+  const number = typeof value === 'string' ? numberOrTruth(value, (text) => reading.number(text, column)) : undefined
   if (number !== undefined) return number
-  const cure = isLabel ? '; for labels that are texts, name them in classes' : '; name columns of texts in texts'
   throw new SeqloomError(
     'ERR_DATA',
-    `${place()}: ${describe(column)} must be a number, not ${describe(value)}${typeof value === 'string' ? cure : ''}`,
+    `${place()}: ${describe(column)} must be a number, not ${describe(value)}${cureOf(value, isLabel)}`,
   )
 }
 
+/** What helps where a text is no number. */
+function cureOf(value: unknown, isLabel: boolean): string {
+  if (typeof value !== 'string' || value.trim() === '') return ''
+  const cure = numberCure(value)
+  if (cure !== '') return cure
+  return isLabel ? '; for labels that are texts, name them in classes' : '; name columns of texts in texts'
+}
+
+function finite(value: number, column: string, { place }: Reading): number {
+  if (Number.isFinite(value)) return value
+  throw new SeqloomError('ERR_DATA', `${place()}: ${describe(column)} must be a finite number, not ${value}`)
+}
+
 /** A list in a column, such as a sequence. */
-function listed(value: object): unknown {
-  if (Array.isArray(value)) return value.map((each) => (typeof each === 'bigint' ? Number(each) : each))
+function listed(value: object, column: string, reading: Reading): unknown {
+  if (Array.isArray(value)) {
+    return value.map((each: unknown) => {
+      if (typeof each === 'bigint') return Number(each)
+      if (typeof each === 'number') return finite(each, column, reading)
+      return Array.isArray(each) ? listed(each, column, reading) : each
+    })
+  }
   const items = (value as { readonly items?: unknown }).items
-  if (Array.isArray(items)) return listed(items)
-  if (Symbol.iterator in value) return listed([...(value as Iterable<unknown>)])
+  if (Array.isArray(items)) return listed(items, column, reading)
+  if (Symbol.iterator in value) return listed([...(value as Iterable<unknown>)], column, reading)
   return value
 }

@@ -3,12 +3,49 @@ import { SeqloomError } from '../errors.js'
 /** A file's name in lower case, without what says that it is compressed. */
 export const uncompressed = (path: string): string => path.toLowerCase().replace(/\.(gz|zst)$/, '')
 
-/** What a file holds: one whose name ends in `.gz` or `.zst` is decompressed. `ERR_DATA` for damaged ones. */
+/** What compressed contents begin with (RFC 1952 with its only method, RFC 8878): no UTF-8 does. */
+const beginnings = { gz: [0x1f, 0x8b, 8], zst: [0x28, 0xb5, 0x2f, 0xfd] }
+
+/**
+ * What a file, or standard input, holds: decompressed if its name ends in `.gz` or `.zst`, or if it begins as such
+ * contents do. `ERR_DATA` for damaged ones.
+ */
 export async function* decompressed(path: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const name = path.toLowerCase()
-  if (name.endsWith('.gz')) yield* unzipped(path, bytes)
-  else if (name.endsWith('.zst')) yield* unzstd(path, bytes)
-  else yield* bytes
+  const ending = /\.(gz|zst)$/i.exec(path)?.[1]?.toLowerCase()
+  const iterator = bytes[Symbol.asyncIterator]()
+  const { head, kind } = await beginningOf(iterator)
+  const whole = rejoined(head, iterator)
+  if ((ending ?? kind) === 'gz') yield* unzipped(path, whole)
+  else if ((ending ?? kind) === 'zst') yield* unzstd(path, whole)
+  else yield* whole
+}
+
+/** Reads no further than it takes to tell compressed contents from others: somebody may be typing. */
+async function beginningOf(iterator: AsyncIterator<Uint8Array>): Promise<{ head: Uint8Array[]; kind?: 'gz' | 'zst' }> {
+  const head: Uint8Array[] = []
+  for (;;) {
+    const first = Buffer.concat(head).subarray(0, 4)
+    const fitting = (['gz', 'zst'] as const).find((kind) => beginsAlike(first, beginnings[kind]))
+    if (fitting === undefined) return { head }
+    if (first.length >= beginnings[fitting].length) return { head, kind: fitting }
+    const next = await iterator.next()
+    if (next.done) return { head }
+    head.push(next.value)
+  }
+}
+
+/** Whether bytes are the beginning of others, or begin with them. */
+const beginsAlike = (bytes: Uint8Array, expected: readonly number[]): boolean =>
+  expected.every((byte, at) => at >= bytes.length || bytes[at] === byte)
+
+/** What was read of a source, and what follows. */
+async function* rejoined(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* head
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
+  } finally {
+    await rest.return?.()
+  }
 }
 
 async function* unzipped(path: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

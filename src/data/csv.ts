@@ -5,7 +5,9 @@ import { checkColumns, formOf, type Header, named, readHeader, recordsFrom } fro
 import { CsvNumbers } from './csvNumbers.js'
 import { packedRecords } from './csvPacked.js'
 import { csvRecords } from './csvRecords.js'
+import { setField } from './fields.js'
 import type { PackedRows } from './packed.js'
+import type { Place } from './places.js'
 import { decoded, streamBytes, TextDecoding } from './textFile.js'
 
 /** How a table is read from a file. */
@@ -21,10 +23,17 @@ export interface TableOptions {
    */
   readonly encoding?: string
   /**
+   * What stands before the decimals of numbers in a CSV file: `'.'` or `','`. Default: a point; in a file with
+   * semicolons between its columns, what the first number of a column with a point or a comma has.
+   */
+  readonly decimal?: '.' | ','
+  /**
    * Whether JSON lines may hold numbers and booleans, read as they are written, and null, read as an empty text;
    * default false. Parquet, Arrow and queries may.
    */
   readonly plainValues?: boolean
+  /** Whether all columns of a CSV file are read, not only those asked for; default false. */
+  readonly all?: boolean
   /** Whether tables other than CSV may hold lists, read as their JSON; default false. */
   readonly lists?: boolean
   /** Ends reading with an `AbortError`. */
@@ -78,6 +87,17 @@ export interface PackedBlock {
   readonly lineOf: (row: number) => number
 }
 
+/** How the texts of a file with this delimiter are numbers. */
+const decimalOf = (delimiter: string, { decimal }: TableOptions): NonNullable<Place['decimal']> =>
+  decimal ?? (delimiter === ';' ? 'either' : '.')
+
+/** Where the rows of a block are, and how their texts are numbers. */
+export function csvPlace(path: string, block: Block<string> | PackedBlock, options: TableOptions): Place {
+  const lineOf = 'lineOf' in block ? block.lineOf : (at: number) => block.lines[at]
+  const place = (at: number) => `${path}: line ${lineOf(at)}`
+  return 'lineOf' in block ? place : Object.assign(place, { decimal: decimalOf(block.delimiter, options) })
+}
+
 /** {@link streamCsv} several rows at a time, without columns all of them; the first block has no rows. */
 export function csvBlocks<Column extends string>(
   path: string,
@@ -104,13 +124,14 @@ export async function* csvBlocks<Column extends string>(
   try {
     const { head, lead, header } = await readHeader(path, pieces, wanted ?? [], options)
     const { delimiter, names } = header
-    const columns = wanted ?? (names as readonly Column[])
+    if (wanted) checkColumns(path, head, header, wanted)
+    const columns = wanted && !options.all ? wanted : (names as readonly Column[])
     checkColumns(path, head, header, columns)
     yield { rows: [], lines: [], delimiter }
     const form = formOf(path, delimiter)
     let records = recordsFrom(path, { head, lead }, pieces, delimiter)
     let isHeader = true
-    if (packing && decoding.encoding === 'utf-8' && CsvNumbers.takes(form)) {
+    if (packing && decimalOf(delimiter, options) === '.' && decoding.encoding === 'utf-8' && CsvNumbers.takes(form)) {
       const numbers = new CsvNumbers(form, names, packing.fields)
       const rest = yield* packedRecords(numbers, packing, { head, lead, seen, bytes })
       if (rest === undefined) return
@@ -135,7 +156,7 @@ export async function* csvBlocks<Column extends string>(
         }
         const row = {} as Record<Column, string>
         for (let index = 0; index < columns.length; index++) {
-          row[columns[index] as Column] = fields[places[index] as number] as string
+          setField(row, columns[index] as Column, fields[places[index] as number] as string)
         }
         rows.push(row)
         lines.push(line)

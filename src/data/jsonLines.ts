@@ -1,6 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import type { TableOptions } from './csv.js'
+import { setField } from './fields.js'
 import { streamText, type TextOptions } from './textFile.js'
 
 /** The longest line that is read, in characters. */
@@ -119,7 +120,7 @@ export function textsOf<Name extends string>(
     if (typeof field !== 'string' && list === undefined && plain === undefined) {
       throw new SeqloomError('ERR_DATA', `${place}: ${describe(name)} must be a text, not ${describe(field)}`)
     }
-    row[name] = list === undefined ? (plain ?? (field as string)) : JSON.stringify(list)
+    setField(row, name, list === undefined ? (plain ?? (field as string)) : JSON.stringify(list))
   }
   return row
 }

@@ -1,6 +1,7 @@
 import { SeqloomError } from '../errors.js'
 import { openNamed } from '../files.js'
 import type { TableRow } from './columns.js'
+import { setField } from './fields.js'
 
 /** Rows of a file, and the number of the first, from 0. */
 export interface NumberedRows {
@@ -9,6 +10,16 @@ export interface NumberedRows {
 }
 
 const rowsAtOnce = 4096
+
+/** A text may begin with U+FEFF, which the library's own reading takes for a byte order mark. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const parsers = { stringFromBytes: (bytes: Uint8Array | undefined) => bytes && utf8.decode(bytes) }
+
+function namedRow(names: readonly string[], values: readonly unknown[]): TableRow {
+  const row: Record<string, unknown> = {}
+  for (let at = 0; at < names.length; at++) setField(row, names[at] as string, values[at])
+  return row
+}
 
 /** How many rows a Parquet file has. */
 export async function parquetRows(path: string): Promise<number> {
@@ -22,7 +33,7 @@ export async function* parquetBlocks(
   columns: readonly string[] | undefined,
   skip: number,
 ): AsyncGenerator<NumberedRows> {
-  const [{ parquetMetadataAsync, parquetReadObjects, parquetSchema }, { compressors }] = await Promise.all([
+  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await Promise.all([
     import('hyparquet'),
     import('hyparquet-compressors'),
   ])
@@ -56,8 +67,14 @@ export async function* parquetBlocks(
       for (let at = Math.max(group, skip); at < end; at += step) {
         const [rowStart, rowEnd] = [at, Math.min(end, at + step)]
         const selected = columns ? { columns: [...columns] } : {}
-        const rows = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, ...selected })
-        yield { rows, first: at }
+        let found: readonly (readonly unknown[])[] = []
+        const onComplete = (rows: unknown[][]) => {
+          found = rows
+        }
+        // Rows as arrays: the library's objects would lack a column called `__proto__`.
+        const how = { rowFormat: 'array' as const, parsers, ...selected }
+        await parquetRead({ file, metadata, compressors, rowStart, rowEnd, onComplete, ...how })
+        yield { rows: found.map((row) => namedRow(columns ?? names, row)), first: at }
       }
       group = end
     }

@@ -1,7 +1,15 @@
 import { SeqloomError } from '../errors.js'
 
 /** Says where an element of a block was read: `rows.csv: line 3`. */
-export type Place = (at: number) => string
+export interface Place {
+  (at: number): string
+  /** What stands before the decimals of numbers in its texts: one or the other in a column; undefined if it has types. */
+  readonly decimal?: '.' | ',' | 'either'
+}
+
+/** The place of elements that are elsewhere in a block now. */
+export const moved = (place: Place | undefined, from: (at: number) => number): Place | undefined =>
+  place && Object.assign((at: number) => place(from(at)), place.decimal !== undefined && { decimal: place.decimal })
 
 /** Where the elements of blocks were read. Blocks that are no longer used are forgotten. */
 const places = new WeakMap<object, Place>()

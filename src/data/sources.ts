@@ -1,4 +1,4 @@
-import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
+import { callTheirs, describe, reading, requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { type Blocks, blocksOf, sliced } from './blocks.js'
 import { Dataset, type Start } from './dataset.js'
@@ -50,7 +50,7 @@ function opening<T>(source: From<T>, seeks: boolean): Dataset<T> {
   const name = 'the stream'
   if (isCallable(source)) {
     const open = source as (start: Start) => AsyncIterable<T> | Iterable<T>
-    const all = (start: Start): Blocks<T> => blocksOf(iterableOf<T>(open(start)))
+    const all = (start: Start): Blocks<T> => blocksOf(iterableOf<T>(callTheirs(() => open(start))))
     return new Dataset<T>({ name, all: (pass) => all({ pass, skip: 0 }), from: seeks ? all : undefined })
   }
   if (Array.isArray(source)) {

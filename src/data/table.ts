@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { SeqloomError } from '../errors.js'
-import { csvBlocks, type TableOptions } from './csv.js'
+import type { Blocks } from './blocks.js'
+import type { TableRow } from './columns.js'
+import { csvBlocks, csvPlace, type TableOptions } from './csv.js'
 import { Dataset } from './dataset.js'
 import { matching } from './files.js'
 import { objectBlocks, textsOf } from './jsonLines.js'
@@ -36,17 +38,24 @@ const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text
  * names; of standard input (`-`), which is CSV; or of a query in SQL. Errors as those of `data.csv`, `jsonLines`,
  * `parquet`, `arrow` and `query`; `ERR_DATA`, naming the row, for values that cannot be texts.
  */
-export function textColumns<Column extends string>(
+export const textColumns = <Column extends string>(
   from: string,
   columns: readonly Column[],
   options: TableOptions = {},
-): Dataset<Record<Column, string>> {
-  const texts = async function* (blocks: AsyncIterable<TextBlock<Column>>) {
-    for await (const { rows, place } of blocks) yield placed(rows, place)
-  }
-  if (!isQuery(from)) return ofFiles('--data', from, (path) => texts(fileBlocks(path, columns, options)))
-  return new Dataset({ name: 'the query', all: () => texts(queryTexts(from, columns, options)) })
-}
+): Dataset<Record<Column, string>> =>
+  tableOf(from, async function* (path) {
+    for await (const { rows, place } of textsIn(path, columns, options)) yield placed(rows, place)
+  })
+
+/** The rows of such tables with all their columns, as they are; `columns` are among them. */
+export const wholeRows = (from: string, columns: readonly string[], options: TableOptions = {}): Dataset<TableRow> =>
+  tableOf(from, async function* (path) {
+    for await (const { rows, place } of rowsIn(path, columns, options, true)) yield placed(rows, place)
+  })
+
+/** What a function reads of each file that is named, or of a query. */
+const tableOf = <T>(from: string, read: (source: string) => Blocks<T>): Dataset<T> =>
+  isQuery(from) ? new Dataset({ name: 'the query', all: () => read(from) }) : ofFiles('--data', from, read)
 
 /** {@link textColumns} at once. `ERR_DATA` if there are no rows. */
 export async function readTable<Column extends string>(
@@ -81,53 +90,66 @@ async function* textBlocks<Column extends string>(
   columns: readonly Column[],
   options: TableOptions,
 ): AsyncGenerator<TextBlock<Column>> {
-  if (isQuery(from)) yield* queryTexts(from, columns, options)
-  else for (const path of await matching([from])) yield* fileBlocks(path, columns, options)
+  for (const source of isQuery(from) ? [from] : await matching([from])) yield* textsIn(source, columns, options)
 }
 
-async function* queryTexts<Column extends string>(
-  sql: string,
+async function* textsIn<Column extends string>(
+  source: string,
   columns: readonly Column[],
   options: TableOptions,
 ): AsyncGenerator<TextBlock<Column>> {
-  const { queryBlocks } = await import('./query.js')
-  yield* inTexts('the query', queryBlocks(sql), columns, options)
-}
-
-async function* fileBlocks<Column extends string>(
-  path: string,
-  columns: readonly Column[],
-  options: TableOptions,
-): AsyncGenerator<TextBlock<Column>> {
-  const kind = /\.(jsonl|ndjson|parquet|arrow|arrows|feather)$/.exec(uncompressed(path))?.[1]
-  if (kind === 'parquet') {
-    const { parquetBlocks } = await import('./parquet.js')
-    yield* inTexts(path, parquetBlocks(path, columns, 0), columns, options)
-  } else if (kind === 'arrow' || kind === 'arrows' || kind === 'feather') {
-    const { arrowBlocks } = await import('./arrow.js')
-    yield* inTexts(path, arrowBlocks(path), columns, options)
-  } else if (kind !== undefined) {
-    for await (const { rows, lines } of objectBlocks(path, options)) {
-      const place = (at: number) => `${path}: line ${lines[at]}`
-      yield { rows: rows.map((row, at) => textsOf(place(at), row, columns, options)), place }
-    }
-  } else {
-    for await (const { rows, lines, delimiter } of csvBlocks(path, columns, options)) {
-      yield { rows, place: (at) => `${path}: line ${lines[at]}`, delimiter }
+  for await (const { rows, place, delimiter, typed } of rowsIn(source, columns, options, false)) {
+    if (delimiter !== undefined) yield { rows: rows as Record<Column, string>[], place, delimiter }
+    else {
+      const how = typed ? { ...options, plainValues: true } : options
+      yield { rows: rows.map((row, at) => textsOf(place(at), row, columns, how)), place }
     }
   }
 }
 
-/** Rows that have types, as texts. */
-async function* inTexts<Column extends string>(
-  path: string,
-  blocks: AsyncIterable<NumberedRows>,
-  columns: readonly Column[],
+/** Some rows of a table as they are read. */
+interface RowBlock {
+  readonly rows: readonly TableRow[]
+  readonly place: Place
+  /** The character between the columns of a CSV file, whose rows have texts. */
+  readonly delimiter?: string
+  /** Whether the columns have types, so that their values are as good as texts. */
+  readonly typed?: boolean
+}
+
+/** The rows of a file or a query, with these columns or all. */
+async function* rowsIn(
+  source: string,
+  columns: readonly string[],
   options: TableOptions,
-): AsyncGenerator<TextBlock<Column>> {
+  all: boolean,
+): AsyncGenerator<RowBlock> {
+  const kind = isQuery(source) ? 'sql' : /\.(jsonl|ndjson|parquet|arrows?|feather)$/.exec(uncompressed(source))?.[1]
+  if (kind === undefined) {
+    for await (const block of csvBlocks(source, columns, { ...options, all })) {
+      yield { rows: block.rows, place: csvPlace(source, block, options), delimiter: block.delimiter }
+    }
+    return
+  }
+  if (kind === 'jsonl' || kind === 'ndjson') {
+    for await (const { rows, lines } of objectBlocks(source, options)) {
+      yield { rows, place: (at) => `${source}: line ${lines[at]}` }
+    }
+    return
+  }
+  const [name, blocks] = await typedBlocks(kind, source, all ? undefined : columns)
   for await (const { rows, first } of blocks) {
-    const place = (at: number) => `${path}: row ${first + at + 1}`
-    const texts = rows.map((row, at) => textsOf(place(at), row, columns, { ...options, plainValues: true }))
-    yield { rows: texts, place }
+    yield { rows, place: (at) => `${name}: row ${first + at + 1}`, typed: true }
   }
+}
+
+/** The rows of what has types, and its name. */
+async function typedBlocks(
+  kind: string,
+  source: string,
+  columns: readonly string[] | undefined,
+): Promise<readonly [string, AsyncIterable<NumberedRows>]> {
+  if (kind === 'sql') return ['the query', (await import('./query.js')).queryBlocks(source)]
+  if (kind === 'parquet') return [source, (await import('./parquet.js')).parquetBlocks(source, columns, 0)]
+  return [source, (await import('./arrow.js')).arrowBlocks(source)]
 }

@@ -1,8 +1,8 @@
 import { requireReadable, SeqloomError } from '../errors.js'
-import { checkOptions, custom } from '../options.js'
+import { checkOptions, custom, given, oneOf } from '../options.js'
 import type { Block, PackedBlocks } from './blocks.js'
 import type { ColumnPacking } from './columnPacking.js'
-import { type ColumnOptions, columnRules, columnsRead, type Example, exampleOf, type TableRow } from './columns.js'
+import { type ColumnOptions, columnRules, columnsRead, type Example, examplesOf, type TableRow } from './columns.js'
 import type { TableOptions } from './csv.js'
 import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
@@ -12,7 +12,7 @@ import { type Place, placed } from './places.js'
 import { checkEncoding, standardInput } from './textFile.js'
 
 /** Options of {@link csv}. */
-export interface CsvOptions extends ColumnOptions, Pick<TableOptions, 'delimiter' | 'encoding'> {}
+export interface CsvOptions extends ColumnOptions, Pick<TableOptions, 'delimiter' | 'encoding' | 'decimal'> {}
 
 /** Options of {@link jsonLines} and `data.text`. */
 export interface TextFileOptions extends Pick<TableOptions, 'encoding'> {}
@@ -29,21 +29,18 @@ interface PlacedRows {
 const text_ = custom('a text', (v) => typeof v === 'string' && v !== '')
 
 /** Rules of the options that say how texts are read. */
-const textRules = { delimiter: text_, encoding: text_ }
+const textRules = { delimiter: text_, encoding: text_, decimal: oneOf(['.', ',']) }
 
 /** The options of reading, checked. */
-function readingOptions({ delimiter, encoding }: CsvOptions): Pick<TableOptions, 'delimiter' | 'encoding'> {
+function readingOptions({ delimiter, encoding, decimal }: CsvOptions): TableOptions {
   if (encoding !== undefined) checkEncoding(encoding)
-  return { ...(delimiter !== undefined && { delimiter }), ...(encoding !== undefined && { encoding }) }
+  return given({ delimiter, encoding, decimal } as TableOptions)
 }
 
 /** What makes examples, or objects, of the rows of a table. */
-function examplesOf(where: string, options: ColumnOptions): (rows: PlacedRows) => Block<Example> {
-  const make = exampleOf(where, options)
-  return ({ rows, place }) => {
-    const made = rows instanceof PackedRows ? rows : rows.map((row, at) => make(row, () => place(at)) as Example)
-    return placed(made, place)
-  }
+function placedExamples(where: string, options: ColumnOptions): (rows: PlacedRows) => Block<Example> {
+  const make = examplesOf(where, options)
+  return ({ rows, place }) => placed(rows instanceof PackedRows ? rows : (make(rows, place) as readonly Example[]), place)
 }
 
 /** The rows of tables that are read from their beginning. */
@@ -56,7 +53,7 @@ function tables<Options extends ColumnOptions>(
 ): Dataset<Example> {
   requireReadable(where, options)
   checkOptions(where, options, { accepted: { ...columnRules, ...rules } })
-  const [make, how] = [examplesOf(where, options), readingOptions(options)]
+  const [make, how] = [placedExamples(where, options), readingOptions(options)]
   return ofFiles(where, files, async function* (path) {
     for await (const rows of read(path, how)) yield make(rows)
   })
@@ -66,7 +63,8 @@ function tables<Options extends ColumnOptions>(
  * The records of CSV files (RFC 4180, with a header line each), read bit by bit; names that end in `.gz` or `.zst` are
  * decompressed, those that end in `.tsv` separated by tabs. With `x`, and `y`, rows to train with; else objects of
  * texts. While it is gone through: `ERR_IO`; `ERR_DATA`, naming file and line, for what is broken, a missing column,
- * text where numbers are expected, and labels that are not among the `classes`.
+ * what is no finite number where numbers are expected, a column with decimal points and
+ * decimal commas, and labels that are not among the `classes`.
  */
 export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
 export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
@@ -75,15 +73,17 @@ export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | 
   // All files and passes have the same, so that their rows go together.
   let packing: ColumnPacking | undefined
   return tables('data.csv', files, options, textRules, async function* (path, how) {
-    const [{ csvBlocks }, { packingOf }] = await Promise.all([import('./csv.js'), import('./columnPacking.js')])
+    const [{ csvBlocks, csvPlace }, { packingOf }] = await Promise.all([
+      import('./csv.js'),
+      import('./columnPacking.js'),
+    ])
     packing ??= packingOf(options)
     const wanted = columnsRead(options)
     for await (const block of csvBlocks(path, wanted, how, packing)) {
       const { rows } = block
-      const lineOf = 'lineOf' in block ? block.lineOf : (at: number) => block.lines[at]
       const first = rows.at(0)
       if (wanted === undefined && first !== undefined) header = sameColumns(path, Object.keys(first).join(), header)
-      yield { rows, place: (at) => `${path}: line ${lineOf(at)}` }
+      yield { rows, place: csvPlace(path, block, how) }
     }
   })
 }
@@ -120,7 +120,7 @@ export function parquet(files: Files, options?: ColumnOptions): Dataset<TableRow
 export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Example> | Dataset<TableRow> {
   requireReadable('data.parquet', options)
   checkOptions('data.parquet', options, { accepted: columnRules })
-  const [wanted, make] = [columnsRead(options), examplesOf('data.parquet', options)]
+  const [wanted, make] = [columnsRead(options), placedExamples('data.parquet', options)]
   const paths = namedFiles('data.parquet', files)
   if (paths.includes(standardInput)) {
     throw new SeqloomError(
@@ -177,7 +177,7 @@ export function query(sql: string, options: QueryOptions = {}): Dataset<Example>
   requireReadable('data.query', options)
   checkOptions('data.query', options, { accepted: { ...columnRules, database: text_ } })
   if (typeof sql !== 'string' || sql.trim() === '') throw new SeqloomError('ERR_OPTION', 'data.query: expected SQL')
-  const make = examplesOf('data.query', options)
+  const make = placedExamples('data.query', options)
   return new Dataset<Example>({
     name: 'the query',
     async *all() {

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { AbortError, describe, reading, requireReadable, SeqloomError } from '../errors.js'
-import { cannot, isThere, replaceFile } from '../files.js'
+import { checkReplaceable, replaceNamed } from '../files.js'
 import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
 import { isFirst } from '../rank.js'
@@ -22,16 +22,17 @@ export interface WriteOptions {
  * Writes rows, which are objects, into a file as they come, in bounded memory: CSV (`.csv`, `.tsv`), JSON lines
  * (`.jsonl`, `.ndjson`), these with gzip if the name ends in `.gz`, or Parquet (`.parquet`). The columns are those of
  * the first row; values other than texts, numbers and truth values are written as their JSON, save in JSON lines. The
- * file appears at once when all is written.
+ * file appears at once when all is written; where the name is that of a symbolic link, the file that it leads to.
  *
  * ```ts
  * const texts = data.csv('mails.csv').map(({ text }) => text)
- * await data.write(classifier.predict(texts), 'labels.parquet')
+ * await data.write(classifier.predict(texts), 'labels.parquet') // text, label, probability, probabilities
  * ```
  *
  * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
- * with other columns, `ERR_IO`, also for a file that is there, what the source throws, and an AbortError. Of several
- * ranks, rank 0 alone writes; all go through the rows.
+ * with other columns, and for a CSV or Parquet file without rows, which would have no columns, `ERR_IO`, also for a file
+ * that is there, what the source throws, and an AbortError. Of several ranks, rank 0 alone writes; all go through the
+ * rows.
  */
 export async function write(rows: From<object>, file: string | URL, options: WriteOptions = {}): Promise<number> {
   const where = 'data.write'
@@ -39,17 +40,7 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   checkOptions(where, options, { accepted: { overwrite: flag, signal: abortSignal } })
   const path = absolutePathOf(`${where}: file`, file)
   const format = formatOf(where, path)
-  const there =
-    isFirst() &&
-    (await isThere(path).catch((cause) => {
-      throw cannot('write', path, cause)
-    }))
-  if (there && !options.overwrite) {
-    throw new SeqloomError(
-      'ERR_IO',
-      `'${path}' is there already, and is not replaced unless asked to (overwrite: true, --force on the command line)`,
-    )
-  }
+  if (isFirst()) await checkReplaceable(path, options.overwrite ?? false)
   const source = from(rows)
   let count = 0
   let failure: { readonly error: unknown } | undefined
@@ -75,7 +66,7 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   const bytes = format(counted())
   try {
     if (!isFirst()) for await (const _ of bytes);
-    else await replaceFile(path, /\.gz$/i.test(path) ? gzipped(bytes) : bytes)
+    else await replaceNamed(path, /\.gz$/i.test(path) ? gzipped(bytes) : bytes)
   } catch (error) {
     // What a source throws is no failure of the file.
     throw failure ? failure.error : error
@@ -173,6 +164,7 @@ async function* separated(where: string, rows: Blocks<TableRow>, delimiter: stri
     yield Buffer.from((begun ? '' : line(names)) + cells.map(line).join(''))
     begun = true
   }
+  if (!begun) throw withoutColumns(where)
 }
 
 /** How many rows a row group has. */
@@ -208,12 +200,15 @@ async function* parquetBytes(where: string, rows: Blocks<TableRow>): AsyncGenera
     if (kinds.length === 0) kinds = kindsOf(names, pending)
     yield flush()
   }
-  if (names.length === 0) throw new SeqloomError('ERR_DATA', `${where}: without rows, Parquet has no columns`)
+  if (names.length === 0) throw withoutColumns(where)
   if (kinds.length === 0) kinds = kindsOf(names, pending)
   if (pending.length > 0) yield flush()
   writer?.finish()
   yield taken()
 }
+
+const withoutColumns = (where: string): SeqloomError =>
+  new SeqloomError('ERR_DATA', `${where}: without rows there are no columns; a .jsonl file may be empty`)
 
 /** The types of columns, by the first rows. */
 function kindsOf(names: readonly string[], rows: readonly (readonly ReturnType<typeof plain>[])[]) {

@@ -3,7 +3,7 @@ import { SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag } from '../options.js'
 import { colourOf } from '../pictures/heatMap.js'
 import { escaped, round, svg } from '../pictures/svg.js'
-import { validSteps } from './steps.js'
+import { checkTokens, validSteps } from './steps.js'
 
 /** Which row to show, and its words. */
 export interface ShownTokens {
@@ -35,9 +35,7 @@ function words(where: string, values: Tensor, shown: ShownTokens): { readonly wo
   if (row < 0 || row >= rows) throw new SeqloomError('ERR_OPTION', `${where}: row ${row} is none of the ${rows} rows`)
   const steps = validSteps(values, row, time)
   const tokens = shown.tokens ?? steps.map(String)
-  if (tokens.length !== steps.length) {
-    throw new SeqloomError('ERR_DATA', `${where}: row ${row} has ${steps.length} steps, got ${tokens.length} tokens`)
-  }
+  checkTokens(where, row, steps.length, tokens)
   const own = steps.map((step) => values.data[row * time + step] as number)
   const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   return tokens.map((word, index) => ({ word, share: largest > 0 ? (own[index] as number) / largest : 0 }))

@@ -18,7 +18,7 @@ import { abortSignal, checkOptions, custom } from '../options.js'
 import { type Displayed, displayed, jupyterDisplay, showing, showsInTslab } from '../pictures/display.js'
 import { type HeatMap, heatMaps } from '../pictures/heatMap.js'
 import { requireModel } from './model.js'
-import { inOrder } from './steps.js'
+import { checkTokens, inOrder, validSteps } from './steps.js'
 
 /** Options of {@link states}. */
 export interface StatesOptions {
@@ -47,7 +47,8 @@ export class LayerStates {
 
   /**
    * A picture (SVG) of one row of the batch: for each name a map of units by steps, blue below zero and red above it.
-   * `tokens` stand above the steps; at most 64 units and 200 steps are drawn. `ERR_OPTION`.
+   * `tokens`, one for each step, stand above the steps; at most 64 units and 200 steps are drawn. Errors: `ERR_OPTION`;
+   * `ERR_DATA` for another number of tokens.
    */
   svg(
     options: { readonly row?: number; readonly names?: readonly string[]; readonly tokens?: readonly string[] } = {},
@@ -60,7 +61,7 @@ export class LayerStates {
   maps(
     options: { readonly row?: number; readonly names?: readonly string[]; readonly tokens?: readonly string[] } = {},
   ): HeatMap[] {
-    const { row = 0, tokens = [], names = Object.keys(this.values) } = options
+    const { row = 0, tokens, names = Object.keys(this.values) } = options
     return names.map((name): HeatMap => {
       const all = this.values[name]
       if (!all) {
@@ -71,11 +72,12 @@ export class LayerStates {
       }
       const { data, shape } = all.row(row)
       const [steps = 0, width = 0] = [shape[0], data.length / Math.max(shape[0] ?? 1, 1)]
+      if (tokens) checkTokens('svg', row, validSteps(all, row, all.shape[1] ?? 0).length, tokens)
       const drawn = Math.min(steps, mostSteps)
       const values = Array.from({ length: Math.min(width, mostUnits) }, (_, unit) =>
         Array.from({ length: drawn }, (_, step) => data[step * width + unit] as number),
       )
-      return { title: `${this.layer}: ${name}`, values, columns: tokens.slice(0, drawn) }
+      return { title: `${this.layer}: ${name}`, values, columns: tokens?.slice(0, drawn) ?? [] }
     })
   }
 

@@ -1,10 +1,17 @@
 import { Tensor } from '../data/tensor.js'
+import { SeqloomError } from '../errors.js'
 
 /** The steps of a row that count, of `time` steps. */
 export function validSteps({ lengths, mask }: Tensor, row: number, time: number): number[] {
   const all = Array.from({ length: time }, (_, step) => step)
   if (lengths) return all.slice(0, lengths[row])
   return mask ? all.filter((step) => mask[row * time + step] === 1) : all
+}
+
+/** `ERR_DATA` unless there is a word for each step of a row. */
+export function checkTokens(where: string, row: number, steps: number, tokens: readonly string[]): void {
+  if (tokens.length === steps) return
+  throw new SeqloomError('ERR_DATA', `${where}: row ${row} has ${steps} steps, got ${tokens.length} tokens`)
 }
 
 /** What a layer gave that reads from the last step to the first, in the order of the input: `[batch, time, …]`. */

@@ -1,6 +1,6 @@
 import { runSliced } from '../data/index.js'
 import { describe, isInstance, reading, SeqloomError } from '../errors.js'
-import { replaceFile } from '../files.js'
+import { replaceNamed } from '../files.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
 import { countOf, renew } from '../model/newWeights.js'
@@ -195,7 +195,7 @@ export async function toPyTorch(model: Model, file: string | URL, options: ToPyT
     )
   }
   await readingWeights(model.engine, async (weight) => {
-    await replaceFile(path, formatFor(path).write(written(targets, mapping, weight)))
+    await replaceNamed(path, formatFor(path).write(written(targets, mapping, weight)))
   })
 }
 

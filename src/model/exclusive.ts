@@ -58,7 +58,7 @@ async function identify(folder: string): Promise<string> {
 
 /**
  * Does work on a folder, which is made if need be, while no other process does. The lock is the system's: it ends with
- * the process. `ERR_IO` if the folder cannot be written, or stays locked for so many milliseconds.
+ * the process. `ERR_IO` if the folder cannot be written, `ERR_STATE` if it stays locked for so many milliseconds.
  */
 export async function locked<T>(folder: string, work: () => Promise<T>, wait = patience): Promise<T> {
   const lock = await acquire(folder, wait)
@@ -84,7 +84,10 @@ async function acquire(folder: string, wait: number) {
     if (lock) return lock
     if (performance.now() - started > wait) {
       const since = wait < 60_000 ? '' : ` for ${wait / 60_000} minutes`
-      throw new SeqloomError('ERR_IO', `another process has been writing to '${folder}'${since}`)
+      throw new SeqloomError(
+        'ERR_STATE',
+        `another process has been writing to '${folder}'${since}; wait until it has ended`,
+      )
     }
     await setTimeout(20)
   }

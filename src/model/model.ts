@@ -397,10 +397,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Bytes of memory that a step of training takes, or of `predict` before `compile`: known before any of it is taken.
-   * What the process and the data take besides is not counted. Errors: `ERR_OPTION`, also if `time` is needed.
+   * What the process and the data take besides is not counted. Errors: `ERR_OPTION`, also if `time` is needed, or is not that of a
+   * model with fixed sizes.
    */
   memory(options: MemoryOptions = {}): MemoryUse {
-    return memoryOf(this.engine, options)
+    return memoryOf(this.engine, this.inputs, options)
   }
 
   /**

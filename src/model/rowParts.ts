@@ -50,9 +50,17 @@ export function givesBatches(x: unknown, inputs: readonly SymbolicTensor[]): boo
   const [value, input] = [firstOf(x, inputs.length), inputs[0] as SymbolicTensor]
   if (looksLikeTensor(value)) return true
   const { shape } = input
-  const isText = typeof leafOf(value) === 'string'
-  return rankOf(value) >= shape.length - Number(isText && shape.length > 1 && shape.at(-1) === 1)
+  const rank = rankOf(value)
+  if (shape.length === 1 || shape.at(-1) !== 1 || rank !== shape.length - 1) return rank >= shape.length
+  // The last dimension, of size 1, may be left out of a batch; what has another size there is no row.
+  return typeof leafOf(value) === 'string' || !innermost(value, rank).every(({ length }) => length === 1)
 }
+
+/** The innermost lists of nested arrays of a rank. */
+const innermost = (value: unknown, rank: number): ArrayLike<unknown>[] =>
+  rank <= 1
+    ? [value as ArrayLike<unknown>]
+    : Array.from(value as ArrayLike<unknown>).flatMap((each) => innermost(each, rank - 1))
 
 const firstOf = (x: unknown, inputs: number): unknown =>
   isNamed(x) && !looksLikeTensor(x) ? Object.values(x)[0] : inputs > 1 && Array.isArray(x) ? x[0] : x

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SeqloomError } from '../errors.js'
-import { cannot, makeFolder, openNamed, piecesOf, replaceFile } from '../files.js'
+import { cannot, makeFolder, openNamed, piecesOf, replaceNamed } from '../files.js'
 import { absolutePathOf } from '../path.js'
 import { folderFiles, readDescription } from './folder.js'
 import type { Model } from './model.js'
@@ -34,7 +34,7 @@ export async function saveWeights(model: Model, file: string | URL): Promise<voi
     await makeFolder(dirname(path)).catch((cause: unknown) => {
       throw cannot('write', `'${path}'`, cause)
     })
-    await replaceFile(path, weights.pieces())
+    await replaceNamed(path, weights.pieces())
   } finally {
     free()
   }

@@ -17,6 +17,8 @@ export interface Panel {
 }
 
 const [font, high, gap] = [13, 170, 16]
+/** The height of a line of names. */
+const legendLine = 20
 const margin = { left: 64, right: 12, top: 26, bottom: 26 }
 const colours = ['#0b57a4', '#b23a00', '#00704f', '#8a2f88', '#6b5900', '#a01244', '#006a7d', '#4b3fb3']
 
@@ -27,15 +29,54 @@ export function lineCharts(
   width = 640,
   words: (step: number) => string = String,
 ): string {
-  const parts = panels.flatMap((panel, at) => drawn(panel, steps, width, at * (high + gap), words))
-  return svg(width, Math.max(panels.length * (high + gap), high), font, parts)
+  let y = 0
+  const parts = panels.flatMap((panel) => {
+    const legend = legendOf(panel, width)
+    const found = drawn(panel, legend, steps, width, y, words)
+    y += high + gap + legend.height
+    return found
+  })
+  return svg(width, Math.max(y, high), font, parts)
+}
+
+/** Where the names of lines stand: their places, and what they take below the title. */
+interface Legend {
+  readonly places: readonly { readonly x: number; readonly y: number }[]
+  readonly height: number
+}
+
+const wordWidth = (words: string): number => 0.62 * font * [...words].length
+const entryWidth = (label: string): number => wordWidth(label) + 34
+
+/** The names of lines stand to the right of the title; if there is no room, in lines of their own below it. */
+function legendOf({ title, lines }: Panel, width: number): Legend {
+  const [left, right] = [margin.left, width - margin.right]
+  const total = lines.reduce((sum, { label }) => sum + entryWidth(label), 0)
+  if (right - total >= left + wordWidth(title)) {
+    let x = right - total
+    const places = lines.map(({ label }) => {
+      const at = x
+      x += entryWidth(label)
+      return { x: at, y: 0 }
+    })
+    return { places, height: 0 }
+  }
+  let [x, y] = [left, legendLine]
+  const places = lines.map(({ label }) => {
+    if (x > left && x + entryWidth(label) > right) [x, y] = [left, y + legendLine]
+    const at = { x, y }
+    x += entryWidth(label)
+    return at
+  })
+  return { places, height: lines.length === 0 ? 0 : y }
 }
 
 function drawn(
   { title, lines, logarithmic, mark }: Panel,
+  legend: Legend,
   steps: readonly number[],
   width: number,
-  y: number,
+  head: number,
   wordsOf: (step: number) => string,
 ): string[] {
   const scaled = (value: number) => (logarithmic ? Math.log10(value) : value)
@@ -43,12 +84,13 @@ function drawn(
   const [least, most] = range(all)
   const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 0]
   const right = width - margin.right
+  const y = head + legend.height
   const bottom = y + high - margin.bottom
   const across = (step: number) =>
     round(last > first ? margin.left + ((step - first) / (last - first)) * (right - margin.left) : margin.left)
   const down = (value: number) =>
     round(bottom - ((value - least) / (most - least)) * (high - margin.top - margin.bottom))
-  const parts = [`<text x="${margin.left}" y="${y + 16}" font-weight="bold">${escaped(title)}</text>`]
+  const parts = [`<text x="${margin.left}" y="${head + 16}" font-weight="bold">${escaped(title)}</text>`]
   for (const value of ticks(least, most)) {
     const at = down(value)
     parts.push(`<line x1="${margin.left}" x2="${right}" y1="${at}" y2="${at}" stroke="#ddd"/>`)
@@ -67,7 +109,6 @@ function drawn(
     )
     parts.push(`<text x="${at + 5}" y="${bottom - 6}" fill="#444">${escaped(mark.label)}</text>`)
   }
-  let legend = width - margin.right
   for (const [index, { label, values, dashed }] of [...lines.entries()].reverse()) {
     const colour = colours[index % colours.length] as string
     const style = `fill="none" stroke="${colour}" stroke-width="2"${dashed ? ' stroke-dasharray="6 4"' : ''}`
@@ -84,11 +125,10 @@ function drawn(
     if (values.length === 1 && path !== '') {
       parts.push(`<circle cx="${across(first)}" cy="${down(scaled(values[0] as number))}" r="3" fill="${colour}"/>`)
     }
-    const size = 0.62 * font * [...label].length
-    legend -= size + 34
-    if (legend < margin.left + 0.62 * font * title.length) continue
-    parts.push(`<line x1="${round(legend)}" x2="${round(legend + 22)}" y1="${y + 12}" y2="${y + 12}" ${style}/>`)
-    parts.push(`<text x="${round(legend + 26)}" y="${y + 16}">${escaped(label)}</text>`)
+    const at = legend.places[index] as Legend['places'][number]
+    const [x, line] = [at.x, head + at.y]
+    parts.push(`<line x1="${round(x)}" x2="${round(x + 22)}" y1="${line + 12}" y2="${line + 12}" ${style}/>`)
+    parts.push(`<text x="${round(x + 26)}" y="${line + 16}">${escaped(label)}</text>`)
   }
   return parts
 }

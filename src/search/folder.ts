@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, SeqloomError } from '../errors.js'
 import { cannot, isThere, makeFolder, openRegular, replaceFile } from '../files.js'
@@ -73,7 +73,7 @@ export class SearchFolder {
     if (!isTrial(saved) || saved.number !== number) {
       throw new SeqloomError(
         'ERR_FORMAT',
-        `'${this.#file(number)}' is not what a search writes; remove it, and the trial is made again`,
+        `'${this.#file(number)}' is not what a search writes; move it away, and the trial is made again`,
       )
     }
     return withBest({ ...saved, values: saved.values.map(Number) }, this.#sign)
@@ -87,6 +87,23 @@ export class SearchFolder {
   #file(number: number): string {
     return join(this.path, `${SearchFolder.nameOf(number)}.json`)
   }
+}
+
+/**
+ * Throws `ERR_IO` for a folder in which other files are and no search: a search adds nothing to them. Hidden files, such
+ * as those of a file manager, may be there.
+ */
+export async function checkFolder(path: string): Promise<void> {
+  const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [] as string[]
+    throw cannot('write to', path, cause)
+  })
+  const other = names.find((name) => !name.startsWith('.'))
+  if (other === undefined || names.includes(searchName)) return
+  throw new SeqloomError(
+    'ERR_IO',
+    `'${path}' holds ${describe(other)} and no search; name an empty folder, or one that is not there yet`,
+  )
 }
 
 /** A trial with the best of its values. */
@@ -111,7 +128,11 @@ async function readJson(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cannot('read', path, cause)
-    throw new SeqloomError('ERR_FORMAT', `'${path}' is damaged: ${cause.message}; remove it to go on`, { cause })
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `'${path}' is damaged: ${cause.message}; copy it again, or choose another folder to begin anew`,
+      { cause },
+    )
   }
 }
 

@@ -1,3 +1,4 @@
+import { visible } from '../errors.js'
 import { type Displayed, displayed, jupyterDisplay, pictureOf, showsInTslab } from '../pictures/display.js'
 import { textTable } from '../pictures/textTable.js'
 import { ranked, type Trial } from './trial.js'
@@ -28,11 +29,15 @@ export class SearchResult<Options, Fitted> {
     this.#sign = sign
   }
 
-  /** A table (text) of the trials, the best first: what was monitored, after which epoch of how many, and the options. */
+  /**
+   * A table (text) of the trials, the best first: what was monitored, after which epoch of how many, the options, and of
+   * those that failed the code and the reason.
+   */
   table(): string {
     const rows = ranked(this.trials as readonly Trial[], this.#sign)
     const names = Object.keys(rows[0]?.options ?? {})
-    const head = ['trial', 'state', this.#monitor, 'epoch', 'seconds', ...names]
+    const reasons = rows.some(({ error }) => error !== undefined)
+    const head = ['trial', 'state', this.#monitor, 'epoch', 'seconds', ...names, ...(reasons ? ['reason'] : [])]
     const body = rows.map(({ number, state, value, bestEpoch, values, seconds, options, error }) => [
       String(number),
       error?.code ?? state,
@@ -40,6 +45,7 @@ export class SearchResult<Options, Fitted> {
       bestEpoch === undefined ? '' : `${bestEpoch}/${values.length}`,
       seconds.toFixed(1),
       ...names.map((name) => shown(options[name])),
+      ...(reasons ? [error ? brief(error.message) : ''] : []),
     ])
     return textTable([head, ...body])
   }
@@ -53,6 +59,12 @@ export class SearchResult<Options, Fitted> {
   static {
     showsInTslab(SearchResult.prototype)
   }
+}
+
+/** The beginning of a message, on one line. */
+function brief(message: string): string {
+  const line = visible(message)
+  return line.length > 80 ? `${line.slice(0, 80)}…` : line
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(5)))

@@ -15,7 +15,7 @@ import { removeFolder } from '../model/writeFolder.js'
 import { absolutePathOf } from '../path.js'
 import { inManner } from '../rank.js'
 import { RecordedRun } from '../record/run.js'
-import { SearchFolder, type SearchIdentity, withBest } from './folder.js'
+import { checkFolder, SearchFolder, type SearchIdentity, withBest } from './folder.js'
 import { SearchResult } from './result.js'
 import { type Bracket, counts } from './schedule.js'
 import { candidates, type Space, sizeOf } from './space.js'
@@ -109,7 +109,11 @@ async function searchIn<Fitted>(
       ? await mkdtemp(join(tmpdir(), 'seqloom-search-'))
       : absolutePathOf(`${plan.where}: folder`, given)
   const search = () => new Search(ranks, plan, options, path).run()
-  if (given !== undefined) return await (ranks.rank === 0 ? locked(path, search, 0) : search())
+  const alone = async () => {
+    await checkFolder(path)
+    return await locked(path, search, 0)
+  }
+  if (given !== undefined) return await (ranks.rank === 0 ? alone() : search())
   try {
     return await search()
   } finally {
@@ -375,10 +379,10 @@ class Search<Fitted> {
     }
     const { code, message } = failed.error
     const cause = this.#causes.get(failed.number)
-    const known = cause instanceof SeqloomError ? cause.code : (code as ErrorCode | undefined)
+    const known = code.startsWith('ERR_') ? (code as ErrorCode) : 'ERR_DATA'
     return new SeqloomError(
-      known ?? 'ERR_DATA',
-      `${where}: no trial came to its end; trial ${failed.number}: ${code ? `${code}: ` : ''}${message}`,
+      known,
+      `${where}: no trial came to its end; trial ${failed.number}: ${code.startsWith('ERR_') ? `${code}: ` : ''}${message}`,
       { cause },
     )
   }
@@ -389,6 +393,7 @@ const isBehind = ({ state, values }: Trial, rung: number | undefined): boolean =
   state === 'paused' && (rung === undefined || values.length < rung || values.length === 0)
 
 function told(error: unknown): NonNullable<Trial['error']> {
-  const message = error instanceof Error ? error.message : String(error)
-  return error instanceof SeqloomError ? { code: error.code, message } : { message }
+  if (!(error instanceof Error)) return { code: 'thrown', message: String(error) }
+  const { code } = error as { readonly code?: unknown }
+  return { code: typeof code === 'string' ? code : error.name, message: error.message }
 }

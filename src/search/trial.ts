@@ -20,8 +20,8 @@ export interface Trial<Own = Options> {
   /** What is monitored, after each epoch. */
   readonly values: readonly number[]
   readonly seconds: number
-  /** Why it failed; `code` is that of a `SeqloomError`. */
-  readonly error?: { readonly code?: string; readonly message: string }
+  /** Why it failed; `code` is that of a `SeqloomError` or of the system; of another error its name, such as `TypeError`. */
+  readonly error?: { readonly code: string; readonly message: string }
 }
 
 /** A trial as its file has it. */

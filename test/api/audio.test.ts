@@ -211,3 +211,44 @@ describe('data.logMel', () => {
     expect(() => data.logMel(new Float32Array(1000).fill(Number.NaN))).toThrow(coded('ERR_DATA', /sample 0/))
   })
 })
+
+describe('recordings with samples that are no numbers', () => {
+  it.each([
+    [32, Number.NaN],
+    [32, Number.POSITIVE_INFINITY],
+    [64, Number.NEGATIVE_INFINITY],
+    [64, 1e300],
+  ])('are told: floats of %i bits, %d', (bits, value) => {
+    const channels = [chirp, Float64Array.from(chirp, (x, at) => (at === 7 ? value : x))]
+    const message = new RegExp(`sample 7 of channel 1 is ${String(value).replace('+', '\\+')}`)
+    return expect(data.readWav(wav({ kind: 'float', bits, channels }))).rejects.toEqual(coded('ERR_DATA', message))
+  })
+
+  it('and those that are too large for powers', () => {
+    const samples = new Float64Array(1000).fill(1e200)
+    expect(() => data.logMel(samples)).toThrow(coded('ERR_DATA', /samples of frame 0 are too large/))
+    expect(data.logMel(new Float64Array(1000).fill(1e100)).data.every(Number.isFinite)).toBe(true)
+  })
+})
+
+describe('a long recording', () => {
+  const long = wav({ channels: [Float32Array.from({ length: 4_000_000 }, (_, n) => soundAt(n % 8000))] })
+
+  it('leaves the event loop its turns while it is interpolated', async () => {
+    let [longest, last] = [0, performance.now()]
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }, 1)
+    await data.readWav(long, { sampleRate: 22_050 })
+    clearInterval(timer)
+    expect(longest).toBeGreaterThan(0)
+    expect(longest).toBeLessThan(150)
+  })
+
+  it('can be stopped', async () => {
+    const signal = AbortSignal.timeout(20)
+    await expect(data.readWav(long, { sampleRate: 22_050, signal })).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(data.readWav(long, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+  })
+})

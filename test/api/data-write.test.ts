@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -99,5 +99,28 @@ describe('data.write', () => {
     await expect(data.write([{ a: 1 }], at('none/rows.csv'))).rejects.toEqual(coded('ERR_IO', /none/))
     await expect(data.write([], at('rows.empty.parquet'))).rejects.toEqual(coded('ERR_DATA', /no columns/))
     expect(existsSync(at('rows.empty.parquet'))).toBe(false)
+  })
+
+  it.each(['none.csv', 'none.tsv.gz', 'none.parquet'])(
+    'refuses a table without rows, which has no columns: %s',
+    async (name) => {
+      await expect(data.write([], at(name))).rejects.toEqual(coded('ERR_DATA', /without rows there are no columns/))
+      expect(existsSync(at(name))).toBe(false)
+    },
+  )
+
+  it('writes through symbolic links', async () => {
+    writeFileSync(at('target.csv'), 'a\n0\n')
+    symlinkSync('target.csv', at('inner.csv'))
+    symlinkSync(at('inner.csv'), at('link.csv'))
+    await expect(data.write([{ a: 1 }], at('link.csv'))).rejects.toEqual(coded('ERR_IO', /is there already/))
+    await data.write([{ a: 1 }], at('link.csv'), { overwrite: true })
+    expect(lstatSync(at('link.csv')).isSymbolicLink()).toBe(true)
+    expect(readFileSync(at('target.csv'), 'utf8')).toBe('a\n1\n')
+    symlinkSync('new.csv', at('dangling.csv'))
+    await data.write([{ a: 2 }], at('dangling.csv'))
+    expect(readFileSync(at('new.csv'), 'utf8')).toBe('a\n2\n')
+    symlinkSync('circle.csv', at('circle.csv'))
+    await expect(data.write([{ a: 2 }], at('circle.csv'))).rejects.toEqual(coded('ERR_IO', /circle/))
   })
 })

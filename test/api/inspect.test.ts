@@ -113,6 +113,7 @@ describe('inspect.states', () => {
     expect(picture).toContain('&lt;e&gt;')
     await expectCoded(() => found?.svg({ names: ['gate'] }), 'ERR_OPTION')
     await expectCoded(() => found?.svg({ row: 7 }), 'ERR_OPTION')
+    await expectCoded(() => found?.svg({ tokens: ['a', 'b'] }), 'ERR_DATA')
   })
 
   it('refuses what it cannot look into', async () => {

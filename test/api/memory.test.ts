@@ -78,3 +78,16 @@ it('tells what a prediction takes before compile, and asks for the number of ste
   expect(() => m.memory({ time: 0 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
   expect(() => m.memory({ batchSize: 2 ** 30, time: 2 ** 30 })).toThrow(/ERR_|large|address|memory/)
 })
+
+it('refuses steps where the model has none open', () => {
+  const fixed = sequential([layers.gru({ units: 3, inputShape: [10, 2] }), layers.dense({ units: 1 })])
+  fixed.compile({ loss: 'meanSquaredError', optimizer: 'adam' })
+  const { total } = fixed.memory({ batchSize: 4 })
+  expect(fixed.memory({ batchSize: 4, time: 10 }).total).toBe(total)
+  expect(() => fixed.memory({ batchSize: 4, time: 20 })).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(/time is 20.*fixed sizes.*10, 2/) }),
+  )
+  const plain = sequential([layers.dense({ units: 1, inputShape: [5] })])
+  plain.compile({ loss: 'meanSquaredError', optimizer: 'adam' })
+  expect(() => plain.memory({ time: 7 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+})

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -139,11 +139,36 @@ describe('search.random', () => {
     })
     const of = (units: number) => found.trials.find(({ options }) => options.units === units)
     expect(of(3)).toMatchObject({ state: 'failed', error: { code: 'ERR_OPTION' } })
-    expect(of(4)).toMatchObject({ state: 'failed', error: { message: 'not four' } })
-    expect(of(4)?.error).not.toHaveProperty('code')
+    expect(of(4)).toMatchObject({ state: 'failed', error: { code: 'TypeError', message: 'not four' } })
     expect(of(5)).toMatchObject({ state: 'failed', error: { code: 'ERR_NUMERIC' } })
     expect(found.best.options.units).toBe(2)
     expect(found.table()).toContain('ERR_NUMERIC')
+    expect(found.table()).toMatch(/^trial .* reason *$/m)
+    expect(found.table()).toMatch(/TypeError .*not four *$/m)
+  })
+
+  it('adds nothing to a folder of other files', async () => {
+    const folder = fresh()
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'trial-0001.json'), '{}')
+    await expect(search.random({ ...subject, space, folder })).rejects.toEqual(
+      coded('ERR_IO', /holds 'trial-0001\.json' and no search; name an empty folder/),
+    )
+    expect(readdirSync(folder)).toEqual(['trial-0001.json'])
+    rmSync(join(folder, 'trial-0001.json'))
+    writeFileSync(join(folder, '.hidden'), '')
+    await search.random({ ...subject, space, trials: 1, folder })
+    writeFileSync(join(folder, 'notes.txt'), '')
+    await search.random({ ...subject, space, trials: 1, folder })
+  })
+
+  it('says to wait where another process searches in a folder', async () => {
+    const folder = fresh()
+    const first = search.random({ ...subject, space, trials: 1, folder, onTrial: () => {} })
+    await expect(search.random({ ...subject, space, trials: 1, folder })).rejects.toEqual(
+      coded('ERR_STATE', /another process has been writing.*; wait until it has ended/),
+    )
+    await first
   })
 
   it('keeps a file for each trial and goes on after a kill, with the same result', async () => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 
 const program = fileURLToPath(new URL('../helpers/programs/standard-input.mjs', import.meta.url))
@@ -38,6 +39,12 @@ describe('standard input through a pipe', () => {
     const twice = await trained([whole], 2)
     expect(twice).toMatch(/^[0-9a-f]{64}$/)
     expect(twice).not.toBe(once)
+  })
+
+  it('may be compressed', async () => {
+    const bytes = gzipSync(whole)
+    expect(await trained([bytes.subarray(0, 1), bytes.subarray(1)])).toBe(await trained([whole]))
+    expect(await trained([bytes.subarray(0, 40)])).toMatch(/^ERR_DATA: - cannot be decompressed/)
   })
 
   it.each([

@@ -99,4 +99,67 @@ describe('predict --out', () => {
       stderr: expect.stringMatching(/give it without --out/),
     })
   }, 60_000)
+
+  it('keeps the other columns of a table as they are, and what has the name of an answer', async () => {
+    await trained(at('rows.csv'))
+    const some = [
+      { id: 7, mail: 'fine 1', label: 'good', tags: [1, 2] },
+      { id: 8, mail: 'poor 2', label: 'bad', tags: [] },
+    ]
+    writeFileSync(at('mails.jsonl'), some.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    const lines = await seqloom([
+      'predict',
+      '--model',
+      at('model'),
+      '--data',
+      at('mails.jsonl'),
+      '--text',
+      'mail',
+      '--out',
+      at('answers.jsonl'),
+    ])
+    expect(lines).toMatchObject({ code: 0 })
+    const found: Record<string, unknown>[] = []
+    for await (const row of data.jsonLines(at('answers.jsonl'))) found.push(row)
+    expect(found).toMatchObject(some)
+    expect(Object.keys(found[0] as object)).toEqual([
+      'id',
+      'mail',
+      'label',
+      'tags',
+      'predicted label',
+      'probability',
+      'probabilities',
+    ])
+    writeFileSync(at('mails.csv'), 'id,mail\n007,fine 1\n008,poor 2\n')
+    const csv = await seqloom([
+      'predict',
+      '--model',
+      at('model'),
+      '--data',
+      at('mails.csv'),
+      '--text',
+      'mail',
+      '--out',
+      at('answers.csv'),
+    ])
+    expect(csv).toMatchObject({ code: 0 })
+    expect(readFileSync(at('answers.csv'), 'utf8')).toMatch(/^id,mail,label,probability,.*\n007,fine 1,/)
+    const missing = await seqloom([
+      'predict',
+      '--model',
+      at('model'),
+      '--data',
+      at('mails.csv'),
+      '--out',
+      at('never.csv'),
+    ])
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/no column 'text'.*--text names another/) })
+  }, 60_000)
+
+  it('reads compressed texts from standard input', async () => {
+    await trained(at('rows.csv'))
+    const ran = await seqloom(['predict', '--model', at('model')], gzipSync('fine 1\npoor 2\n') as never)
+    expect(ran.stdout).toMatch(/\tfine 1\n.*\tpoor 2\n$/)
+  }, 60_000)
 })

@@ -95,7 +95,7 @@ describe('watching on the command line', () => {
     writeFileSync(other, 'mine')
     expect(await train('--plot', other)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/there is another file/),
+      stderr: expect.stringMatching(/is no drawing of ours/),
     })
   })
 

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { tasks } from 'seqloom'
+import { data, tasks } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
 
@@ -251,5 +251,60 @@ describe('rows', () => {
       { t: day(35), v: null },
     ] as never)
     expect(measured?.v?.count).toBe(kind === 'mask' ? 1 : 2)
+  })
+})
+
+describe('rows of texts, as tables have them', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'seqloom-texts-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const options = {
+    ...{ variables: ['sales'], time: 'date', group: 'store', units: 4, window: 7, horizon: 2, seed: 1 },
+    covariates: { known: ['promotion'], past: ['visitors'] },
+  } as const
+  const rows = shopRows(40)
+  const known = knownOf(shopRows(2, 40))
+  const table = (delimiter: string, shown: (value: number) => string) => {
+    const path = join(folder, `rows-${delimiter.charCodeAt(0)}.csv`)
+    const lines = rows.map(({ date, store, promotion, sales, visitors }) =>
+      [date, store, promotion ? 'TRUE' : 'FALSE', shown(sales), shown(visitors)].join(delimiter),
+    )
+    writeFileSync(path, [Object.keys(rows[0] as object).join(delimiter), ...lines].join('\n'))
+    return path
+  }
+  const forecastAfter = async (given: unknown) => {
+    const forecaster = new tasks.Forecaster(options)
+    await forecaster.train(given as never, { epochs: 1 })
+    const found = forecaster.forecast({ known })
+    forecaster.dispose()
+    return found
+  }
+
+  it('train as rows of numbers do', async () => {
+    const expected = await forecastAfter(rows)
+    expect(await forecastAfter(data.csv(table(',', String)))).toEqual(expected)
+    expect(await forecastAfter(data.csv(table(',', String)).filter(() => true))).toEqual(expected)
+    const comma = (value: number) => String(value).replace('.', ',')
+    expect(await forecastAfter(data.csv(table(';', comma)))).toEqual(expected)
+    expect(await forecastAfter(rows.map((row) => ({ ...row, sales: String(row.sales) })))).toEqual(expected)
+  }, 60_000)
+
+  it('are told by file and line where one is no number', async () => {
+    const path = join(folder, 'wrong.csv')
+    writeFileSync(path, 'date,store,promotion,sales,visitors\n2024-01-01,a,true,1,1\n2024-01-02,a,true,many,1\n')
+    await expect(new tasks.Forecaster(options).train(data.csv(path))).rejects.toEqual(
+      coded('ERR_DATA', /wrong\.csv: line 3: row 1: sales must be a number, not 'many'/),
+    )
+  })
+
+  it('are read as in training afterwards', async () => {
+    const forecaster = new tasks.Forecaster(options)
+    await forecaster.train(data.csv(table(',', String)), { epochs: 1 })
+    const [measured] = await forecaster.evaluate(
+      data.from(shopRows(4, 40).map((row) => ({ ...row, sales: String(row.sales) }))),
+    )
+    expect(measured?.sales?.mae).toBeGreaterThan(0)
+    const texts = known.map((row) => ({ ...row, promotion: String(Number(row.promotion)) }))
+    expect(forecaster.forecast({ known: texts })).toEqual(forecaster.forecast({ known }))
+    forecaster.dispose()
   })
 })

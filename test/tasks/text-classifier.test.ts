@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadModel, tasks, text } from 'seqloom'
+import { data, loadModel, tasks, text } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
 import { madeUpRows } from '../helpers/reviews.js'
+import { warnings } from '../helpers/warnings.js'
 
 const small = { units: 8, embedding: 8, seed: 3 } as const
 const quick = { epochs: 6, batchSize: 8, learningRate: 0.01 } as const
@@ -226,4 +227,49 @@ describe('bad input', () => {
     expect(existsSync('nowhere')).toBe(false)
     expect(() => classifier.labels).toThrow(coded('ERR_STATE'))
   })
+})
+
+describe('rows that are probably a mistake', () => {
+  const some = rows.slice(0, 60)
+  const swapped = some.map(({ text, label }) => ({ text: label, label: text }))
+
+  it.each([
+    ['in memory', () => swapped],
+    ['in a stream', () => data.from(swapped)],
+  ])('texts and labels that are exchanged, %s', async (_, given) => {
+    await expect(new tasks.TextClassifier(small).train(given() as never, quick)).rejects.toEqual(
+      coded('ERR_DATA', /60 rows have \d+ different labels and only 3 different texts, such as '\w+'; .*exchanged/),
+    )
+  })
+
+  it('labels that only rows to validate on have', async () => {
+    const validationData = [...fresh.slice(0, 10), { text: 'new', label: 'unheard' }]
+    const told = await warnings(() => new tasks.TextClassifier(small).train(some, { epochs: 1, validationData }))
+    expect(told.map(({ code, message }) => [code, message])).toContainEqual([
+      'WARN_UNTAUGHT_LABELS',
+      expect.stringMatching(/^TextClassifier\.train: validationData have labels .*: 'unheard'; they become classes/),
+    ])
+    const tagger = new tasks.SequenceTagger({ units: 4, embedding: 4 })
+    const tagged = ['a', 'b', 'c', 'd'].map((token) => ({ tokens: [token, 'x'], tags: ['A', 'B'] }))
+    const held = [{ tokens: ['a'], tags: ['C'] }]
+    const toldToo = await warnings(() => tagger.train(tagged, { epochs: 1, validationData: held }))
+    expect(toldToo.map(({ message }) => message)).toContainEqual(expect.stringMatching(/'C'/))
+    const none = await warnings(() => new tasks.TextClassifier(small).train(some, { epochs: 1, validationData: fresh }))
+    expect(none.filter(({ code }) => code === 'WARN_UNTAUGHT_LABELS')).toEqual([])
+  })
+
+  it('are not taken for one where texts repeat with few labels', async () => {
+    const repeated = [...some, ...some].map(({ label }, at) => ({ text: `t${at % 5}`, label }))
+    await new tasks.TextClassifier(small).train(repeated, { epochs: 1 })
+  })
+})
+
+it('hands on the texts of a stream with their labels', async () => {
+  const classifier = new tasks.TextClassifier(small)
+  await classifier.train(rows.slice(0, 60), { epochs: 1 })
+  const texts = fresh.slice(0, 5).map(({ text }) => text)
+  const found: unknown[] = []
+  for await (const row of classifier.predict(data.from(texts))) found.push(row)
+  const expected = await classifier.predict(texts)
+  expect(found).toEqual(expected.map((prediction, at) => ({ text: texts[at], ...prediction })))
 })

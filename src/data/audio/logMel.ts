@@ -44,7 +44,8 @@ const powerOfTwo = custom(
 /**
  * The natural logarithms of the powers of a recording's frequencies in bands of the mel scale, `[frames, nMels]`: what
  * a `Transcriber` takes as frames. The powers are those of `torchaudio.transforms.MelSpectrogram`, whose names the
- * options have. Errors: `ERR_OPTION`; `ERR_DATA` for samples that are none, and for fewer than a frame needs.
+ * options have. Errors: `ERR_OPTION`; `ERR_DATA` for samples that are none, that are not finite or too large, and for fewer than a frame
+ * needs.
  */
 export function logMel(samples: NumericArray, options: LogMelOptions = {}): Tensor<Float32Array> {
   checkOptions(where, options, {
@@ -96,7 +97,9 @@ export function logMel(samples: NumericArray, options: LogMelOptions = {}): Tens
     for (const [band, { first, weights }] of bands.entries()) {
       let sum = 0
       for (let k = 0; k < weights.length; k++) sum += (weights[k] as number) * (powers[first + k] as number)
-      out[at * nMels + band] = Math.log(sum + epsilon)
+      const power = Math.log(sum + epsilon)
+      if (!Number.isFinite(power)) throw wrong(`the samples of frame ${at} are too large to add up their powers`)
+      out[at * nMels + band] = power
     }
   }
   return tensor(out, [frames, nMels]) as Tensor<Float32Array>

@@ -1,4 +1,8 @@
 import { allocated } from '../allocated.js'
+import type { Sliced } from '../slices.js'
+
+/** How many samples are made between two chances for the event loop. */
+const sliceSize = 1 << 12
 
 /** How many zeros of the sinc function a filter holds on each side, and the share of the band that it lets through. */
 const [zeros, rolloff] = [6, 0.99]
@@ -9,7 +13,7 @@ const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
  * Samples at another rate: band-limited interpolation (Smith, Digital Audio Resampling) with a sinc function under a
  * Hann window, as `torchaudio.functional.resample` with its defaults.
  */
-export function resampled(where: string, samples: Float32Array, from: number, to: number): Float32Array {
+export function* resampled(where: string, samples: Float32Array, from: number, to: number): Sliced<Float32Array> {
   if (from === to) return samples
   const [source, target] = [from / gcd(from, to), to / gcd(from, to)]
   const base = Math.min(source, target) * rolloff
@@ -39,6 +43,7 @@ export function resampled(where: string, samples: Float32Array, from: number, to
       sum += (taps[tap] as number) * (samples[begin + tap] as number)
     }
     out[at] = sum
+    if (at % sliceSize === 0) yield
   }
   return out
 }

@@ -1,5 +1,6 @@
 import { SeqloomError } from '../../errors.js'
 import { allocated } from '../allocated.js'
+import type { Sliced } from '../slices.js'
 
 /** A recording. */
 export interface Sound {
@@ -26,11 +27,17 @@ const others: Readonly<Record<number, string>> = { 2: 'ADPCM', 6: 'A-law', 7: 'Â
 /** What follows a format's code in the identifier of WAVE_FORMAT_EXTENSIBLE. */
 const identifier = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71]
 
+/** How many samples are read between two chances for the event loop. */
+const sliceSize = 1 << 14
+
 /** Sizes from here on say that whoever wrote to a pipe did not know the size. */
 const unknownSize = 0x7ffff000
 
-/** Reads the bytes of a WAV file. `ERR_FORMAT`, `ERR_UNSUPPORTED`; `where` names it in messages. */
-export function parseWav(where: string, bytes: Uint8Array): Sound {
+/**
+ * Reads the bytes of a WAV file. `ERR_FORMAT`, `ERR_UNSUPPORTED`, and `ERR_DATA` for samples that are not finite, as
+ * those of floats may be; `where` names it in messages.
+ */
+export function* parseWav(where: string, bytes: Uint8Array): Sliced<Sound> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const name = (at: number) => String.fromCharCode(...bytes.subarray(at, at + 4))
   const no = (why: string) => new SeqloomError('ERR_FORMAT', `${where} is no WAV file that can be read: ${why}`)
@@ -52,7 +59,7 @@ export function parseWav(where: string, bytes: Uint8Array): Sound {
       const open =
         size >= unknownSize || (size === 0 && [0, unknownSize].includes(Math.min(view.getUint32(4, true), unknownSize)))
       if (!open && size > left) throw no(`it ends ${size - left} bytes before its samples do`)
-      return soundOf(where, format, new DataView(bytes.buffer, bytes.byteOffset + at + 8, open ? left : size))
+      return yield* soundOf(where, format, new DataView(bytes.buffer, bytes.byteOffset + at + 8, open ? left : size))
     }
     at += 8 + size + (size % 2)
   }
@@ -86,15 +93,27 @@ function formatOf(where: string, view: DataView, no: (why: string) => Error): Fo
   return { kind: code === pcm ? 'integer' : 'float', channels, sampleRate, bytes: bits / 8 }
 }
 
-function soundOf(where: string, { kind, channels: count, sampleRate, bytes }: Format, view: DataView): Sound {
+function* soundOf(where: string, { kind, channels: count, sampleRate, bytes }: Format, view: DataView): Sliced<Sound> {
   const length = Math.floor(view.byteLength / (count * bytes))
   const channels = Array.from({ length: count }, () => allocated(where, Float32Array, length))
   const read = readers[`${kind}${8 * bytes}`] as (view: DataView, at: number) => number
   for (const [channel, samples] of channels.entries()) {
-    for (let step = 0; step < length; step++) samples[step] = read(view, (step * count + channel) * bytes)
+    for (let step = 0; step < length; step++) {
+      const sample = read(view, (step * count + channel) * bytes)
+      samples[step] = sample
+      // Doubles may be finite and too large for a float.
+      if (!Number.isFinite(samples[step])) throw notFinite(where, step, channel, sample)
+      if (step % sliceSize === 0) yield
+    }
   }
-  return { sampleRate, channels, samples: mixed(where, channels) }
+  return { sampleRate, channels, samples: yield* mixed(where, channels) }
 }
+
+const notFinite = (where: string, step: number, channel: number, sample: number): SeqloomError =>
+  new SeqloomError(
+    'ERR_DATA',
+    `${where}: sample ${step} of channel ${channel} is ${sample}, not a finite number from -1 to 1`,
+  )
 
 /** How samples of each kind are read, from -1 to 1. Those of 8 bits have no sign. */
 const readers: Readonly<Record<string, (view: DataView, at: number) => number>> = {
@@ -107,7 +126,7 @@ const readers: Readonly<Record<string, (view: DataView, at: number) => number>> 
 }
 
 /** The mean of channels. */
-export function mixed(where: string, channels: readonly Float32Array[]): Float32Array {
+export function* mixed(where: string, channels: readonly Float32Array[]): Sliced<Float32Array> {
   const [first] = channels
   if (first && channels.length === 1) return first
   const mean = allocated(where, Float32Array, first?.length ?? 0)
@@ -115,6 +134,7 @@ export function mixed(where: string, channels: readonly Float32Array[]): Float32
     let sum = 0
     for (const channel of channels) sum += channel[step] as number
     mean[step] = sum / channels.length
+    if (step % sliceSize === 0) yield
   }
   return mean
 }

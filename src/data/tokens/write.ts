@@ -1,12 +1,11 @@
-import { open } from 'node:fs/promises'
 import { AbortError, describe, requireReadable, SeqloomError } from '../../errors.js'
-import { cannot, replaceFile } from '../../files.js'
-import { abortSignal, checkOptions, custom, filePath } from '../../options.js'
+import { checkReplaceable, replaceNamed } from '../../files.js'
+import { abortSignal, checkOptions, custom, filePath, flag } from '../../options.js'
 import { absolutePathOf } from '../../path.js'
 import type { Dataset } from '../dataset.js'
 import { placeOf } from '../places.js'
 import { type From, from } from '../sources.js'
-import { beginsLikeTokens, headerBytes, headerSize, trailerBytes } from './header.js'
+import { beginsLikeTokens, headerBytes, trailerBytes } from './header.js'
 import { TokenFile } from './tokenFile.js'
 import { type CorpusTokenizer, fingerprintOf, tokenizerRule } from './tokenizer.js'
 
@@ -22,13 +21,15 @@ export interface TokensProgress {
 export interface WriteTokensOptions {
   /** What turns the texts into ids: made by `text.*`. Nothing is cut off. */
   readonly tokenizer: CorpusTokenizer
-  /** The file to write, which is replaced at once when all is written. */
+  /** The file to write, at once when all is written. A token file that is there is replaced. */
   readonly file: string | URL
   /**
    * What follows each text, before it is turned into ids; default `'\n'`, as the lines of `data.text` come without
    * their ends. `'<|endoftext|>'` is one token for tokenizers that know it as such; `''` is nothing.
    */
   readonly separator?: string
+  /** Whether to replace a file that is no token file, too; default false, which rejects with `ERR_IO`. */
+  readonly overwrite?: boolean
   /** Called as parts are written. */
   readonly onProgress?: (progress: TokensProgress) => void
   /** Stops the work, which rejects with an AbortError. */
@@ -61,13 +62,14 @@ export async function writeTokens(texts: From<string>, options: WriteTokensOptio
       file: filePath,
       separator: custom('a text', (v) => typeof v === 'string'),
       onProgress: custom('a function', (v) => typeof v === 'function'),
+      overwrite: flag,
       signal: abortSignal,
     },
     required: ['tokenizer', 'file'],
   })
   const source = from(texts)
   const path = absolutePathOf(`${where}: file`, options.file)
-  await checkReplaceable(path)
+  await checkReplaceable(path, options.overwrite ?? false, { what: 'token file', begins: beginsLikeTokens })
   let failure: { readonly error: unknown } | undefined
   async function* contents() {
     try {
@@ -78,30 +80,12 @@ export async function writeTokens(texts: From<string>, options: WriteTokensOptio
     }
   }
   try {
-    await replaceFile(path, contents())
+    await replaceNamed(path, contents())
   } catch (error) {
     // What a source throws is no failure of the file.
     throw failure ? failure.error : error
   }
   return await TokenFile.open(path)
-}
-
-/** Throws `ERR_IO` for a file that is there and is no token file. */
-async function checkReplaceable(path: string): Promise<void> {
-  const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined
-    throw cannot('read', path, cause)
-  })
-  if (!file) return
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(headerSize), 0, headerSize, 0)
-    if (beginsLikeTokens(buffer.subarray(0, bytesRead))) return
-  } catch (cause) {
-    throw cannot('read', path, cause)
-  } finally {
-    await file.close()
-  }
-  throw new SeqloomError('ERR_IO', `'${path}' is no token file, and is not replaced by one; choose another name`)
 }
 
 /** All bytes of a token file; the next texts are turned into ids while the last ones are written. */

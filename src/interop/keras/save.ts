@@ -1,5 +1,5 @@
 import { describe, isInstance, SeqloomError } from '../../errors.js'
-import { replaceFile } from '../../files.js'
+import { replaceNamed } from '../../files.js'
 import { Model } from '../../model/model.js'
 import { checkOptions, custom } from '../../options.js'
 import { pathOf } from '../../path.js'
@@ -49,7 +49,7 @@ export async function toKeras(model: Model, file: string | URL, options: ToKeras
       writeHdf5(
         form === '.h5' ? wholeModel(described, valuesOf, versions[version]) : numberedWeights(described, valuesOf),
       )
-    await replaceFile(path, form === '.keras' ? packKerasArchive(described.config, versions[3], weights) : weights())
+    await replaceNamed(path, form === '.keras' ? packKerasArchive(described.config, versions[3], weights) : weights())
   })
 }
 

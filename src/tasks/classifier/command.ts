@@ -3,10 +3,12 @@ import { accuracyView } from '../../cli/accuracyView.js'
 import * as flags from '../../cli/flags.js'
 import { note, oneLine, print, printJson } from '../../cli/output.js'
 import { showReport } from '../../cli/results.js'
-import { type FileOptions, readColumns, tableHelp } from '../../cli/rows.js'
+import { type FileOptions, readColumns, readWhole, tableHelp } from '../../cli/rows.js'
 import { type Flags, taskCommand } from '../../cli/taskCommand.js'
 import { lines } from '../../cli/texts.js'
+import type { TableRow } from '../../data/columns.js'
 import { Dataset } from '../../data/dataset.js'
+import { textsOf } from '../../data/jsonLines.js'
 import { from } from '../../data/sources.js'
 import { write } from '../../data/write.js'
 import { SeqloomError } from '../../errors.js'
@@ -38,7 +40,10 @@ export const command = taskCommand({
     flags: [
       new Option('--data <file>', 'a table of texts to label, or of a series to continue from'),
       flags.column('text', 'the column of texts'),
-      new Option('--out <file>', 'where to write the labels of texts: .csv, .jsonl or .parquet'),
+      new Option(
+        '--out <file>',
+        'where to write the rows of --data, or the texts, with their labels: .csv, .jsonl or .parquet',
+      ),
       new Option('--force', 'replace the file at --out').default(false),
       new Option('--explain', 'show, for a classifier of texts, which words speak for the label and which against it'),
       ...flags.table(),
@@ -60,10 +65,10 @@ export const command = taskCommand({
     },
     async run(classifier, texts, given, signal) {
       if (given.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
-      const labelled = labels(classifier, source(texts, given, signal), signal)
       if (given.out !== undefined) {
         const out = given.out as string
-        const rows = /\.(jsonl|ndjson)(\.gz)?$/i.test(out) ? labelled : labelled.map(flat)
+        const columns = /\.(jsonl|ndjson)(\.gz)?$/i.test(out) ? (prediction: Prediction) => prediction : flat
+        const rows = labels(classifier, texts, given, columns, signal)
         const count = await write(rows, out, { signal, overwrite: given.force === true })
         note(`wrote the labels of ${count} texts in ${out}`)
         return
@@ -74,7 +79,7 @@ export const command = taskCommand({
         }
         return
       }
-      for await (const { text, ...prediction } of labelled) {
+      for await (const { text, ...prediction } of classifier.predict(source(texts, given, signal), { signal })) {
         if (given.json) printJson({ text, ...prediction })
         else print(`${prediction.label}\t${prediction.probability.toFixed(4)}\t${oneLine(text)}`)
       }
@@ -82,13 +87,34 @@ export const command = taskCommand({
   },
 })
 
-/** Texts with their labels. */
-function labels(classifier: TextClassifier, texts: Dataset<string>, signal: AbortSignal) {
-  return answersFor('--data', texts, async (some) => {
-    const predictions = await classifier.predict(some, { signal })
-    return predictions.map((prediction, at) => ({ text: some[at] as string, ...prediction }))
+/** Texts with their labels, in columns: those of a table beside all its own. */
+function labels(
+  classifier: TextClassifier,
+  texts: readonly string[],
+  given: Flags,
+  columns: (prediction: Prediction) => object,
+  signal: AbortSignal,
+): Dataset<object> {
+  const { data, text } = given as Partial<FileOptions> & { readonly text: string }
+  if (data === undefined) {
+    const labelled = classifier.predict(source(texts, given, signal), { signal })
+    return labelled.map(({ text, ...prediction }) => ({ text, ...columns(prediction) }))
+  }
+  const rows = readWhole({ ...given, data, signal }, { text })
+  return answersFor('--data', rows, async (some) => {
+    const own = some.map((row, at) => textsOf(`predict: row ${at}`, row, [text], { plainValues: true })[text] as string)
+    const predictions = await classifier.predict(own, { signal })
+    return some.map((row, at) => beside(row, columns(predictions[at] as Prediction)))
   })
 }
+
+/** A row and what was predicted of it; a column of the row that has such a name keeps it. */
+const beside = (row: TableRow, predicted: object): object => ({
+  ...row,
+  ...Object.fromEntries(
+    Object.entries(predicted).map(([name, value]) => [Object.hasOwn(row, name) ? `predicted ${name}` : name, value]),
+  ),
+})
 
 /** A prediction with a column for each probability. */
 const flat = ({ probabilities, ...prediction }: Prediction) => ({

@@ -19,7 +19,7 @@ import {
 import { Comparison, type Evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { labellingModel } from '../shared/labellingModel.js'
-import { LabelCounts, Labels } from '../shared/labels.js'
+import { LabelCounts, Labels, tellUntaught } from '../shared/labels.js'
 import { classifierLooks } from '../shared/looks.js'
 import { checkNotEmpty, type RowStream, type Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -38,7 +38,7 @@ import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import { type ExplainOptions, type Explanation, explained } from './explain.js'
 import { type ClassifierSettings, classifierOptions, classifierSettings } from './options.js'
-import { checkRows, type LabelledText } from './rows.js'
+import { checkExchanged, checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, saving } from './saved.js'
 
 export type { ExplainOptions, Explanation } from './explain.js'
@@ -52,6 +52,11 @@ export interface Prediction {
   readonly probability: number
   /** The probability of every label. */
   readonly probabilities: Readonly<Record<string, number>>
+}
+
+/** A text, and its label as predicted. */
+export interface LabelledPrediction extends Prediction {
+  readonly text: string
 }
 
 /**
@@ -110,14 +115,21 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
 
   /**
    * Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for anything but texts, naming the
-   * position. For texts that come one after another it gives a data set of predictions, in the same order, which are
-   * made as they are read.
+   * position. For texts that come one after another it gives a data set of predictions with their texts, in the same
+   * order, which are made as they are read.
+   *
+   * ```ts
+   * await data.write(classifier.predict(texts), 'labels.jsonl')
+   * ```
    */
   predict(texts: readonly string[], options?: PredictTextsOptions): Promise<Prediction[]>
-  predict(texts: RowStream<string>, options?: PredictTextsOptions): Dataset<Prediction>
-  predict(texts: Rows<string>, options: PredictTextsOptions = {}): Promise<Prediction[]> | Dataset<Prediction> {
+  predict(texts: RowStream<string>, options?: PredictTextsOptions): Dataset<LabelledPrediction>
+  predict(texts: Rows<string>, options: PredictTextsOptions = {}): Promise<Prediction[]> | Dataset<LabelledPrediction> {
     if (!isStreamed(texts)) return this.#predictAll(texts as readonly string[], options)
-    return answersFor(this.where('predict'), texts as RowStream<string>, (some) => this.#predictAll(some, options))
+    return answersFor(this.where('predict'), texts as RowStream<string>, async (some) => {
+      const predictions = await this.#predictAll(some, options)
+      return predictions.map((prediction, at) => ({ text: some[at] as string, ...prediction }))
+    })
   }
 
   async #predictAll(texts: readonly string[], options: PredictTextsOptions): Promise<Prediction[]> {
@@ -179,7 +191,9 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     checkRows(where, rows)
     if (given) checkRows(`${where}: validationData`, given)
     throwIfAborted(signal)
-    const labels = known?.labels ?? Labels.of([...rows, ...(given ?? [])].map((row) => row.label))
+    if (!known) checkExchanged(where, rows)
+    if (!known && given) tellUntaught(where, rows.map(labelOf), given.map(labelOf))
+    const labels = known?.labels ?? Labels.of([...rows, ...(given ?? [])].map(labelOf))
     const targets = targetsOf(where, labels, rows)
     const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
     const training = division.training.map((row) => rows[row] as LabelledText)
@@ -225,6 +239,8 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
       count: ({ label }, change) => counts.add(label, change),
       ...{ given, share: validationSplit, seed, signal },
     })
+    if (!known) checkExchanged(where, surveyed.sample)
+    if (!known && given) tellUntaught(where, counts.counted, given.map(labelOf))
     const labels = known?.labels ?? Labels.of(counts.names)
     const { held } = surveyed
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
@@ -272,6 +288,8 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     return { parts: { model, tokenizer, labels }, beginning }
   }
 }
+
+const labelOf = ({ label }: LabelledText): string => label
 
 const splitRow = ({ text, label }: LabelledText): SplitRow => ({ key: text, classes: [label] })
 

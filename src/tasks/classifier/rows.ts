@@ -20,6 +20,19 @@ export function checkRows(where: string, rows: readonly LabelledText[]): void {
   })
 }
 
+/**
+ * `ERR_DATA` for rows of few texts with many labels: their columns were exchanged, for nothing could be learned of texts
+ * that have ever other labels.
+ */
+export function checkExchanged(where: string, rows: readonly LabelledText[]): void {
+  const [texts, labels] = (['text', 'label'] as const).map((name) => new Set(rows.map((row) => row[name])).size)
+  if (labels === undefined || texts === undefined || labels <= texts || 2 * texts > rows.length) return
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${where}: ${rows.length} rows have ${labels} different labels and only ${texts} different texts, such as ${describe(rows[0]?.text)}; are texts and labels exchanged?`,
+  )
+}
+
 function shown(row: unknown): string {
   if (!isRecord(row)) return describe(row)
   const fields = Object.entries(row).slice(0, 4)

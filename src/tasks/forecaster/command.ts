@@ -10,6 +10,7 @@ import { withRows } from '../shared/rows.js'
 import { readForecastData, readForecastRows } from './columns.js'
 import { type Forecast, Forecaster, type ForecastMeasures } from './index.js'
 import { saving } from './saved.js'
+import { typedRows } from './texts.js'
 
 /** A forecaster of whatever columns a table has. */
 type AnyForecaster = Forecaster<string, string, string>
@@ -72,9 +73,11 @@ async function predict(
     throw new SeqloomError('ERR_OPTION', `${flags.model} was trained without covariates, so --known has no use`)
   }
   const columns = { time, group, variables: [], covariates: { known: covariates.known, past: [] } }
-  const known = ahead === undefined ? undefined : await readForecastRows({ ...flags, data: ahead }, columns)
+  const known = ahead === undefined ? undefined : readForecastRows({ ...flags, data: ahead }, columns)
   const forecasts = known
-    ? await withRows('--known', known, undefined, async (rows) => forecaster.forecast({ known: rows }))
+    ? await withRows('--known', known, undefined, async (rows, decimal) =>
+        forecaster.forecast({ known: typedRows('--known', rows, columns, decimal) }),
+      )
     : forecaster.forecast()
   const digits = (value: number) => Number(value.toPrecision(6))
   for (const [index, row] of forecasts.entries()) {

@@ -1,3 +1,4 @@
+import { numberIn } from '../../data/numbers.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 
@@ -64,13 +65,14 @@ export function encodeCovariate(where: string, encoder: CovariateEncoder, value:
       `${where}: ${name} is ${describe(value)}, which training had not; it had ${known}${more}`,
     )
   }
-  if (typeof value === 'string') {
+  const number = typeof value === 'string' ? numberIn(value) : Number(value)
+  if (number === undefined) {
     throw new SeqloomError(
       'ERR_DATA',
       `${where}: ${encoder.name} must be a number, as in training, not ${describe(value)}`,
     )
   }
-  return [(Number(value) - encoder.mean) / encoder.deviation]
+  return [(number - encoder.mean) / encoder.deviation]
 }
 
 /** Whether something read from a file is a list of encoders with these names. */

@@ -26,6 +26,7 @@ import { type Forecast, Reader } from './reader.js'
 import { type ForecastRow, type RowFormat, readFirstRows, readMoreRows } from './rows.js'
 import { type ForecasterParts, type ForecastGroup, saving } from './saved.js'
 import { type Observation, readRow, readSeries, type Series } from './series.js'
+import { typedRows } from './texts.js'
 import type { TimeValue } from './time.js'
 import { fillGaps, type GroupValue, type Track } from './tracks.js'
 import { trainingSpans, validationSpans, windows } from './windows.js'
@@ -149,6 +150,7 @@ export class Forecaster<
   /**
    * Trains on series and reads them to their ends. Scaling is fitted for each group by itself, to the training part,
    * without what is held out at the end. A forecaster that already has a model continues from its weights and scaling.
+   * Of rows that come one after another, such as those of `data.csv`, columns of numbers and truth values may be texts.
    *
    * Rejects with `ERR_DATA` for values that are not finite (naming the step or row), times that are irregular, doubled
    * or missing, and series that are too short, `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
@@ -345,7 +347,10 @@ export class Forecaster<
     return made as this
   }
 
-  /** Does work on data, those that come one after another once all are in memory. */
+  /**
+   * Does work on data, those that come one after another once all are in memory, with the numbers that their texts are:
+   * tables may have texts alone.
+   */
   async #whole<T>(
     where: string,
     data: ForecasterInput<Time>,
@@ -353,7 +358,12 @@ export class Forecaster<
     work: (data: ForecasterData<Time>) => Promise<T>,
   ): Promise<T> {
     if (!isStreamed(data)) return await work(data as ForecasterData<Time>)
-    return await withRows(where, data as RowStream<unknown>, signal, (rows) => work(rows as ForecasterData<Time>))
+    return await withRows(where, data as RowStream<ForecastRow>, signal, async (rows, decimal) => {
+      const isSeries = this.#settings.time === undefined
+      const { format } = this.#reader?.parts ?? {}
+      const read = isSeries ? rows : typedRows(where, rows, this.#settings, decimal, format)
+      return await work(read as ForecasterData<Time>)
+    })
   }
 
   /** Takes over new parts and reads their tracks to the end. */

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { numberIn } from '../../data/numbers.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isMissing } from './covariates.js'
 import type { ForecasterSettings } from './options.js'
@@ -39,8 +40,9 @@ export function readRow(where: string, row: Observation, settings: SeriesSetting
   return variables.map((name, index) => readValue(where, name, values[index], settings))
 }
 
-/** A value of a variable, NaN if it is missing and that is to be filled. */
-export function readValue(where: string, name: string, value: unknown, { transform, fill }: SeriesSettings): number {
+/** A value of a variable, which may be a text; NaN if it is missing and that is to be filled. */
+export function readValue(where: string, name: string, given: unknown, { transform, fill }: SeriesSettings): number {
+  const value = typeof given === 'string' ? (numberIn(given) ?? given) : given
   if (isMissing(value) && fill !== 'none') return Number.NaN
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     const hint = isMissing(value) ? "; fill: 'linear', 'last' or 'mask' takes missing ones" : ''

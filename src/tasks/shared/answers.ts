@@ -1,6 +1,6 @@
 import type { Blocks } from '../../data/blocks.js'
 import { Dataset, type Start } from '../../data/dataset.js'
-import { namingPlaces, type Place, placed, placeOf } from '../../data/places.js'
+import { moved, namingPlaces, type Place, placed, placeOf } from '../../data/places.js'
 import { isStreamed } from '../../data/sources.js'
 import { type Ranks, readersFor, together } from '../../distributed.js'
 import { SeqloomError } from '../../errors.js'
@@ -29,7 +29,7 @@ async function* someOf<Row>(source: Dataset<Row>, start: Start, most: number): A
       if (done) return
       const place = placeOf(block)
       for (let at = 0; at < block.length; at += most) {
-        yield { rows: block.slice(at, at + most), place: place && ((row) => place(at + row)) }
+        yield { rows: block.slice(at, at + most), place: moved(place, (row) => at + row) }
       }
     }
   } finally {

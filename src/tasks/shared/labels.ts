@@ -1,4 +1,5 @@
 import { describe, SeqloomError } from '../../errors.js'
+import { warn } from '../../warn.js'
 
 /** The most different labels. */
 const mostLabels = 1_000_000
@@ -17,6 +18,11 @@ export class LabelCounts {
     return this.#counts.keys()
   }
 
+  /** The labels that were counted. */
+  get counted(): Iterable<string> {
+    return [...this.#counts].flatMap(([label, count]) => (count > 0 ? [label] : []))
+  }
+
   /** Counts a label, or takes a count back. `ERR_DATA` for too many different ones. */
   add(label: string, change: 1 | -1): void {
     this.#counts.set(label, (this.#counts.get(label) ?? 0) + change)
@@ -28,6 +34,18 @@ export class LabelCounts {
   of(labels: readonly string[]): number[] {
     return labels.map((label) => this.#counts.get(label) ?? 0)
   }
+}
+
+/** Warns of labels that rows to validate on have and none to train on: they are classes that nothing can be learned of. */
+export function tellUntaught(where: string, taught: Iterable<string>, held: Iterable<string>): void {
+  const known = new Set(taught)
+  const untaught = [...new Set(held)].filter((label) => !known.has(label))
+  if (untaught.length === 0) return
+  const shown = untaught.slice(0, 20).map(describe).join(', ')
+  warn(
+    'WARN_UNTAUGHT_LABELS',
+    `${where}: validationData have labels that no row to train on has: ${shown}; they become classes, and count as mistakes`,
+  )
 }
 
 /** The classes of a classifier, in the order of the model's outputs. */

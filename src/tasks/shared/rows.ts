@@ -26,11 +26,15 @@ export function checkNotEmpty(where: string, list: readonly unknown[]): void {
 /** Rows of a stream that are in memory, with where each was read. */
 export class Gathered<Row> {
   readonly rows: Row[] = []
+  /** What stands before the decimals of numbers in texts: of files that differ, any that is not a point. */
+  decimal: Place['decimal']
   readonly #blocks: { readonly first: number; readonly place: Place | undefined }[] = []
 
   /** Adds a block of a data set. */
   add(block: readonly Row[]): void {
-    this.#blocks.push({ first: this.rows.length, place: placeOf(block) })
+    const place = placeOf(block)
+    this.#blocks.push({ first: this.rows.length, place })
+    if (this.decimal === undefined || this.decimal === '.') this.decimal = place?.decimal ?? this.decimal
     for (const row of block) this.rows.push(row)
   }
 
@@ -71,9 +75,9 @@ export async function withRows<Row, T>(
   where: string,
   rows: Rows<Row>,
   signal: AbortSignal | undefined,
-  work: (rows: readonly Row[]) => Promise<T>,
+  work: (rows: readonly Row[], decimal: Place['decimal']) => Promise<T>,
 ): Promise<T> {
-  if (!isStreamed(rows)) return await work(rows as readonly Row[])
+  if (!isStreamed(rows)) return await work(rows as readonly Row[], undefined)
   const found = await gathered(where, rows as RowStream<Row>, signal)
-  return await found.naming(work(found.rows))
+  return await found.naming(work(found.rows, found.decimal))
 }

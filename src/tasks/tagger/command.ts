@@ -4,6 +4,7 @@ import { showReport } from '../../cli/results.js'
 import { readColumns, tableHelp } from '../../cli/rows.js'
 import { reportTable } from '../../cli/table.js'
 import { taskCommand } from '../../cli/taskCommand.js'
+import { numberIn } from '../../data/numbers.js'
 import { SequenceTagger, type TaggedTokens, type TokenFeatures } from './index.js'
 import { saving } from './saved.js'
 
@@ -26,7 +27,7 @@ export const command = taskCommand({
       const ofNumbers = await numeric
       const features = Object.entries(columns).map(([column, name]) => {
         const list = listOf(row[column] as string)
-        return [name, ofNumbers.has(name) ? list.map(Number) : list] as const
+        return [name, ofNumbers.has(name) ? list.map((value) => numberIn(String(value)) ?? Number.NaN) : list] as const
       })
       return {
         tokens: listOf(row.tokens as string),
@@ -71,7 +72,7 @@ async function numericIn(
   const found = new Map(Object.entries(columns))
   for await (const row of rows) {
     for (const column of found.keys()) {
-      if (!listOf(row[column] as string).every((text) => Number.isFinite(Number(text)))) found.delete(column)
+      if (!listOf(row[column] as string).every((value) => numberIn(String(value)) !== undefined)) found.delete(column)
     }
     if (found.size === 0) break
   }

@@ -27,7 +27,7 @@ import {
   shownReport,
 } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
-import { LabelCounts, Labels } from '../shared/labels.js'
+import { LabelCounts, Labels, tellUntaught } from '../shared/labels.js'
 import { checkList, type RowStream, type Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
@@ -239,6 +239,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     checkRows(where, rows, features)
     if (given) checkRows(`${where}: validationData`, given, features)
     throwIfAborted(signal)
+    if (!known && given) tellUntaught(where, tagsOf(rows), tagsOf(given))
     const labels = known?.labels ?? Labels.of(tagsOf([...rows, ...(given ?? [])]))
     const targets = targetsOf(where, labels, rows)
     const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
@@ -283,6 +284,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
       },
       ...{ given, share: validationSplit, seed, signal },
     })
+    if (!known && given) tellUntaught(where, counts.counted, tagsOf(given))
     const labels = known?.labels ?? Labels.of(counts.names)
     const { sample, held } = surveyed
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)

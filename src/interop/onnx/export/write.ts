@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { allocated } from '../../../data/allocated.js'
 import { SeqloomError } from '../../../errors.js'
-import { replaceFile } from '../../../files.js'
+import { replaceNamed } from '../../../files.js'
 import { encodeModel, type Piece } from '../proto/encode.js'
 import type { ModelProto } from '../proto/messages.js'
 import { withExternalData } from './external.js'
@@ -35,12 +35,12 @@ export async function modelBytes(where: string, model: ModelProto): Promise<Uint
 export async function writeModel(path: string, model: ModelProto, external: boolean, most = mostBytes): Promise<void> {
   const pieces = await encodeModel(model)
   if (!external && sizeOf(pieces) <= most) {
-    await replaceFile(path, bytesIn(pieces))
+    await replaceNamed(path, bytesIn(pieces))
     return
   }
   const { model: small, data } = withExternalData(model, `${basename(path)}.data`)
-  await replaceFile(`${path}.data`, bytesIn(data))
-  await replaceFile(path, bytesIn(await encodeModel(small)))
+  await replaceNamed(`${path}.data`, bytesIn(data))
+  await replaceNamed(path, bytesIn(await encodeModel(small)))
 }
 
 async function* bytesIn(pieces: readonly Piece[]): AsyncGenerator<Uint8Array> {

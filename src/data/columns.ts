@@ -149,8 +149,10 @@ const truths = new Map([
 ])
 
 /** The number that a text is, or a truth value. */
-export const numberOrTruth = (text: string, read: (text: string) => number | undefined = numberIn): number | undefined =>
-  text.trim() === '' ? undefined : (read(text) ?? truths.get(text.trim().toLowerCase()))
+export const numberOrTruth = (
+  text: string,
+  read: (text: string) => number | undefined = numberIn,
+): number | undefined => (text.trim() === '' ? undefined : (read(text) ?? truths.get(text.trim().toLowerCase())))
 
 function numeric(value: unknown, column: string, reading: Reading, isLabel: boolean): unknown {
   const { place } = reading

@@ -158,7 +158,8 @@ export class Dataset<T> implements AsyncIterable<T> {
         const rows = this.openPacked({ pass, skip: 0 })
         return bucketByLength === false ? cut(rows) : cut(bucketed(rows, size, options, pass))
       },
-      from: bucketByLength === false ? ({ pass, skip }) => cut(this.openPacked({ pass, skip: skip * size })) : undefined,
+      from:
+        bucketByLength === false ? ({ pass, skip }) => cut(this.openPacked({ pass, skip: skip * size })) : undefined,
       size:
         bucketByLength === false
           ? this.#sized((count) => (dropRemainder ? Math.floor : Math.ceil)(count / size))

@@ -40,7 +40,8 @@ function readingOptions({ delimiter, encoding, decimal }: CsvOptions): TableOpti
 /** What makes examples, or objects, of the rows of a table. */
 function placedExamples(where: string, options: ColumnOptions): (rows: PlacedRows) => Block<Example> {
   const make = examplesOf(where, options)
-  return ({ rows, place }) => placed(rows instanceof PackedRows ? rows : (make(rows, place) as readonly Example[]), place)
+  return ({ rows, place }) =>
+    placed(rows instanceof PackedRows ? rows : (make(rows, place) as readonly Example[]), place)
 }
 
 /** The rows of tables that are read from their beginning. */

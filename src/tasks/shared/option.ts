@@ -107,7 +107,7 @@ export function defaultOf({ initial, otherwise }: Option): string | undefined {
 export function helpOf(option: Option): string {
   const [first = ''] = option.sentence.split(/[:.](?= |$)/)
   const plain = /^\w+'s /.test(first) ? first : first.charAt(0).toLowerCase() + first.slice(1)
-  const initial = option.flag && option.flag.needed ? undefined : defaultOf(option)
+  const initial = typeof option.flag === 'object' && option.flag.needed ? undefined : defaultOf(option)
   return (initial === undefined ? plain : `${plain}; default: ${initial}`).replaceAll('`', '')
 }
 

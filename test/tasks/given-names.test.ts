@@ -5,7 +5,7 @@ import { coded } from '../helpers/coded.js'
 describe('what a newcomer gives instead of rows', () => {
   it('is told how files are read, where the name of one is given', async () => {
     const cure = /not 'sales\.csv'; data\.csv, data\.jsonLines and the like read files/
-    const trainings = [
+    const trainings: readonly { train(rows: never): Promise<unknown> }[] = [
       new tasks.TextClassifier(),
       new tasks.SequenceTagger(),
       new tasks.Translator(),

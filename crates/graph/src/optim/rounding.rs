@@ -11,8 +11,11 @@ use super::rule::{MAX_STATES, ZEROS};
 use crate::rng::{Key, Stream, domain};
 use seqloom_kernels::simd::{Plain, vectorised};
 
-/// Elements that one block of random bits rounds.
-const GROUP: usize = 8;
+/// Blocks of random bits that are drawn together.
+const LANES: usize = 16;
+
+/// Elements that those round, 16 bits each.
+const GROUP: usize = 8 * LANES;
 
 /// How the states of a step are rounded.
 pub(super) struct Rounding([Stream; MAX_STATES]);
@@ -100,8 +103,15 @@ impl Plain for Round<'_> {
 /// 16 random bits for each element of a group.
 #[inline(always)]
 fn noise(stream: &Stream, group: usize) -> [u32; GROUP] {
-    let [a, b, c, d] = stream.block(group as u64);
-    [a & 0xffff, a >> 16, b & 0xffff, b >> 16, c & 0xffff, c >> 16, d & 0xffff, d >> 16]
+    let words = stream.blocks::<LANES>((group * LANES) as u64);
+    let mut noise = [0; GROUP];
+    for (halves, words) in noise.chunks_exact_mut(2 * LANES).zip(words) {
+        let (lower, upper) = halves.split_at_mut(LANES);
+        for ((lower, upper), word) in lower.iter_mut().zip(upper).zip(words) {
+            (*lower, *upper) = (word & 0xffff, word >> 16);
+        }
+    }
+    noise
 }
 
 #[inline(always)]
@@ -143,11 +153,11 @@ mod tests {
 
     #[test]
     fn rounding_does_not_depend_on_where_it_is_cut() {
-        let values: Vec<f32> = (0..101).map(|at| (at as f32).sin()).collect();
+        let values: Vec<f32> = (0..401).map(|at| (at as f32).sin()).collect();
         let stream = &Rounding::new(9).0[0];
         let mut whole = vec![0; values.len()];
         vectorised(Round { stream, start: 40, values: &values, bits: &mut whole });
-        for cut in 0..values.len() {
+        for cut in (0..values.len()).step_by(7) {
             let mut bits = vec![0; values.len()];
             let (first, second) = bits.split_at_mut(cut);
             vectorised(Round { stream, start: 40, values: &values[..cut], bits: first });

@@ -33,7 +33,7 @@ impl Stream {
     }
 
     /// The block with elements `4 * index ..= 4 * index + 3`: 32 random bits each.
-    #[inline(always)]
+    #[inline]
     pub fn block(&self, index: u64) -> [u32; 4] {
         philox4x32([index as u32, (index >> 32) as u32, self.high[0], self.high[1]], self.key)
     }

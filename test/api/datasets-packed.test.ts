@@ -42,7 +42,7 @@ function written(random: (below: number) => number): string {
     '.5',
     '7.',
   ]
-  return [...forms, '+1', ' 3 ', '0x1F', 'TRUE', String(Math.fround(value)), `${random(2 ** 32)}${random(2 ** 32)}`][
+  return [...forms, '+1', ' 3 ', '1E3', 'TRUE', String(Math.fround(value)), `${random(2 ** 32)}${random(2 ** 32)}`][
     random(13)
   ] as string
 }

@@ -164,6 +164,18 @@ describe.each(names)('ranks of %s', (name) => {
     expect(history.loss?.at(-1)).toBeLessThan(history.loss?.[0] as number)
   })
 
+  it.skipIf(missing)('train with states in bfloat16', async () => {
+    const optimizer = { stateDtype: 'bfloat16' }
+    const ranks = ended(await train(launcher, 2, 'tokens', { optimizer, wrong: { rank: 1, what: 'weights' } }), 2)
+    expect(ranks.map(({ hash }) => hash)).toEqual(Array(2).fill(ranks[0]?.hash))
+    const fit = { distributed: { averageEvery: 3 }, epochs: 8 }
+    const averaged = ended(await train(launcher, 2, 'tokens', { optimizer, fit }), 2)
+    expect(averaged.map(({ hash }) => hash)).toEqual(Array(2).fill(averaged[0]?.hash))
+    for (const { history } of [...ranks, ...averaged]) {
+      expect(history.loss?.at(-1)).toBeLessThan(history.loss?.[0] as number)
+    }
+  })
+
   it.skipIf(missing)('share the cores of their machine', async () => {
     const ranks = ended(await train(launcher, 2, 'numbers', { fit: { epochs: 1 } }), 2)
     for (const { threads } of ranks) expect(threads).toBeGreaterThanOrEqual(1)

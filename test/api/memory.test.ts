@@ -55,6 +55,7 @@ it.runIf(limits).each([
   ['convolution', 64, 500],
   ['traced', 32, 200],
   ['wide', 256, 1],
+  ['halved', 256, 1],
 ])(
   'tells what a step takes within 10% of the measured peak: %s',
   async (...args) => {

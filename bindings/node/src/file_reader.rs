@@ -31,6 +31,7 @@ pub(crate) struct Part {
 #[derive(Clone, Copy)]
 pub(crate) enum PartKind {
     Floats,
+    Bfloat16,
     Integers,
     /// Of an int8 weight.
     Scales,
@@ -39,7 +40,11 @@ pub(crate) enum PartKind {
 impl Part {
     /// Bytes of an element.
     fn size(self) -> usize {
-        if matches!(self.kind, PartKind::Integers) { 1 } else { 4 }
+        match self.kind {
+            PartKind::Floats | PartKind::Scales => 4,
+            PartKind::Bfloat16 => 2,
+            PartKind::Integers => 1,
+        }
     }
 }
 

@@ -115,20 +115,32 @@ impl Target for NewTraining {
     fn parts(&mut self, header: &Metadata) -> Outcome<Vec<(Place, Part)>> {
         let mut found = Vec::new();
         for (name, info) in header.tensors() {
-            if info.dtype != Dtype::F32 {
-                let message = format!("the state '{name}' has the dtype {}, not F32", info.dtype);
-                return Err(Failure::new(ErrorCode::FORMAT, message));
-            }
+            let (kind, size) = match info.dtype {
+                Dtype::F32 => (PartKind::Floats, size_of::<f32>()),
+                Dtype::BF16 => (PartKind::Bfloat16, size_of::<u16>()),
+                other => {
+                    let message = format!("the state '{name}' has the dtype {other}, not F32 or BF16");
+                    return Err(Failure::new(ErrorCode::FORMAT, message));
+                }
+            };
             // That shape and place fit each other, the library has checked.
             let (start, end) = info.data_offsets;
-            let length = (end - start) / size_of::<f32>();
+            let length = (end - start) / size;
             let index = self.announce(&name, length)?;
-            found.push(((start, end), Part { index, kind: PartKind::Floats, length }));
+            found.push(((start, end), Part { index, kind, length }));
         }
         Ok(found)
     }
 
     fn write(&mut self, part: Part, _: usize, bytes: &[u8]) -> Outcome<()> {
+        if matches!(part.kind, PartKind::Bfloat16) {
+            let halves = bytes.as_chunks::<2>().0;
+            return self.append(part.index, halves.len(), |target| {
+                for (value, &half) in target.iter_mut().zip(halves) {
+                    *value = f32::from_bits(u32::from(u16::from_le_bytes(half)) << 16);
+                }
+            });
+        }
         let words = bytes.as_chunks::<4>().0;
         self.append(part.index, words.len(), |target| copy_words(words, target))
     }

@@ -180,6 +180,7 @@ impl Target for NewWeights {
                 copy_words(words, &mut scales);
                 Ok(self.put_scales(part.index, from, &scales)?)
             }
+            PartKind::Bfloat16 => Err(Failure::new(ErrorCode::FORMAT, "no weight is kept in bfloat16")),
         }
     }
 }

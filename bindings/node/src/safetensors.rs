@@ -57,6 +57,8 @@ pub(crate) enum Values<'a> {
     F32(&'a [f32]),
     I32(&'a [i32]),
     I8(&'a [i8]),
+    /// The bits of bfloat16.
+    Bf16(&'a [u16]),
 }
 
 impl Values<'_> {
@@ -65,6 +67,7 @@ impl Values<'_> {
             Self::F32(_) => Dtype::F32,
             Self::I32(_) => Dtype::I32,
             Self::I8(_) => Dtype::I8,
+            Self::Bf16(_) => Dtype::BF16,
         }
     }
 
@@ -74,6 +77,7 @@ impl Values<'_> {
             Self::F32(values) => values.len(),
             Self::I32(values) => values.len(),
             Self::I8(values) => values.len(),
+            Self::Bf16(values) => values.len(),
         }
     }
 
@@ -82,6 +86,7 @@ impl Values<'_> {
             Self::F32(values) => size_of_val(values),
             Self::I32(values) => size_of_val(values),
             Self::I8(values) => size_of_val(values),
+            Self::Bf16(values) => size_of_val(values),
         }
     }
 
@@ -90,6 +95,7 @@ impl Values<'_> {
         match self {
             Self::F32(values) => write_words(values, f32::to_le_bytes, from, into),
             Self::I32(values) => write_words(values, i32::to_le_bytes, from, into),
+            Self::Bf16(values) => write_words(values, u16::to_le_bytes, from, into),
             Self::I8(values) => {
                 let values = values.get(from..).unwrap_or_default();
                 into.iter_mut().zip(values).for_each(|(byte, value)| *byte = value.cast_unsigned());
@@ -98,15 +104,15 @@ impl Values<'_> {
     }
 }
 
-fn write_words<V: Copy>(values: &[V], bytes: fn(V) -> [u8; 4], from: usize, into: &mut [u8]) {
-    if from.is_multiple_of(4) && into.len().is_multiple_of(4) {
-        let values = values.get(from / 4..).unwrap_or_default();
-        let words = into.as_chunks_mut::<4>().0;
+fn write_words<V: Copy, const N: usize>(values: &[V], bytes: fn(V) -> [u8; N], from: usize, into: &mut [u8]) {
+    if from.is_multiple_of(N) && into.len().is_multiple_of(N) {
+        let values = values.get(from / N..).unwrap_or_default();
+        let words = into.as_chunks_mut::<N>().0;
         words.iter_mut().zip(values).for_each(|(word, &value)| *word = bytes(value));
         return;
     }
     for (at, byte) in (from..).zip(into) {
-        *byte = values.get(at / 4).map_or(0, |&value| bytes(value)[at % 4]);
+        *byte = values.get(at / N).map_or(0, |&value| bytes(value)[at % N]);
     }
 }
 

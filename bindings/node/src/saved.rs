@@ -8,7 +8,7 @@ use crate::safetensors::{Layout, Values, Written, read_metadata};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::optim::SavedState;
+use seqloom_graph::optim::{SavedState, StateValues};
 use seqloom_graph::train::Trainer;
 use seqloom_graph::{Parameters, Slot, discard};
 use std::collections::HashMap;
@@ -59,10 +59,13 @@ fn weight_values(parameters: &Parameters<f32>, tensor: Tensor) -> Values<'_> {
 }
 
 fn state_values<'a>(optimizer: &'a SavedState, own: &'a [Vec<f32>], role: Role) -> Values<'a> {
-    Values::F32(match role {
-        Role::Optimizer(index) => optimizer.get(index),
-        Role::Own(index) => own.get(index).map_or(&[], |list| list),
-    })
+    match role {
+        Role::Optimizer(index) => match optimizer.get(index) {
+            StateValues::Float32(values) => Values::F32(values),
+            StateValues::Bfloat16(bits) => Values::Bf16(bits),
+        },
+        Role::Own(index) => Values::F32(own.get(index).map_or(&[], |list| list)),
+    }
 }
 
 fn weights_layout(

@@ -13,7 +13,7 @@ pub enum Precision {
 /// The bits of the nearest bfloat16, ties to even. Infinities stay, too large numbers become infinite, and a NaN stays one,
 /// quiet.
 #[inline(always)]
-pub(crate) fn round_to_bits(value: f32) -> u16 {
+pub fn round_to_bits(value: f32) -> u16 {
     let bits = value.to_bits();
     let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
     (if value.is_nan() { bits | 0x0040_0000 } else { rounded } >> 16) as u16

@@ -30,7 +30,7 @@ mod transducer;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
-pub use bfloat16::Precision;
+pub use bfloat16::{Precision, round_to_bits};
 pub use cell::{
     CellBackward, CellForward, CellKind, CellMatrix, CellSizes, CellSpec, CellWeights, Int8CellWeights,
     SpecError,

@@ -1,7 +1,7 @@
 // Trains a model for a few steps and prints, as JSON, by how many bytes the resident memory rose, and what `memory` says. Arguments: the model, rows,
 // steps.
 import { readFileSync } from 'node:fs'
-import { layers, sequential, tensor } from 'seqloom'
+import { layers, optimizers, sequential, tensor } from 'seqloom'
 
 const [kind, rows, time] = [process.argv[2], ...process.argv.slice(3).map(Number)]
 const models = {
@@ -23,11 +23,15 @@ const models = {
   ],
   wide: [layers.dense({ units: 4000, inputShape: [4000] }), layers.dense({ units: 1 })],
 }
+models.halved = models.wide
 /** The peak of the resident memory so far. */
 const peak = () => Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
 
 const m = sequential(models[kind], { seed: 1 })
-m.compile({ optimizer: 'adam', loss: 'meanSquaredError' })
+m.compile({
+  optimizer: optimizers.adam({ stateDtype: kind === 'halved' ? 'bfloat16' : 'float32' }),
+  loss: 'meanSquaredError',
+})
 const all = 3 * rows
 const shape = m.inputs[0].shape.length === 2 ? [all, 4000] : [all, time, 64]
 const x = tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5), shape)

@@ -1,10 +1,10 @@
 //! What an optimizer keeps of weights and gradients beside the states of its rule.
 
+use super::arena::Arena;
 use super::rule::state_len;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::params::{Parameters, Slot};
-use seqloom_kernels::AlignedVec;
 use seqloom_kernels::pool::each_block;
 
 /// Elements that one thread takes at a time.
@@ -79,14 +79,9 @@ fn used(table: &[f32], width: usize) -> Result<Vec<usize>> {
 
 impl Means {
     /// Before the first step, the slow weights are the weights.
-    pub(super) fn begin(
-        &self,
-        slots: &[Slot],
-        parameters: &mut Parameters<f32>,
-        states: &mut [AlignedVec<f32>],
-    ) {
+    pub(super) fn begin(&self, slots: &[Slot], parameters: &mut Parameters<f32>, states: &mut [Arena]) {
         if let Some((at, _)) = self.slow {
-            each(slots, parameters.arena_mut(), &mut states[at], |weight, slow| *slow = *weight);
+            each(slots, parameters.arena_mut(), states[at].floats_mut(), |weight, slow| *slow = *weight);
         }
     }
 
@@ -103,9 +98,9 @@ impl Means {
         &mut self,
         slots: &[Slot],
         gradients: &Gradients<f32>,
-        states: &mut [AlignedVec<f32>],
+        states: &mut [Arena],
     ) -> Result<()> {
-        let Some(sums) = self.gradient.map(|at| &mut states[at]) else { return Ok(()) };
+        let Some(sums) = self.gradient.map(|at| states[at].floats_mut()) else { return Ok(()) };
         self.note(slots, gradients, sums)?;
         let mut start = 0;
         for (weight, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
@@ -153,10 +148,10 @@ impl Means {
         &mut self,
         slots: &[Slot],
         gradients: &mut Gradients<f32>,
-        states: &[AlignedVec<f32>],
+        states: &[Arena],
         batches: u64,
     ) -> Result<()> {
-        let Some(sums) = self.gradient.map(|at| &states[at]) else { return Ok(()) };
+        let Some(sums) = self.gradient.map(|at| states[at].floats()) else { return Ok(()) };
         let count = batches as f32;
         let mut start = 0;
         for (weight, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
@@ -188,17 +183,17 @@ impl Means {
         &mut self,
         slots: &[Slot],
         parameters: &mut Parameters<f32>,
-        states: &mut [AlignedVec<f32>],
+        states: &mut [Arena],
         step: u64,
     ) {
         if let Some(at) = self.gradient {
-            self.clear_sums(slots, &mut states[at]);
+            self.clear_sums(slots, states[at].floats_mut());
         }
         if let Some((at, Lookahead { period, share })) = self.slow
             && step.is_multiple_of(period)
         {
             let share = share as f32;
-            each(slots, parameters.arena_mut(), &mut states[at], |weight, slow| {
+            each(slots, parameters.arena_mut(), states[at].floats_mut(), |weight, slow| {
                 *slow += share * (*weight - *slow);
                 *weight = *slow;
             });
@@ -226,18 +221,18 @@ impl Means {
         &self,
         slots: &[Slot],
         parameters: &mut Parameters<f32>,
-        states: &mut [AlignedVec<f32>],
+        states: &mut [Arena],
         first: bool,
         step: u64,
     ) {
         let Some((at, Average { momentum, overwrite: every })) = self.average else { return };
         let momentum = if first { 0.0 } else { momentum as f32 };
         let rest = 1.0 - momentum;
-        each(slots, parameters.arena_mut(), &mut states[at], |weight, mean| {
+        each(slots, parameters.arena_mut(), states[at].floats_mut(), |weight, mean| {
             *mean = momentum * *mean + rest * *weight;
         });
         if every.is_some_and(|every| step.is_multiple_of(every)) {
-            overwrite(slots, parameters.arena_mut(), &mut states[at]);
+            overwrite(slots, parameters.arena_mut(), states[at].floats_mut());
         }
     }
 }

@@ -9,6 +9,7 @@ mod adam;
 mod adamax;
 mod adamw;
 mod apply;
+mod arena;
 mod check;
 mod ftrl;
 mod lamb;
@@ -21,6 +22,7 @@ mod options;
 mod overflow;
 mod radam;
 mod rmsprop;
+mod rounding;
 mod rule;
 mod saved;
 mod schedule;
@@ -29,22 +31,22 @@ mod sgd;
 mod tests;
 mod touched;
 
-use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
-use crate::parallel::each_rows;
 use crate::params::{Parameters, Slot};
 use crate::setting::{Setting, Settings, names};
 use apply::{Kept, Prepared};
+use arena::Arena;
+pub use arena::StateValues;
 use means::Means;
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
+use rounding::Rounding;
 use rule::{MAX_STATES, Rest, Rule, own_len, state_len};
 pub use saved::{NewState, SavedState, StateTensor};
 use schedule::Schedule;
-use seqloom_kernels::AlignedVec;
 use std::sync::Arc;
 use touched::Touched;
 
@@ -131,7 +133,7 @@ pub struct Optimizer {
     slots: Vec<Slot>,
     /// One arena for each state of the rule, holding the trainable weights in order; shared with models that went on
     /// from here, until they change.
-    states: Arc<Vec<AlignedVec<f32>>>,
+    states: Arc<Vec<Arena>>,
     /// Whether the states have their first values where these are not zero: writing them is left to the thread that
     /// trains.
     begun: bool,
@@ -154,29 +156,23 @@ pub struct Optimizer {
 /// What [`Optimizer::kept`] gives.
 #[derive(Debug)]
 pub(crate) struct KeptStates {
-    states: Arc<Vec<AlignedVec<f32>>>,
+    states: Arc<Vec<Arena>>,
     begun: bool,
     batch: u64,
 }
 
 /// States for writing: from now on copies, where other optimizers have them, too.
-fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedVec<f32>>> {
+fn exclusive(states: &mut Arc<Vec<Arena>>) -> Result<&mut Vec<Arena>> {
     if Arc::get_mut(states).is_none() {
-        let copies = states.iter().map(|arena| {
-            let mut copied = memory::aligned(arena.len(), "A copy of the optimizer's state")?;
-            copy(arena, &mut copied);
-            Ok(copied)
-        });
-        *states = Arc::new(copies.collect::<Result<_>>()?);
+        *states = Arc::new(states.iter().map(Arena::copied).collect::<Result<_>>()?);
     }
     Arc::get_mut(states).ok_or_else(|| Error::native("The optimizer's state is in use"))
 }
 
 /// Gives new states, which are zero, their first values.
-fn fill(states: &mut [AlignedVec<f32>], kinds: &[(&'static str, f32)]) {
+fn fill(states: &mut [Arena], kinds: &[(&'static str, f32)]) {
     for (arena, &(_, first)) in states.iter_mut().zip(kinds).filter(|&(_, &(_, first))| first != 0.0) {
-        let work = arena.len();
-        each_rows(&mut arena[..], 1, work, |_, part| part.fill(first));
+        arena.fill(first);
     }
 }
 
@@ -185,14 +181,24 @@ impl Optimizer {
     /// or a schedule), `weightDecay` (before every step, weights shrink by this share times the learning rate) and
     /// `excludeFromWeightDecay` (parts of the names of those that do not), at most one of `clipValue`, `clipNorm` (each
     /// weight) and `globalClipNorm`, `gradientAccumulationSteps`, `useEma`, `emaMomentum`, `emaOverwriteFrequency`,
-    /// `lookahead` (`syncPeriod`, `slowStepSize`), and `sparse` (rows of tables without a gradient stay as they are).
-    /// What is left out has its default.
+    /// `lookahead` (`syncPeriod`, `slowStepSize`), `sparse` (rows of tables without a gradient stay as they are), and
+    /// `stateDtype` (`float32`, or `bfloat16` for the states of the rule). What is left out has its default.
     ///
     /// # Errors
-    /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_UNSUPPORTED` for what cannot be `sparse`; `ERR_MEMORY` when the state does not fit.
+    /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_UNSUPPORTED` for what cannot be `sparse`, or has no states for `stateDtype`; `ERR_MEMORY` when the state does not fit.
     pub fn from_json(json: &str, slots: &[Slot]) -> Result<Self> {
-        let Options { learning_rate, clip, decay, exclude, average, lookahead, batches, sparse, rule } =
-            Options::from_json(json)?;
+        let Options {
+            learning_rate,
+            clip,
+            decay,
+            exclude,
+            average,
+            lookahead,
+            batches,
+            sparse,
+            bfloat16,
+            rule,
+        } = Options::from_json(json)?;
         let mut kinds = rule.states().to_vec();
         let mut keep = |name| {
             kinds.push((name, 0.0));
@@ -226,7 +232,7 @@ impl Optimizer {
                 .map(|slot| if arena < own { own_len(&*rule, slot) } else { state_len(slot) })
                 .try_fold(0_usize, usize::checked_add)
                 .ok_or_else(|| Error::memory("The state of the optimizer is too large to address"))?;
-            states.push(memory::aligned(len, "The state arenas of the optimizer")?);
+            states.push(Arena::new(len, bfloat16 && arena < own)?);
         }
         Ok(Self {
             learning_rate,
@@ -279,7 +285,8 @@ impl Optimizer {
     /// # Errors
     /// `ERR_FORMAT` for another kind's.
     pub(crate) fn take_over(&mut self, kept: KeptStates) -> Result<()> {
-        let lengths = |states: &[AlignedVec<f32>]| states.iter().map(|arena| arena.len()).collect::<Vec<_>>();
+        let lengths =
+            |states: &[Arena]| states.iter().map(|arena| (arena.len(), arena.bytes())).collect::<Vec<_>>();
         if lengths(&kept.states) != lengths(&self.states) {
             return Err(Error::format("The state is that of another optimizer"));
         }
@@ -350,7 +357,7 @@ impl Optimizer {
             ));
         };
         if self.batch > 0 {
-            means::swap(&self.slots, parameters.arena_mut(), &mut exclusive(&mut self.states)?[at]);
+            means::swap(&self.slots, parameters.arena_mut(), exclusive(&mut self.states)?[at].floats_mut());
         }
         Ok(())
     }
@@ -364,7 +371,7 @@ impl Optimizer {
             && self.batch > 0
         {
             let weights = Parameters::exclusive(parameters)?.arena_mut();
-            means::overwrite(&self.slots, weights, &mut exclusive(&mut self.states)?[at]);
+            means::overwrite(&self.slots, weights, exclusive(&mut self.states)?[at].floats_mut());
         }
         Ok(())
     }
@@ -383,7 +390,7 @@ impl Optimizer {
 
     /// Bytes held by the state.
     pub fn memory(&self) -> usize {
-        self.states.iter().map(|state| size_of_val(&**state)).sum()
+        self.states.iter().map(Arena::bytes).sum()
     }
 
     /// Clips the gradients and applies one step. Frozen weights stay as they are.
@@ -446,12 +453,19 @@ impl Optimizer {
             None
         };
         let step = self.steps().saturating_add(1);
+        let rounding = Rounding::new(step);
         let states = exclusive(&mut self.states)?;
         // Weights of another learning rate are another step of the same number: almost always there is one.
         for &multiplier in &self.multipliers {
             self.rule.prepare(step, rate * multiplier);
             apply::sweep(
-                Prepared { rule: &*self.rule, keep: &self.keep, sparse: self.sparse, multiplier },
+                Prepared {
+                    rule: &*self.rule,
+                    keep: &self.keep,
+                    sparse: self.sparse,
+                    multiplier,
+                    rounding: &rounding,
+                },
                 &self.slots,
                 &self.scales,
                 parameters,
@@ -540,10 +554,10 @@ impl Optimizer {
         for (weight, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
             match gradients.get(weight) {
                 Some(Gradient::Rows(list)) if self.keep[weight] == 1.0 => {
-                    let mut states = [(&[][..], 0.0); MAX_STATES];
+                    let mut states = [(StateValues::Float32(&[]), 0.0); MAX_STATES];
                     let arenas = self.states.iter().zip(self.rule.states());
                     for (state, (arena, &(_, first))) in states.iter_mut().zip(arenas) {
-                        *state = (&arena[start..start + slot.len], first);
+                        *state = (arena.values(start..start + slot.len), first);
                     }
                     self.touched[weight].mark(&list.rows, slot.len / list.width, list.width, states)?;
                 }
@@ -554,19 +568,24 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The elements of all states.
-    pub(crate) fn arenas(&self) -> impl Iterator<Item = &[f32]> {
-        self.states.iter().map(|arena| &**arena)
+    /// Calls `body` with the elements of all states, piece by piece.
+    pub(crate) fn each_state(&self, mut body: impl FnMut(&[f32])) {
+        self.states.iter().for_each(|arena| arena.values(0..arena.len()).each(&mut body));
     }
 
-    /// All states, to be replaced by those of another optimizer of the same kind after `step` batches.
+    /// Lets `change` replace all states, piece by piece, by those of another optimizer of the same kind after `step` batches. What it
+    /// gives for bfloat16 is rounded to the nearest.
     ///
     /// # Errors
-    /// `ERR_MEMORY`.
-    pub(crate) fn follow(&mut self, step: u64) -> Result<impl Iterator<Item = &mut [f32]>> {
+    /// `ERR_MEMORY`, and those of `change`.
+    pub(crate) fn follow(
+        &mut self,
+        step: u64,
+        mut change: impl FnMut(&mut [f32]) -> Result<()>,
+    ) -> Result<()> {
         self.begin()?;
         self.renewed(step);
-        Ok(exclusive(&mut self.states)?.iter_mut().map(|arena| &mut **arena))
+        exclusive(&mut self.states)?.iter_mut().try_for_each(|arena| arena.change(&mut change))
     }
 
     /// Takes another optimizer's learning rate, unless it follows a schedule.

@@ -34,6 +34,8 @@ pub(super) struct Options {
     pub(super) batches: u64,
     /// Whether rows of tables without a gradient stay as they are.
     pub(super) sparse: bool,
+    /// Whether the states of the rule are kept in bfloat16.
+    pub(super) bfloat16: bool,
     pub(super) rule: Box<dyn Rule>,
 }
 
@@ -60,15 +62,19 @@ impl Options {
         let lookahead = lookahead(&mut fields)?;
         let batches = count(&mut fields, "gradientAccumulationSteps")?.unwrap_or(1);
         let sparse = flag(&mut fields, "sparse")?;
+        let bfloat16 = is_bfloat16(&mut fields)?;
         let mut rule = (entry.read)(&fields)
             .map_err(|error| error.within(&format!("the optimizer '{}'", entry.name)))?;
         rule.check()?;
         if sparse {
             check_sparse(entry.name, &*rule, average.is_some(), lookahead.is_some())?;
         }
+        if bfloat16 {
+            check_bfloat16(entry.name, &*rule)?;
+        }
         let learning_rate = rate.map_or(Ok(Schedule::Constant(entry.learning_rate)), Schedule::from_value)?;
         let exclude = exclude.unwrap_or_default();
-        Ok(Self { learning_rate, clip, decay, exclude, average, lookahead, batches, sparse, rule })
+        Ok(Self { learning_rate, clip, decay, exclude, average, lookahead, batches, sparse, bfloat16, rule })
     }
 }
 
@@ -88,6 +94,30 @@ fn check_sparse(name: &str, rule: &dyn Rule, average: bool, lookahead: bool) -> 
         (None, false, false) => return Ok(()),
     };
     Err(Error::unsupported(format!("the optimizer '{name}' cannot be sparse here: {reason}")))
+}
+
+/// Refuses what has no states of single elements.
+fn check_bfloat16(name: &str, rule: &dyn Rule) -> Result<()> {
+    let reason = match rule.whole() {
+        Some(_) => "it updates weights as a whole",
+        None if rule.states().is_empty() => "it keeps none without a momentum",
+        None => return Ok(()),
+    };
+    Err(Error::unsupported(format!(
+        "the optimizer '{name}' cannot keep its states in bfloat16 here: {reason}"
+    )))
+}
+
+/// Whether `stateDtype` says so.
+fn is_bfloat16(fields: &mut Map<String, Value>) -> Result<bool> {
+    match fields.remove("stateDtype").unwrap_or_default() {
+        Value::Null => Ok(false),
+        Value::String(name) if name == "float32" => Ok(false),
+        Value::String(name) if name == "bfloat16" => Ok(true),
+        other => Err(Error::option(format!(
+            "the optimizer's stateDtype must be \"float32\" or \"bfloat16\", not {other}"
+        ))),
+    }
 }
 
 fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool> {

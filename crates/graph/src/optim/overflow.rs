@@ -1,5 +1,6 @@
 //! Steps that would leave something infinite are refused before anything has changed.
 
+use super::arena::{Arena, StateValues};
 use super::rule::{Places, Rule};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -47,7 +48,7 @@ impl Bound {
         &mut self,
         slots: &[Slot],
         parameters: &Parameters<f32>,
-        states: &[AlignedVec<f32>],
+        states: &[Arena],
         names: &[(&'static str, f32)],
         rule: &dyn Rule,
     ) -> Result<()> {
@@ -57,9 +58,9 @@ impl Bound {
             let weight = parameters.arena().get(slot.offset..slot.offset + slot.len).unwrap_or_default();
             let place = places.next(slot);
             let parts = states.iter().zip(names).enumerate();
-            let parts = parts.map(|(arena, (state, &(name, _)))| (name, &state[place.of(arena)]));
-            for (name, values) in std::iter::once(("", weight)).chain(parts) {
-                self.raise(std::iter::once(values));
+            let parts = parts.map(|(arena, (state, &(name, _)))| (name, state.values(place.of(arena))));
+            for (name, values) in std::iter::once(("", StateValues::Float32(weight))).chain(parts) {
+                values.each(|values| self.raise(std::iter::once(values)));
                 if !self.get().is_finite() {
                     let what = match name {
                         "" => format!("the weight '{}'", slot.name),
@@ -93,26 +94,20 @@ impl<'a, I: Iterator<Item = &'a [f32]>> Plain for Magnitude<I> {
 /// Weights and states before a step.
 pub(super) struct Before {
     weights: AlignedVec<f32>,
-    states: Vec<AlignedVec<f32>>,
+    states: Vec<Arena>,
 }
 
 impl Before {
     /// # Errors
     /// `ERR_MEMORY`.
-    pub(super) fn copy(parameters: &Parameters<f32>, states: &[AlignedVec<f32>]) -> Result<Self> {
-        let copied = |values: &[f32]| {
-            let mut copy = memory::aligned(values.len(), "A copy of the weights and the optimizer's state")?;
-            copy.copy_from_slice(values);
-            Ok(copy)
-        };
-        Ok(Self {
-            weights: copied(parameters.arena())?,
-            states: states.iter().map(|state| copied(state)).collect::<Result<_>>()?,
-        })
+    pub(super) fn copy(parameters: &Parameters<f32>, states: &[Arena]) -> Result<Self> {
+        let mut weights = memory::aligned(parameters.arena().len(), "A copy of the weights")?;
+        weights.copy_from_slice(parameters.arena());
+        Ok(Self { weights, states: states.iter().map(Arena::copied).collect::<Result<_>>()? })
     }
 
     /// Makes everything as it was.
-    pub(super) fn put_back(self, parameters: &mut Parameters<f32>, states: &mut Vec<AlignedVec<f32>>) {
+    pub(super) fn put_back(self, parameters: &mut Parameters<f32>, states: &mut Vec<Arena>) {
         parameters.arena_mut().copy_from_slice(&self.weights);
         *states = self.states;
     }

@@ -24,16 +24,22 @@ pub(super) struct Span<'a> {
 
 /// Whole rows of a table with everything that belongs to them.
 pub(super) struct Rows<'a> {
-    /// The number in the table of the first of these rows.
-    pub(super) first: usize,
+    pub(super) changing: Changing<'a>,
     pub(super) weights: &'a mut [f32],
     /// The rule's states, as in [`Span`].
     pub(super) state: [&'a mut [f32]; MAX_STATES],
-    /// Gradients of rows of the table; those that are not listed have a gradient of zero.
-    pub(super) list: &'a RowGradient<f32>,
     pub(super) scale: f32,
     /// What the decay of weights leaves of those that change.
     pub(super) keep: f32,
+}
+
+/// Which rows of a table a step changes.
+#[derive(Clone, Copy)]
+pub(super) struct Changing<'a> {
+    /// The number in the table of the first row that is looked at.
+    pub(super) first: usize,
+    /// Gradients of rows of the table; those that are not listed have a gradient of zero.
+    pub(super) list: &'a RowGradient<f32>,
     pub(super) rest: Rest,
     /// Which rows of the table have had a gradient; read where only those change.
     pub(super) touched: &'a [bool],
@@ -215,7 +221,7 @@ struct UpdateRows<'a, R: ?Sized> {
 }
 
 /// The gradient of rows that are not listed, for so many elements at once.
-static ZEROS: [f32; 1 << 11] = [0.0; 1 << 11];
+pub(super) static ZEROS: [f32; 1 << 11] = [0.0; 1 << 11];
 
 impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
     type Output = ();
@@ -223,9 +229,25 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
     #[inline(always)]
     fn run(self) {
         let Self { rule, rows } = self;
-        let Rows { first, weights, state: [one, two, three], list, scale, keep, rest, touched } = rows;
+        let Rows { changing, weights, state: [one, two, three], scale, keep } = rows;
+        changing.each(weights.len(), |part, gradient| {
+            let weights = &mut weights[part.clone()];
+            decay(weights, keep);
+            // States that the rule does not have are empty.
+            let state =
+                [&mut *one, &mut *two, &mut *three].map(|all| all.get_mut(part.clone()).unwrap_or_default());
+            rule.formula(Span { weights, gradient, scale, state });
+        });
+    }
+}
+
+impl Changing<'_> {
+    /// Calls `body` with the places, counted from the first row on, and the gradient of elements that change among the first `len`.
+    #[inline(always)]
+    pub(super) fn each(self, len: usize, mut body: impl FnMut(Range<usize>, &[f32])) {
+        let Self { first, list, rest, touched } = self;
         let width = list.width;
-        let end = first + weights.len() / width;
+        let end = first + len / width;
         let mut next = list.rows.partition_point(|&listed| listed < first);
         let mut row = first;
         while row < end {
@@ -247,12 +269,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
                 };
                 let part = start..start + gradient.len();
                 start = part.end;
-                let weights = &mut weights[part.clone()];
-                decay(weights, keep);
-                // States that the rule does not have are empty.
-                let state = [&mut *one, &mut *two, &mut *three]
-                    .map(|all| all.get_mut(part.clone()).unwrap_or_default());
-                rule.formula(Span { weights, gradient, scale, state });
+                body(part, gradient);
             }
             if row == listed {
                 next += 1;

@@ -1,10 +1,10 @@
 //! An optimizer's state on its way to a file and back, without a second copy of all of it.
 
+use super::arena::{Arena, StateValues};
 use super::rule::Places;
 use super::{Optimizer, fill};
 use crate::error::{Error, Result};
-use crate::memory;
-use seqloom_kernels::{AlignedVec, first_not_finite};
+use seqloom_kernels::first_not_finite;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ struct Place {
 /// An optimizer's state as it was at a step. It is shared: the optimizer makes a copy before it changes it.
 #[derive(Debug)]
 pub struct SavedState {
-    arenas: Arc<Vec<AlignedVec<f32>>>,
+    arenas: Arc<Vec<Arena>>,
     places: Vec<Place>,
 }
 
@@ -46,8 +46,9 @@ impl SavedState {
     }
 
     /// The elements of a state; none where there is no such state.
-    pub fn get(&self, index: usize) -> &[f32] {
-        self.places.get(index).map_or(&[], |place| &self.arenas[place.arena][place.range.clone()])
+    pub fn get(&self, index: usize) -> StateValues<'_> {
+        let none = StateValues::Float32(&[]);
+        self.places.get(index).map_or(none, |place| self.arenas[place.arena].values(place.range.clone()))
     }
 
     /// Bytes of all states, unless an optimizer has them, too.
@@ -55,14 +56,14 @@ impl SavedState {
         if Arc::strong_count(&self.arenas) > 1 {
             return 0;
         }
-        self.arenas.iter().map(|arena| size_of_val(&**arena)).sum()
+        self.arenas.iter().map(Arena::bytes).sum()
     }
 }
 
 /// State for an optimizer that comes state after state, each piece by piece.
 #[derive(Debug)]
 pub struct NewState {
-    arenas: Vec<AlignedVec<f32>>,
+    arenas: Vec<Arena>,
     places: Vec<Place>,
     /// Which have not been announced.
     missing: BTreeMap<String, usize>,
@@ -99,7 +100,8 @@ impl NewState {
         Ok(index)
     }
 
-    /// Appends elements that `fill` gives to a state that was announced.
+    /// Appends elements that `fill` gives to a state that was announced. Where the optimizer has it in bfloat16, they are rounded
+    /// to that.
     ///
     /// # Errors
     /// `ERR_FORMAT` for more elements than were announced, and for values that are not finite; `ERR_MEMORY`.
@@ -108,17 +110,25 @@ impl NewState {
         let (from, len) = self.written.get(index).copied().ok_or_else(wrong)?;
         let end = from.checked_add(count).filter(|&end| end <= len).ok_or_else(wrong)?;
         let place = &self.places[index];
-        let into = match self.long.get_mut(&index) {
+        let fill = |into: &mut [f32]| {
+            fill(into);
+            match first_not_finite(into) {
+                Some(_) => {
+                    Err(Error::format(format!("The optimizer's state '{}' is not finite", place.name)))
+                }
+                None => Ok(()),
+            }
+        };
+        match self.long.get_mut(&index) {
             Some(long) => {
                 long.try_reserve(count).map_err(|_| Error::memory("no memory for the optimizer's state"))?;
                 long.resize(end, 0.0);
-                &mut long[from..]
+                fill(&mut long[from..])?;
             }
-            None => &mut self.arenas[place.arena][place.range.clone()][from..end],
-        };
-        fill(into);
-        if first_not_finite(into).is_some() {
-            return Err(Error::format(format!("The optimizer's state '{}' is not finite", place.name)));
+            None => {
+                let start = place.range.start;
+                self.arenas[place.arena].write(start + from..start + end, fill)?;
+            }
         }
         self.written[index].0 = end;
         Ok(())
@@ -159,12 +169,12 @@ impl Optimizer {
     pub fn state(&self) -> Result<Vec<StateTensor>> {
         let copied = |Place { name, weight, arena, range, .. }: Place| {
             let slot = &self.slots[weight];
-            let mut data = Vec::new();
+            let mut data: Vec<f32> = Vec::new();
             data.try_reserve_exact(range.len())
                 .map_err(|_| Error::memory(format!("No memory to copy the optimizer's state '{name}'")))?;
             let shape = if range.len() == slot.len { slot.shape.clone() } else { vec![range.len()] };
             if self.begun {
-                data.extend_from_slice(&self.states[arena][range]);
+                self.states[arena].values(range).each(|values| data.extend_from_slice(values));
             } else {
                 data.resize(range.len(), self.kinds[arena].1);
             }
@@ -187,10 +197,7 @@ impl Optimizer {
     /// # Errors
     /// `ERR_MEMORY`.
     pub fn new_state(&self) -> Result<NewState> {
-        let mut arenas = Vec::with_capacity(self.states.len());
-        for arena in &*self.states {
-            arenas.push(memory::aligned(arena.len(), "The state arenas of the optimizer")?);
-        }
+        let mut arenas = self.states.iter().map(Arena::alike).collect::<Result<Vec<_>>>()?;
         fill(&mut arenas, &self.kinds);
         let places = self.places();
         let missing = places.iter().enumerate().map(|(index, place)| (place.name.clone(), index)).collect();
@@ -213,7 +220,10 @@ impl Optimizer {
             let whole = self.rule.whole().map(|whole| whole.shortened(&self.slots[place.weight], &data));
             let short = whole.filter(|short| short.len() == place.range.len());
             let short = short.ok_or_else(|| Error::format("The state is that of another optimizer"))?;
-            arenas[place.arena][place.range.clone()].copy_from_slice(&short);
+            arenas[place.arena].write(place.range.clone(), |into| {
+                into.copy_from_slice(&short);
+                Ok(())
+            })?;
         }
         self.states = Arc::new(arenas);
         self.begun = true;

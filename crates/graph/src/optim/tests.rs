@@ -1,3 +1,5 @@
+mod bfloat16;
+
 use super::*;
 use crate::error::Code;
 use crate::params::SLOT_ALIGNMENT;

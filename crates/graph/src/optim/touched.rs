@@ -1,8 +1,10 @@
 //! Which rows of a table have had a gradient.
 
+use super::arena::{StateValues, widened};
 use super::rule::MAX_STATES;
 use crate::error::Result;
 use crate::memory;
+use seqloom_kernels::round_to_bits;
 
 /// The rows of a table whose states have changed: most rules leave all others as they are.
 #[derive(Debug, Default)]
@@ -24,13 +26,24 @@ impl Touched {
         list: &[usize],
         count: usize,
         width: usize,
-        states: [(&[f32], f32); MAX_STATES],
+        states: [(StateValues<'_>, f32); MAX_STATES],
     ) -> Result<()> {
         if self.rows.is_empty() {
             memory::refill(&mut self.rows, count, false, "The list of rows that the optimizer has changed")?;
             for (state, first) in states {
-                for (touched, row) in self.rows.iter_mut().zip(state.chunks_exact(width)) {
-                    *touched |= row.iter().any(|&value| value != first);
+                let rows = self.rows.iter_mut();
+                match state {
+                    StateValues::Float32(values) => {
+                        for (touched, row) in rows.zip(values.chunks_exact(width)) {
+                            *touched |= row.iter().any(|&value| value != first);
+                        }
+                    }
+                    StateValues::Bfloat16(bits) => {
+                        let first = widened(round_to_bits(first));
+                        for (touched, row) in rows.zip(bits.chunks_exact(width)) {
+                            *touched |= row.iter().any(|&bits| widened(bits) != first);
+                        }
+                    }
                 }
             }
         }

@@ -18,4 +18,6 @@ pub mod domain {
     pub const SHUFFLE: u64 = 2 << 56;
     /// The choice of tokens in generation (the token's position is the step).
     pub const SAMPLE: u64 = 3 << 56;
+    /// The rounding of an optimizer's states; add the state's number.
+    pub const ROUND: u64 = 4 << 56;
 }

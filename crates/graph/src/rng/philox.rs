@@ -6,11 +6,22 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// Ten rounds of Philox on a 128-bit counter under a 64-bit key: 128 random bits that depend on nothing else.
 #[inline]
 pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let ([mut a, mut b, mut c, mut d], [mut k0, mut k1]) = (counter, key);
+    philox4x32_lanes(counter.map(|word| [word]), key).map(|[word]| word)
+}
+
+/// The same of several counters at once, each of which is a lane, in a loop that can be vectorised.
+#[inline(always)]
+pub(super) fn philox4x32_lanes<const N: usize>(counters: [[u32; N]; 4], key: [u32; 2]) -> [[u32; N]; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut k0, mut k1]) = (counters, key);
     for _ in 0..10 {
-        let p = u64::from(MULTIPLIER[0]) * u64::from(a);
-        let q = u64::from(MULTIPLIER[1]) * u64::from(c);
-        (a, b, c, d) = ((q >> 32) as u32 ^ b ^ k0, q as u32, (p >> 32) as u32 ^ d ^ k1, p as u32);
+        for lane in 0..N {
+            let p = u64::from(MULTIPLIER[0]) * u64::from(a[lane]);
+            let q = u64::from(MULTIPLIER[1]) * u64::from(c[lane]);
+            a[lane] = (q >> 32) as u32 ^ b[lane] ^ k0;
+            b[lane] = q as u32;
+            c[lane] = (p >> 32) as u32 ^ d[lane] ^ k1;
+            d[lane] = p as u32;
+        }
         k0 = k0.wrapping_add(WEYL[0]);
         k1 = k1.wrapping_add(WEYL[1]);
     }

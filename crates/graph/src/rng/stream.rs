@@ -1,6 +1,6 @@
 //! Keyed streams of uniform and normal numbers over [`philox4x32`].
 
-use super::philox4x32;
+use super::philox::{philox4x32, philox4x32_lanes};
 use crate::parallel::each_rows;
 use std::f64::consts::TAU;
 
@@ -36,6 +36,17 @@ impl Stream {
     #[inline]
     pub fn block(&self, index: u64) -> [u32; 4] {
         philox4x32([index as u32, (index >> 32) as u32, self.high[0], self.high[1]], self.key)
+    }
+
+    /// `N` blocks from `first` on, word by word: the first words of all of them, then the second ones, and so on.
+    #[inline(always)]
+    pub fn blocks<const N: usize>(&self, first: u64) -> [[u32; N]; 4] {
+        let index: [u64; N] = std::array::from_fn(|lane| first.wrapping_add(lane as u64));
+        let [high, higher] = self.high.map(|word| [word; N]);
+        philox4x32_lanes(
+            [index.map(|index| index as u32), index.map(|index| (index >> 32) as u32), high, higher],
+            self.key,
+        )
     }
 
     /// 64 random bits for `element` (elements of this kind and 32-bit elements overlap: use one kind per stream).
@@ -138,6 +149,11 @@ mod tests {
             }
         }
         assert_eq!(Stream::new(KEY).normal(17), normal[17]);
+        let (stream, first) = (Stream::new(KEY), u64::from(u32::MAX) - 3);
+        let blocks = stream.blocks::<8>(first);
+        for lane in 0..8 {
+            assert_eq!(blocks.map(|words| words[lane]), stream.block(first + lane as u64));
+        }
     }
 
     #[test]

@@ -7,7 +7,25 @@ use super::{cancelled, run_if};
 /// Slices that several threads write to in disjoint blocks.
 struct DisjointBlocks<T, const N: usize>([(*mut T, usize); N]);
 
-// SAFETY: every block is handed out once, see `each_block`.
+impl<T, const N: usize> DisjointBlocks<T, N> {
+    fn new(slices: [&mut [T]; N]) -> Self {
+        Self(slices.map(|slice| (slice.as_mut_ptr(), slice.len())))
+    }
+
+    /// The elements from `start` on, at most `block` of each slice.
+    ///
+    /// # Safety
+    /// The slices are still borrowed exclusively, and nobody else has any of these elements.
+    unsafe fn block<'a>(&self, start: usize, block: usize) -> [&'a mut [T]; N] {
+        self.0.map(|(pointer, length)| {
+            let here = block.min(length.saturating_sub(start));
+            // SAFETY: the block is inside the slice (or empty, at its end), and the caller's alone.
+            unsafe { std::slice::from_raw_parts_mut(pointer.add(start.min(length)), here) }
+        })
+    }
+}
+
+// SAFETY: every block is handed out once, see `each_block_of_both`.
 unsafe impl<T: Send, const N: usize> Sync for DisjointBlocks<T, N> {}
 
 /// Cuts slices of the same length (or empty ones, which stay empty) into blocks of `block` elements and calls
@@ -24,26 +42,38 @@ pub fn each_block<T: Send, const N: usize>(
     parallel: bool,
     body: impl Fn(usize, [&mut [T]; N]) + Sync,
 ) {
-    let length = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
-    assert!(slices.iter().all(|slice| slice.is_empty() || slice.len() == length), "lengths of the slices");
+    let none: [&mut [T]; 0] = [];
+    each_block_of_both(slices, none, block, parallel, |start, parts, []| body(start, parts));
+}
+
+/// [`each_block`] of slices of two types.
+///
+/// # Panics
+/// If slices that are not empty differ in length.
+pub fn each_block_of_both<T: Send, U: Send, const N: usize, const M: usize>(
+    slices: [&mut [T]; N],
+    others: [&mut [U]; M],
+    block: usize,
+    parallel: bool,
+    body: impl Fn(usize, [&mut [T]; N], [&mut [U]; M]) + Sync,
+) {
+    let lengths = || slices.iter().map(|slice| slice.len()).chain(others.iter().map(|slice| slice.len()));
+    let length = lengths().max().unwrap_or(0);
+    assert!(lengths().all(|len| len == 0 || len == length), "lengths of the slices");
     let block = block.max(1);
-    let shared = DisjointBlocks(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
+    let (shared, others) = (DisjointBlocks::new(slices), DisjointBlocks::new(others));
     let next = AtomicUsize::new(0);
     run_if(parallel && length > block, |_| {
-        let shared = &shared;
+        let (shared, others) = (&shared, &others);
         loop {
             // Only zero-sized elements can be so many that this overflows.
             let start = next.fetch_add(1, Ordering::Relaxed).saturating_mul(block);
             if start >= length || cancelled() {
                 return;
             }
-            let part = shared.0.map(|(pointer, length)| {
-                let here = block.min(length.saturating_sub(start));
-                // SAFETY: the block is inside the slice (or empty, at its start), no other member takes it, and the
-                // slices are borrowed exclusively for the whole region.
-                unsafe { std::slice::from_raw_parts_mut(pointer.add(start.min(length)), here) }
-            });
-            body(start, part);
+            // SAFETY: no other member takes this block, and the slices are borrowed exclusively for the whole region.
+            let (part, other) = unsafe { (shared.block(start, block), others.block(start, block)) };
+            body(start, part, other);
         }
     });
 }

@@ -18,7 +18,7 @@ mod threads;
 use std::ops::Range;
 
 use barrier::Barrier;
-pub use blocks::each_block;
+pub use blocks::{each_block, each_block_of_both};
 pub use cancel::{cancelled, watch};
 pub(crate) use chains::{Chains, Turn};
 pub use join::join;

@@ -92,10 +92,7 @@ impl Ranks {
     ) -> Result<()> {
         self.apart = 0;
         self.mean(Parameters::exclusive(parameters)?.arena_mut(), cancel)?;
-        for arena in optimizer.follow(optimizer.step_count())? {
-            self.mean(arena, cancel)?;
-        }
-        Ok(())
+        optimizer.follow(optimizer.step_count(), |states| self.mean(states, cancel))
     }
 
     /// This rank's share of `rows` rows.
@@ -169,7 +166,8 @@ impl Ranks {
         cancel: &AtomicBool,
     ) -> Result<bool> {
         let weights = hash(parameters.arena());
-        let states = optimizer.arenas().fold(0_u64, |sum, arena| hash(arena) ^ sum.rotate_left(7));
+        let mut states = 0_u64;
+        optimizer.each_state(|values| states = hash(values) ^ states.rotate_left(7));
         let own = [weights, states, optimizer.step_count(), optimizer.learning_rate().to_bits()]
             .map(f64::from_bits);
         let (stop, notes) = self.note(Moment::EpochBegin, (epoch, 0), stop, &own, cancel)?;
@@ -184,9 +182,7 @@ impl Ranks {
         }
         if all.iter().any(|other| other.get(..3) != all[0].get(..3)) {
             self.broadcast(Parameters::exclusive(parameters)?.arena_mut(), cancel)?;
-            for arena in optimizer.follow(*step)? {
-                self.broadcast(arena, cancel)?;
-            }
+            optimizer.follow(*step, |states| self.broadcast(states, cancel))?;
         }
         Ok(stop)
     }

@@ -24,12 +24,28 @@ const blocks = (language: string): (Block & { readonly document: string })[] =>
     blocksOf(document).flatMap((block) => (block.language === language ? [{ ...block, document }] : [])),
   )
 
-/** What the documents take for given before a program. */
-const given: Readonly<Record<string, string>> = {
-  'docs/distributed.md': `
+/** What the documents take for given before each of their programs, in their order. */
+const given: Readonly<Record<string, readonly string[]>> = {
+  'docs/distributed.md': [
+    `
     const x = Array.from({ length: 8 }, (_, row) => Array.from({ length: 3 }, () => Array(16).fill(row / 8)))
     const y = x.map((_, row) => [row % 2])`,
-  'docs/from-tfjs.md': "import * as tf from 'seqloom/tfjs'",
+    `
+    import { data, layers, search, sequential, tasks } from 'seqloom'
+    const x = Array.from({ length: 8 }, (_, row) => Array.from({ length: 3 }, () => [row / 8]))
+    const y = x.map((_, row) => [row % 2])
+    const space = { units: search.choice([2, 3]) }
+    const model = ({ units }) => {
+      const made = sequential([layers.gru({ units, inputShape: [null, 1] }), layers.dense({ units: 1 })], { seed: 1 })
+      made.compile({ optimizer: 'adam', loss: 'mse' })
+      return made
+    }
+    const m = model({ units: 2 })
+    const task = new tasks.TextClassifier({ units: 4, embedding: 4, seed: 1 })
+    await task.train([{ text: 'a good one', label: 'good' }, { text: 'a bad one', label: 'bad' }], { epochs: 1, validationSplit: 0 })
+    await data.write([{ text: 'a good one' }], 'mails.csv')`,
+  ],
+  'docs/from-tfjs.md': ["import * as tf from 'seqloom/tfjs'"],
 }
 
 it('has a test for every program in JavaScript', () => {
@@ -37,13 +53,16 @@ it('has a test for every program in JavaScript', () => {
   expect(blocks('js').filter(({ document }) => !known.has(document))).toEqual([])
 })
 
-it.each(blocks('js').filter(({ document }) => document in given))(
-  'runs the JavaScript of $document, line $line',
-  async ({ document, code }) => {
-    const program = `process.chdir(${JSON.stringify(folder)})\n${given[document]}\n${code}`
-    expect(await runSource(program, { env: { SEQLOOM_THREADS: '1' } })).toMatchObject({ code: 0, stderr: '' })
-  },
-)
+it.each(
+  Object.entries(given).flatMap(([document, before]) =>
+    blocks('js')
+      .filter((block) => block.document === document)
+      .map((block, at) => ({ ...block, before: before[at] })),
+  ),
+)('runs the JavaScript of $document, line $line', async ({ before, code }) => {
+  const program = `process.chdir(${JSON.stringify(folder)})\n${before}\n${code}`
+  expect(await runSource(program, { env: { SEQLOOM_THREADS: '1' } })).toMatchObject({ code: 0, stderr: '' })
+})
 
 // They run in a browser page, for which test/examples has a page of its own.
 it('the JavaScript of docs/onnx.md is JavaScript', () => {

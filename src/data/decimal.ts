@@ -37,7 +37,7 @@ export class DecimalReader {
       const first = at + (sign === 45 || sign === 43 ? 2 : 1)
       let exponent = 0
       for (at = first; (bytes[at] as number) >= 48 && (bytes[at] as number) <= 57; at++) {
-        exponent = Math.min(999, exponent * 10 + ((bytes[at] as number) - 48))
+        exponent = Math.min(1e9, exponent * 10 + ((bytes[at] as number) - 48))
       }
       if (at === first) return Number.NaN
       scale += sign === 45 ? exponent : -exponent

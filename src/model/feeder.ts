@@ -61,6 +61,8 @@ export class Feeder {
   /** Batches of a piece. */
   readonly #batches: number
   #peeked: Elements | undefined
+  /** How many elements a pass has had that was gone through whole. */
+  #passed: number | undefined
   #closed = false
   #running: Promise<void> = Promise.resolve()
 
@@ -121,6 +123,14 @@ export class Feeder {
     return this.#source.once
   }
 
+  /**
+   * How many rows or batches there are, as far as that is known: beforehand, or once all have been gone through by
+   * {@link pieces}.
+   */
+  async size(): Promise<number | undefined> {
+    return this.#passed ?? (await this.#source.size())
+  }
+
   /** What tells these data from others: a hash of the first batch. */
   async identity(): Promise<string> {
     const elements = this.#peeked as Elements
@@ -168,11 +178,13 @@ export class Feeder {
     const [first, end] =
       all === undefined ? [0, Number.POSITIVE_INFINITY] : [before(ranks.rank), before(ranks.rank + 1)]
     const elements = await this.#open(0, first * piece)
+    let passed = 0
     try {
       for (let [at, rows] = [first, first * piece]; at < end && at * this.#batches < steps; at++) {
         const taken = await elements.take(each * Math.min(this.#batches, steps - at * this.#batches))
-        if (taken.length === 0) return
+        if (taken.length === 0) break
         let count = taken.length
+        passed += count
         if (all !== undefined || at % ranks.size === ranks.rank) {
           const tensors = await this.#convert(taken, rows)
           count = tensors[0]?.shape[0] ?? 0
@@ -180,6 +192,7 @@ export class Feeder {
         }
         rows += count
       }
+      if (all === undefined) this.#passed = passed
     } finally {
       await elements.close()
     }

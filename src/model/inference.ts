@@ -64,7 +64,8 @@ async function predictRows(
     const rows = data[0]?.shape[0] ?? 0
     checkRows('predict', engine.topology, rows)
     const isShared = ranks.size > 1
-    if (isShared) await checkAlike('predict', { rows, batchSize, steps, data: fingerprint(data) }, signal)
+    if (isShared)
+      await checkAlike('predict', { 'number of rows': rows, batchSize, steps, data: fingerprint(data) }, signal)
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
       native.predict(data, batchSize, cancel, wanted && [...wanted], steps, onEvent, isShared)
     const outputs = await (callbacks.length > 0
@@ -101,7 +102,11 @@ async function predictStreamed(
   const feeder = await Feeder.of(source, reading, false, defaultBatchSize)
   if (feeder.endless) throw new SeqloomError('ERR_OPTION', 'predict: the data never end; take(n) gives the first rows')
   try {
-    if (ranks.size > 1) await checkAlike('predict', { batchSize, data: await feeder.identity() }, signal)
+    const alike = async () => await checkAlike('predict', { batchSize, 'number of rows': await feeder.size() }, signal)
+    if (ranks.size > 1) {
+      await checkAlike('predict', { data: await feeder.identity() }, signal)
+      await alike()
+    }
     const pieces: Tensor[][] = []
     const own: number[] = []
     for await (const { at, tensors } of feeder.pieces({ ranks })) {
@@ -112,6 +117,7 @@ async function predictStreamed(
       own.push(at)
     }
     if (ranks.size === 1) return joined(pieces)
+    await alike()
     const places = await exchanged('predict', own, signal)
     const all: Tensor[][] = []
     for (let n = 0; n < Math.max(...places.map(({ length }) => length)); n++) {

@@ -39,8 +39,12 @@ export async function evaluateStreamed(
       needWeights(engine, 'evaluate', feeder.firstWeight)
       let failure: { readonly error: unknown } | undefined
       const share = ranks.size > 1 ? { ranks, steps } : undefined
-      if (share)
-        await checkAlike('evaluate', { batchSize: options.batchSize, steps, data: await feeder.identity() }, signal)
+      const alike = async () => await checkAlike('evaluate', { 'number of rows': await feeder.size() }, signal)
+      if (share) {
+        const { batchSize } = options
+        await checkAlike('evaluate', { batchSize, steps, data: await feeder.identity() }, signal)
+        await alike()
+      }
       const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) => {
         const fail = (error: unknown) => {
           failure = { error }
@@ -53,6 +57,7 @@ export async function evaluateStreamed(
       const told = { model, engine, callbacks, names, steps: steps ?? 0, signal }
       try {
         const scores = await (callbacks.length > 0 ? toldRun(told, call) : engine.cancellable(signal, call))
+        if (share) await alike()
         return options.returnDict ? named(compiled, scores) : scores
       } catch (error) {
         throw failure ? failure.error : error

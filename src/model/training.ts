@@ -176,7 +176,8 @@ async function evaluateRows(
     const rows = data[0]?.shape[0] ?? 0
     checkRows('evaluate', engine.topology, rows)
     const isShared = ranks.size > 1
-    if (isShared) await checkAlike('evaluate', { rows, batchSize, steps, data: fingerprint(data) }, signal)
+    if (isShared)
+      await checkAlike('evaluate', { 'number of rows': rows, batchSize, steps, data: fingerprint(data) }, signal)
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
       native.evaluate(data, batchSize, cancel, steps, onEvent, isShared)
     const names = ['loss', ...compiled.metricNames]

@@ -66,7 +66,20 @@ describe('rows of numbers, which go from bytes to batches without objects', () =
     }
     expect(plain).toBeGreaterThan(50_000)
     // Halfway between two numbers.
-    for (const text of ['9007199254740993', '9007199254740.993', '0.1', '.', '-', 'e5', '1e', '']) {
+    const long = (exponent: number) => `0.${'0'.repeat(1000)}1e${exponent}`
+    for (const text of [
+      long(1003),
+      long(1022),
+      long(5000),
+      '9007199254740993',
+      '9007199254740.993',
+      '0.1',
+      '.',
+      '-',
+      'e5',
+      '1e',
+      '',
+    ]) {
       const number = reader.read(Buffer.from(`${text},`), 0)
       if (!Number.isNaN(number)) expect(number).toBe(Number(text))
     }

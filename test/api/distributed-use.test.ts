@@ -125,7 +125,10 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
 
   it('all end with an error that tells what is wrong', async () => {
     const messages = {
-      data: /ERR_DATA[\s\S]*predict: rank 1 has another rows/,
+      data: /ERR_DATA[\s\S]*predict: rank 1 has another number of rows/,
+      'fewer in a stream': /ERR_DATA[\s\S]*predict: rank 1 has another number of rows \(60, not 77\)/,
+      'fewer of a generator': /ERR_DATA[\s\S]*predict: rank 1 has another number of rows \(60, not 77\)/,
+      'fewer to evaluate': /ERR_DATA[\s\S]*evaluate: rank 1 has another number of rows \(60, not 77\)/,
       throws: /no luck/,
       goes: /Rank 1 has ended while rank 0 waits for it/,
       other: /calls (evaluate|predict) where this one calls/,

@@ -135,6 +135,9 @@ const byLayer: Record<string, () => Model[]> = {
       { padding: 'same', strides: 2 },
       { padding: 'valid', strides: 3 },
       { padding: 'same', strides: 1 },
+      // More is cut off than there is.
+      { padding: 'same', kernelSize: 4, dilationRate: 5 },
+      { filters: 1, strides: 4, inputShape: [1, 3] },
     ].map((options) =>
       stack(layers.conv1dTranspose({ filters: 4, kernelSize: 3, ...sequence, ...random, ...options } as never)),
     ),
@@ -160,16 +163,20 @@ const byLayer: Record<string, () => Model[]> = {
     stack(layers.conv3d({ filters: 3, kernelSize: [2, 3, 2], padding: 'same', inputShape: [4, 5, 3, 2], ...random })),
   ],
   conv2dTranspose: () =>
-    (['same', 'valid'] as const).map((padding) =>
+    [
+      { padding: 'same', strides: [2, 1] },
+      { padding: 'valid', strides: [2, 1] },
+      // One channel.
+      { filters: 1, padding: 'same' },
+    ].map((options) =>
       stack(
         layers.conv2dTranspose({
           filters: 4,
           kernelSize: [2, 3],
-          strides: [2, 1],
-          padding,
           inputShape: [3, 4, 2],
           ...random,
-        }),
+          ...options,
+        } as never),
       ),
     ),
   conv3dTranspose: () => [

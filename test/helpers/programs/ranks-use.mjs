@@ -217,6 +217,23 @@ const all = {
         { batchSize: 2 },
       )
     }
+    // All begin alike; how many there are is known beforehand, or only when they have been gone through.
+    const some = inRows(rank === 0 ? 77 : 60)
+    if (options.what === 'fewer in a stream')
+      await m.predict(
+        data.from(some).map(({ x }) => x),
+        { batchSize: 2 },
+      )
+    if (options.what === 'fewer of a generator')
+      await m.predict(
+        data.from(() => some.map(({ x }) => x)),
+        { batchSize: 2 },
+      )
+    if (options.what === 'fewer to evaluate')
+      await m.evaluate(
+        data.from(() => some),
+        { batchSize: 2 },
+      )
     if (options.what === 'goes' && rank === 0) await m.predict(tokens)
     if (options.what === 'hangs') {
       if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 30_000))

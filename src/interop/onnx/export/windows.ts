@@ -78,11 +78,13 @@ function padded(
   const [none, fill] = [Array<number>(rank).fill(0), constants.float(filler)]
   const pad = (pads: string, of: string) => writer.node('Pad', [of, pads, fill], 'padded')
   if (!same) {
-    const cut = [Math.max(-before, 0), after < 0 ? after : far] as const
-    const range = [constants.ints([cut[0]]), constants.ints([cut[1]]), constants.ints([axis])]
-    const kept = before < 0 || after < 0 ? writer.node('Slice', [value, ...range], 'kept') : value
-    if (before <= 0 && after <= 0) return kept
-    return pad(constants.ints([...none.with(axis, Math.max(before, 0)), ...none.with(axis, Math.max(after, 0))]), kept)
+    const more = [Math.max(before, 0), Math.max(after, 0)] as const
+    const ends = constants.ints([...none.with(axis, more[0]), ...none.with(axis, more[1])])
+    const whole = before <= 0 && after <= 0 ? value : pad(ends, value)
+    if (before >= 0 && after >= 0) return whole
+    // Added first: more may be taken away than there was.
+    const kept = [Math.max(-before, 0), after < 0 ? after : far, axis].map((each) => constants.ints([each]))
+    return writer.node('Slice', [whole, ...kept], 'kept')
   }
   const size = x.shape[axis] as Dim
   if (mask) {
@@ -91,8 +93,9 @@ function padded(
       `${name}: where windows with strides begin in sequences of several lengths, padded at both ends, cannot be written`,
     )
   }
-  if (size !== null) {
-    const all = Math.max((Math.ceil(size / stride) - 1) * stride + span - size, 0)
+  // With windows at every element, what is added does not depend on how many there are.
+  if (size !== null || stride === 1) {
+    const all = Math.max(size === null ? span - 1 : (Math.ceil(size / stride) - 1) * stride + span - size, 0)
     const half = Math.floor(all / 2)
     return all === 0 ? value : pad(constants.ints([...none.with(axis, half), ...none.with(axis, all - half)]), value)
   }

@@ -25,7 +25,7 @@ function encode(schema: MessageSchema, message: object, newWriter: () => PbfWrit
     writer.writeTag(number, 2)
     writer.writeVarint(parts.reduce((sum, { length }) => sum + length, 0))
     flush()
-    pieces.push(...parts)
+    for (const part of parts) pieces.push(part)
   }
   for (const [number, { name, kind, repeated }] of schema) {
     const given = (message as Record<string, unknown>)[name]

@@ -45,7 +45,7 @@ export function cut(call: Call, x: Computed, axis: number, start: number, end: n
   return {
     ...value,
     ref,
-    physical: value.physical.with(place, atoms).filter((part, k) => k === 0 || part.length > 0 || k === place),
+    physical: value.physical.with(place, atoms),
     logical: value.logical.with(axis, atoms),
   }
 }
@@ -111,6 +111,10 @@ function slice(call: Call): Value {
   return result
 }
 
+/** A value without elements along an axis. */
+const emptied = (x: Value, axis: number): Constant =>
+  renamed(known([], [0]), Array<number>(rankOf(x)).fill(1).with(axis, 0), dimsOf(x).with(axis, 0))
+
 /** Counted from the front, as far as that is known. */
 function fromFront(bound: Dim, size: Dim): Dim {
   if (typeof bound !== 'number' || bound >= 0) return bound
@@ -168,7 +172,8 @@ export function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, s
   if (start === 0 && same(end, size) && step === 1) return data
   if (typeof start === 'number' && typeof end === 'number') {
     const stop = typeof size === 'number' ? Math.min(end, size) : end
-    if (stop <= start) throw unsupported(`an empty range, from ${start} to ${stop}`)
+    // Nothing, which may be padded or joined to something again.
+    if (stop <= start) return emptied(data, axis)
     if (step === 1) return cut(call, data, axis, start, stop)
     const places = Array.from({ length: Math.ceil((stop - start) / step) }, (_, k) => start + k * step)
     return concatenated(
@@ -290,8 +295,7 @@ function split(call: Call): Value[] {
   return sizes.map((part) => {
     const from = start
     start += part
-    // Nothing, which may be joined to something again.
-    if (part === 0 && x.kind !== 'sizes') return known([], Array<number>(rankOf(x)).fill(1).with(axis, 0))
+    if (part === 0 && x.kind !== 'sizes') return emptied(x, axis)
     return sliced(call, x, axis, from, start, 1)
   })
 }

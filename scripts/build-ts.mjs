@@ -27,8 +27,13 @@ hideInternals()
 const binding = readFileSync(source('native/binding.d.cts'), 'utf8').replaceAll(/\bBuffer\b/g, 'Uint8Array')
 writeFileSync(join(target, 'native', 'binding.d.cts'), binding)
 copyFileSync(source('globals.d.ts'), join(target, 'globals.d.ts'))
-const declarations = join(target, 'index.d.ts')
-writeFileSync(declarations, `/// <reference path="./globals.d.ts" />\n${readFileSync(declarations, 'utf8')}`)
+for (const [entry, globals] of [
+  ['index.d.ts', './globals.d.ts'],
+  ['tfjs/index.d.ts', '../globals.d.ts'],
+]) {
+  const declarations = join(target, entry)
+  writeFileSync(declarations, `/// <reference path="${globals}" />\n${readFileSync(declarations, 'utf8')}`)
+}
 writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n')
 
 const bundle = await rolldown({

@@ -16,3 +16,11 @@ interface URL {
 interface ReadableStream<R = any> {
   readonly locked: boolean
 }
+
+interface RequestInit {
+  method?: string
+}
+
+interface Response {
+  readonly ok: boolean
+}

@@ -12,7 +12,7 @@ const neededOptions = new WeakSet<Option>()
 
 /** A required option. */
 export function needed(flags: string, description: string): Option {
-  const option = new Option(flags, description)
+  const option = new Option(flags, `${description} (required)`)
   neededOptions.add(option)
   return option
 }

@@ -6,7 +6,7 @@ import { given } from '../options.js'
 
 /** What `--data` may be for a task that reads tables. */
 export const tableHelp =
-  'a table: .csv, .tsv, .jsonl, .parquet or .arrow (also .gz and .zst), a pattern of files, - (CSV), or SQL'
+  'a table: .csv, .tsv, .jsonl, .parquet or .arrow (also .gz and .zst), a pattern of files, - (CSV or JSON lines), or SQL'
 
 /** How a file of rows is read. */
 export interface FileOptions {

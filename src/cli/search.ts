@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import { configure } from '../engine.js'
 import { AbortError, SeqloomError } from '../errors.js'
 import { type Refit, type SearchResult, searchTask, type Trial } from '../search/index.js'
-import { type Rows, withRows } from '../tasks/shared/rows.js'
+import { gathered, type RowStream } from '../tasks/shared/rows.js'
 import { integer, positive } from './arguments.js'
 import { optionValues } from './flags.js'
 import { checkOut } from './folder.js'
@@ -73,7 +73,7 @@ async function searchOptions({ kind, read, train }: Required<AnyTaskCommand>, fl
   if (twice !== undefined) throw new SeqloomError('ERR_OPTION', `${twice} is given both by a flag and by --space`)
   await checkOut(out, kind, force)
   await interruptible(async (signal) => {
-    const data = (await read({ ...flags, signal }, train.create(given, flags))) as Rows<unknown>
+    const data = (await read({ ...flags, signal }, train.create(given, flags))) as RowStream<unknown>
     const { epochs: _, ...rest } = optionValues(training, flags) as { readonly epochs?: number }
     const plan = {
       ...{ name: kind.task, tables: train.options, options: given },
@@ -85,17 +85,16 @@ async function searchOptions({ kind, read, train }: Required<AnyTaskCommand>, fl
       ([, v]) => v !== undefined,
     )
     // Every trial sees the same rows, so that they are read once.
-    const found = await withRows('search', data, signal, (rows) =>
-      searchTask(
-        'search',
-        { ...plan, data: isText(rows) ? rows.join('') : rows },
-        {
-          ...{ ...Object.fromEntries(chosen), space, refit, signal },
-          ...(halving && { epochs }),
-          ...(dashboard !== undefined && { dashboard: { port: dashboard === true ? 0 : dashboard } }),
-          onTrial: (trial, { done, trials: all }) => report(trial, done, all, json),
-        },
-      ),
+    const kept = await gathered('search', data, signal)
+    const found = await searchTask(
+      'search',
+      { ...plan, data: kept.dataset(flags.data), sample: kept.rows },
+      {
+        ...{ ...Object.fromEntries(chosen), space, refit, signal },
+        ...(halving && { epochs }),
+        ...(dashboard !== undefined && { dashboard: { port: dashboard === true ? 0 : dashboard } }),
+        onTrial: (trial, { done, trials: all }) => report(trial, done, all, json),
+      },
     ).catch((error: unknown) => {
       if (error instanceof AbortError && folder !== undefined)
         note(`interrupted: the same search started again goes on in ${folder}`)
@@ -104,9 +103,6 @@ async function searchOptions({ kind, read, train }: Required<AnyTaskCommand>, fl
     await finish(found, flags)
   })
 }
-
-/** Whether these are the pieces of a text. */
-const isText = (rows: readonly unknown[]): rows is readonly string[] => rows.every((row) => typeof row === 'string')
 
 async function finish(found: SearchResult<Trial['options'], unknown>, { out, force, json }: SearchFlags) {
   const { best, refitted } = found

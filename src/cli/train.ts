@@ -4,6 +4,7 @@ import { SeqloomError } from '../errors.js'
 import { optionValues } from './flags.js'
 import { backupFolder, type OutOptions } from './folder.js'
 import { interruptible } from './interrupt.js'
+import { note } from './output.js'
 import { checkPicture } from './pictures.js'
 import { byRanks } from './ranks.js'
 import type { FileOptions } from './rows.js'
@@ -47,5 +48,6 @@ async function trainTask({ kind, read, train }: Required<AnyTaskCommand>, flags:
     const page = watched !== undefined && { callbacks: dashboard({ port, logDir: runs, name: train.name }) }
     const settings = { ...optionValues(training, flags), ...backup, ...page, signal }
     await trainAndSave(task, flags, train.view, (listeners) => task.train(data as never, { ...settings, ...listeners }))
+    if (watched !== undefined) note(`dashboard: the page has ended; seqloom dashboard '${runs}' shows its record`)
   })
 }

@@ -31,15 +31,16 @@ export class Runs {
 
   /** Opens a folder of runs. Rejects with `ERR_IO` if there is none, and with `ERR_DATA` if there is no run in it. */
   static async open(folder: string): Promise<Runs> {
+    const made = "callbacks.dashboard and 'seqloom train … --dashboard' make them"
     try {
       if (await isThere(join(folder, recordName))) return new Runs(dirname(folder), basename(folder))
       await readdir(folder)
     } catch (cause) {
-      throw cannot('read', folder, cause)
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cannot('read', folder, cause)
+      throw new SeqloomError('ERR_IO', `there is no folder of runs '${folder}'; ${made}`, { cause })
     }
     const runs = new Runs(folder, undefined)
     if ((await runs.list()).length === 0) {
-      const made = "callbacks.dashboard and 'seqloom train … --dashboard' make them"
       throw new SeqloomError(
         'ERR_DATA',
         `there are no runs in '${folder}': no folder in it has a ${recordName}; ${made}`,

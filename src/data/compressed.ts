@@ -38,6 +38,16 @@ async function beginningOf(iterator: AsyncIterator<Uint8Array>): Promise<{ head:
 const beginsAlike = (bytes: Uint8Array, expected: readonly number[]): boolean =>
   expected.every((byte, at) => at >= bytes.length || bytes[at] === byte)
 
+/** What a source begins with, as far as it came at once, and all of it. */
+export async function peeked(
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<{ readonly head: Uint8Array; readonly whole: AsyncIterable<Uint8Array> }> {
+  const iterator = bytes[Symbol.asyncIterator]()
+  const first = await iterator.next()
+  const head = first.done ? new Uint8Array(0) : first.value
+  return { head, whole: rejoined([head], iterator) }
+}
+
 /** What was read of a source, and what follows. */
 async function* rejoined(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {

@@ -38,6 +38,8 @@ export interface TableOptions {
   readonly lists?: boolean
   /** Ends reading with an `AbortError`. */
   readonly signal?: AbortSignal
+  /** What was opened already, decompressed, instead of what the path names. */
+  readonly opened?: AsyncIterable<Uint8Array>
 }
 
 /** What reading a file finds out about it. */

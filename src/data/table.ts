@@ -9,7 +9,7 @@ import { objectBlocks, textsOf } from './jsonLines.js'
 import { ofFiles } from './ofFiles.js'
 import type { NumberedRows } from './parquet.js'
 import { namingPlaces, type Place, placed } from './places.js'
-import { uncompressed } from './textFile.js'
+import { openInput, standardInput, uncompressed } from './textFile.js'
 
 export type { TableOptions } from './csv.js'
 
@@ -35,7 +35,7 @@ const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text
 /**
  * Columns of tables as texts, for commands: of CSV and tab-separated files (`.tsv`), JSON lines (`.jsonl`, `.ndjson`),
  * Parquet and Arrow files (`.parquet`, `.arrow`, `.feather`), text compressed or not; of all files that a pattern
- * names; of standard input (`-`), which is CSV; or of a query in SQL. Errors as those of `data.csv`, `jsonLines`,
+ * names; of standard input (`-`), which is CSV or JSON lines; or of a query in SQL. Errors as those of `data.csv`, `jsonLines`,
  * `parquet`, `arrow` and `query`; `ERR_DATA`, naming the row, for values that cannot be texts.
  */
 export const textColumns = <Column extends string>(
@@ -121,10 +121,16 @@ interface RowBlock {
 async function* rowsIn(
   source: string,
   columns: readonly string[],
-  options: TableOptions,
+  given: TableOptions,
   all: boolean,
 ): AsyncGenerator<RowBlock> {
-  const kind = isQuery(source) ? 'sql' : /\.(jsonl|ndjson|parquet|arrows?|feather)$/.exec(uncompressed(source))?.[1]
+  const input = source === standardInput ? await openInput(given) : undefined
+  const options = input ? { ...given, opened: input.opened } : given
+  const kind = input
+    ? input.kind
+    : isQuery(source)
+      ? 'sql'
+      : /\.(jsonl|ndjson|parquet|arrows?|feather)$/.exec(uncompressed(source))?.[1]
   if (kind === undefined) {
     for await (const block of csvBlocks(source, columns, { ...options, all })) {
       yield { rows: block.rows, place: csvPlace(source, block, options), delimiter: block.delimiter }

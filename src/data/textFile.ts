@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream'
 import { AbortError, SeqloomError, visible } from '../errors.js'
 import { openNamed } from '../files.js'
-import { decompressed } from './compressed.js'
+import { decompressed, peeked } from './compressed.js'
 
 export { uncompressed } from './compressed.js'
 
@@ -158,14 +158,20 @@ function firstWrong(bytes: Uint8Array): { offset: number; before: string } | und
 export interface TextOptions {
   readonly encoding?: string
   readonly signal?: AbortSignal
+  /** What was opened already, decompressed, instead of what the path names. */
+  readonly opened?: AsyncIterable<Uint8Array>
 }
 
 /** What a file, or standard input, holds, decompressed. `ERR_IO`, `ERR_DATA`, and an `AbortError` for the signal. */
 export async function* streamBytes(
   path: string,
-  { signal }: Pick<TextOptions, 'signal'> = {},
+  { signal, opened }: Pick<TextOptions, 'signal' | 'opened'> = {},
 ): AsyncGenerator<Uint8Array> {
   try {
+    if (opened) {
+      yield* opened
+      return
+    }
     const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream()
     if (signal) addAbortSignal(signal, stream)
     yield* decompressed(path, stream)
@@ -191,6 +197,23 @@ export const streamText = (path: string, options: TextOptions = {}): AsyncGenera
 
 /** What names standard input instead of a file. */
 export const standardInput = '-'
+
+/**
+ * Opens standard input as a table: JSON lines, or CSV. `ERR_DATA` for what is read by position, which files alone can
+ * be.
+ */
+export async function openInput(
+  options: TextOptions,
+): Promise<{ readonly kind: 'jsonl' | undefined; readonly opened: AsyncIterable<Uint8Array> }> {
+  const { head, whole } = await peeked(streamBytes(standardInput, options))
+  const text = Buffer.from(head.subarray(0, 256)).toString('latin1')
+  const typed = /^(?:PAR1|ARROW1)/.exec(text)?.[0]
+  if (typed !== undefined) {
+    const format = typed === 'PAR1' ? 'Parquet' : 'Arrow'
+    throw new SeqloomError('ERR_DATA', `standard input holds ${format}, which is read from files alone: name the file`)
+  }
+  return { kind: /^(?:\xef\xbb\xbf)?\s*\{\s*["}]/.test(text) ? 'jsonl' : undefined, opened: whole }
+}
 
 /** Reads a whole text file; see {@link streamText}. */
 export async function readText(path: string, options: TextOptions = {}): Promise<string> {

@@ -2,6 +2,7 @@ import { looksLikeTensor, rankOf } from '../data/index.js'
 import { isNamed, stacked } from '../data/stacked.js'
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
+import { isRecord } from '../options.js'
 
 /** The inputs, targets and weights of a batch, as they were given. */
 export interface BatchParts {
@@ -30,11 +31,17 @@ function partsOf(where: string, element: unknown, needsTarget: boolean): BatchPa
     }
     throw new SeqloomError(
       'ERR_DATA',
-      `${where}: expected rows or batches { x, y } or [x, y], got ${describe(element)}`,
+      `${where}: expected rows or batches { x, y } or [x, y], got ${describe(element)}${columnsCure(element)}`,
     )
   }
   return { x: element }
 }
+
+/** What rows of a table lack that are not made into inputs and targets. */
+const columnsCure = (element: unknown): string =>
+  isRecord(element) && Object.values(element).every((value) => typeof value !== 'object')
+    ? ` with ${Object.keys(element).slice(0, 4).map(describe).join(', ')}; name its columns as x and y, as in data.csv(file, { x: ['a', 'b'], y: 'c' })`
+    : ''
 
 /** The inputs, targets or weights of rows, side by side for each of several. `ERR_DATA` for what cannot be read. */
 export function together(where: string, rows: readonly unknown[], parts: number): unknown {

@@ -7,6 +7,7 @@ import { recorded } from '../record/event.js'
 import { bestOf, type SavedTrial, type Trial } from './trial.js'
 
 const searchName = 'search.json'
+const trialPrefix = 'trial-'
 const formatVersion = 1
 const states = ['complete', 'pruned', 'failed', 'paused']
 
@@ -24,7 +25,7 @@ export class SearchFolder {
   }
 
   /**
-   * Makes the folder, or opens that of the same search. Rejects with `ERR_IO`, with `ERR_STATE` for that of another
+   * Makes the folder, or opens that of the same search, or that of another one no trial of which is there. Rejects with `ERR_IO`, with `ERR_STATE` for that of another
    * one, and with `ERR_FORMAT` for a damaged file.
    */
   static async open(path: string, identity: SearchIdentity, sign: 1 | -1): Promise<SearchFolder> {
@@ -41,19 +42,21 @@ export class SearchFolder {
     } else {
       const { search } = before
       const other = Object.keys(now).find((name) => JSON.stringify(now[name]) !== JSON.stringify(search[name]))
-      if (other !== undefined) {
+      if (other === undefined) return folder
+      if ((await readdir(path)).some((name) => name.startsWith(trialPrefix))) {
         throw new SeqloomError(
           'ERR_STATE',
           `'${path}' holds a search with ${other} ${brief(search[other])}, not ${brief(now[other])}; search as before to go on, or choose another folder to begin anew`,
         )
       }
+      await write(file, { version: formatVersion, search: now })
     }
     return folder
   }
 
   /** The name of a trial. */
   static nameOf(number: number): string {
-    return `trial-${String(number).padStart(4, '0')}`
+    return `${trialPrefix}${String(number).padStart(4, '0')}`
   }
 
   /** The folder of a trial's backup. */

@@ -40,6 +40,8 @@ export interface TaskPlan {
   /** The options of the constructor and of `train`. */
   readonly tables: readonly [OptionTable, OptionTable]
   readonly data: unknown
+  /** What tells the data from others; by default, the data themselves. */
+  readonly sample?: unknown
   readonly options: object
   readonly train: Settings<object> | undefined
   create(options: object): Task
@@ -56,7 +58,7 @@ export class TaskSubject<T extends Task> implements Subject<T> {
 
   /** Throws `ERR_OPTION`, also for a space with options that the task does not have, or with values that they do not take. */
   constructor(where: string, space: Space, plan: TaskPlan, decides: boolean) {
-    const { name, data, options, train } = plan
+    const { name, data, sample = data, options, train } = plan
     checkSettings(where, 'train', train, decides)
     if (decides && Object.hasOwn(space, 'epochs')) {
       throw new SeqloomError('ERR_OPTION', `${where}: epochs is an option of the search, which its space cannot have`)
@@ -64,7 +66,7 @@ export class TaskSubject<T extends Task> implements Subject<T> {
     for (const [option, dimension] of Object.entries(space)) checkDimension(where, plan, option, dimension)
     this.#where = where
     this.#plan = plan
-    this.identity = { task: name, data: fingerprint(data), settings: fingerprint([options, train]) }
+    this.identity = { task: name, data: fingerprint(sample), settings: fingerprint([options, train]) }
   }
 
   async train(options: Options, run: TrialRun): Promise<void> {

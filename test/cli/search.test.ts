@@ -59,6 +59,86 @@ describe('seqloom search', () => {
     expect(readdirSync(kept).filter((name) => name.startsWith('trial-'))).toHaveLength(4)
   })
 
+  it('reads tables of sales as their training does: texts that are numbers, decimal commas', async () => {
+    const sales = join(folder, 'sales.csv')
+    const days = Array.from({ length: 120 }, (_, at) => {
+      const date = new Date(Date.UTC(2024, 0, 1 + at)).toISOString().slice(0, 10)
+      return `${date};${String(20 + 5 * Math.sin(at / 3)).replace('.', ',')};${at % 9 === 0}`
+    })
+    writeFileSync(sales, `date;sales;sale\n${days.join('\n')}\n`)
+    const out = join(folder, 'shop')
+    const forecast = [
+      'search',
+      'forecast',
+      '--data',
+      sales,
+      '--column',
+      'sales',
+      '--time',
+      'date',
+      '--covariates',
+      'sale',
+    ]
+    const found = await run([...forecast, '--epochs', '1', '--space', 'units=4,8', '--out', out, '--json'])
+    expect(found).toMatchObject({ code: 0, stderr: '' })
+    expect(found.stdout.match(/"state":"complete"/g)).toHaveLength(3)
+    writeFileSync(sales, `date;sales;sale\n${days.join('\n').replace(';20;', ';much;')}\n`)
+    const wrong = await run([...forecast, '--epochs', '1', '--space', 'units=4,8', '--out', out, '--force'])
+    expect(wrong.stderr).toContain(`ERR_DATA: ${sales}: line 2: `)
+    const plain = join(folder, 'series.csv')
+    writeFileSync(plain, `value\n${days.map((_, at) => Math.sin(at)).join('\n')}\n`)
+    const series = [
+      'search',
+      'forecast',
+      '--data',
+      plain,
+      '--column',
+      'value',
+      '--epochs',
+      '1',
+      '--space',
+      'units=4,8',
+      '--out',
+      out,
+      '--force',
+    ]
+    expect(await run(series)).toMatchObject({ code: 0 })
+  })
+
+  it('searches for what pretrains on the lines of a text', async () => {
+    const text = join(folder, 'lines.txt')
+    writeFileSync(text, rows.map((row) => row.split(',')[0]).join('\n'))
+    const out = join(folder, 'language')
+    const found = await run([
+      'search',
+      'pretrain',
+      '--data',
+      text,
+      '--validation-split',
+      '0.3',
+      '--epochs',
+      '1',
+      '--space',
+      'units=4,8',
+      '--out',
+      out,
+    ])
+    expect(found).toMatchObject({ code: 0, stdout: expect.stringContaining('complete') })
+  })
+
+  it('begins anew in a folder where no trial has begun to be kept, as when the rows were too few to compare', async () => {
+    const few = join(folder, 'few.csv')
+    writeFileSync(few, `text,label\n${rows.slice(0, 12).join('\n')}\n`)
+    const kept = join(folder, 'begun')
+    const args = ['search', 'classify', '--data', few, '--space', 'units=4,8', '--epochs', '1', '--folder', kept]
+    const first = await run([...args, '--out', join(folder, 'few')])
+    expect(first.stderr).toContain('--validation-split')
+    const second = await run([...args, '--out', join(folder, 'few'), '--validation-split', '0.3'])
+    expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining('complete') })
+    const other = await run([...args, '--out', join(folder, 'few'), '--validation-split', '0.5', '--force'])
+    expect(other.stderr).toContain('ERR_STATE')
+  })
+
   it('refuses what it cannot search', async () => {
     const refused = async (args: readonly string[], message: string) => {
       const { code, stderr } = await run([...classify, ...args])

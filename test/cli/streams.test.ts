@@ -162,4 +162,19 @@ describe('predict --out', () => {
     const ran = await seqloom(['predict', '--model', at('model')], gzipSync('fine 1\npoor 2\n') as never)
     expect(ran.stdout).toMatch(/\tfine 1\n.*\tpoor 2\n$/)
   }, 60_000)
+
+  it('knows JSON lines on standard input by what they begin with, compressed or not; and refuses what is read by position', async () => {
+    await trained(at('rows.csv'))
+    const predict = (input: string | Buffer) =>
+      seqloom(['predict', '--model', at('model'), '--data', '-', '--text', 'body'], input as never)
+    const lines = '{"body": "fine 1", "stars": 5}\n{"stars": 1, "body": "poor 2"}\n'
+    for (const input of [lines, `\ufeff${lines}`, gzipSync(lines)]) {
+      const ran = await predict(input)
+      expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/\tfine 1\n.*\tpoor 2\n$/) })
+    }
+    expect((await predict('body,stars\nfine 1,5\n')).stdout).toMatch(/\tfine 1\n$/)
+    expect((await predict('{"text": 1}\n')).stderr).toContain("ERR_DATA: -: line 1 has no 'body'")
+    const parquet = await predict('PAR1\u0000\u0001')
+    expect(parquet.stderr).toContain('ERR_DATA: standard input holds Parquet, which is read from files alone')
+  }, 60_000)
 })

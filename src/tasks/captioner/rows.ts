@@ -1,8 +1,8 @@
 import type { Sliced } from '../../data/slices.js'
-import { describe, SeqloomError } from '../../errors.js'
+import { SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 import { isWriting, type Writing } from '../decoding/units.js'
-import { checkList } from '../shared/rows.js'
+import { checkList, describeRow } from '../shared/rows.js'
 import { type Annotations, type Image, readSeen, type Seen, type SeenShape } from './images.js'
 
 /**
@@ -35,13 +35,9 @@ export function* readCaptionRows(where: string, rows: readonly CaptionRow[], exp
   const kind = expected?.kind ?? (isRecord(rows[0]) && 'annotations' in rows[0] ? 'annotations' : 'image')
   rows.forEach((row: unknown, index) => {
     if (isRecord(row) && row[kind] !== undefined && isWriting(row.caption)) return
-    const fields = isRecord(row) ? Object.entries(row).slice(0, 4) : []
-    const got = isRecord(row)
-      ? `{ ${fields.map(([name, value]) => `${name}: ${describe(value)}`).join(', ')} }`
-      : describe(row)
     throw new SeqloomError(
       'ERR_DATA',
-      `${where}: row ${index} must be { ${kind}, caption }, the caption a text or an array of tokens, not ${got}`,
+      `${where}: row ${index} must be { ${kind}, caption }, the caption a text or an array of tokens, not ${describeRow(row)}`,
     )
   })
   const lists = rows.map(({ caption }) => Array.isArray(caption))

@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
-import { checkList } from '../shared/rows.js'
+import { checkList, describeRow } from '../shared/rows.js'
 
 /** A text with its label. */
 export interface LabelledText {
@@ -14,7 +14,7 @@ export function checkRows(where: string, rows: readonly LabelledText[]): void {
   rows.forEach((row: unknown, index) => {
     if (!isRecord(row) || typeof row.text !== 'string' || typeof row.label !== 'string') {
       const expected = '{ text: string, label: string }'
-      throw new SeqloomError('ERR_DATA', `${where}: row ${index} must be ${expected}, not ${shown(row)}`)
+      throw new SeqloomError('ERR_DATA', `${where}: row ${index} must be ${expected}, not ${describeRow(row)}`)
     }
     if (row.label === '') throw new SeqloomError('ERR_DATA', `${where}: row ${index} has an empty label`)
   })
@@ -31,10 +31,4 @@ export function checkExchanged(where: string, rows: readonly LabelledText[]): vo
     'ERR_DATA',
     `${where}: ${rows.length} rows have ${labels} different labels and only ${texts} different texts, such as ${describe(rows[0]?.text)}; are texts and labels exchanged?`,
   )
-}
-
-function shown(row: unknown): string {
-  if (!isRecord(row)) return describe(row)
-  const fields = Object.entries(row).slice(0, 4)
-  return `{ ${fields.map(([name, value]) => `${name}: ${describe(value)}`).join(', ')} }`
 }

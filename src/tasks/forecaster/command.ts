@@ -64,7 +64,9 @@ async function predict(
   const { data, known: ahead, json } = flags
   const { time, group, variables, covariates } = forecaster
   for (const flag of ['out', 'explain', 'force']) {
-    if (flags[flag]) throw new SeqloomError('ERR_OPTION', `--${flag} is for classifiers of texts`)
+    if (!flags[flag]) continue
+    const cure = flag === 'out' ? '; a forecast is printed, and > FILE keeps it' : ''
+    throw new SeqloomError('ERR_OPTION', `--${flag} is for classifiers of texts${cure}`)
   }
   if (data !== undefined) {
     await forecaster.read((await readForecastData({ ...flags, data }, forecaster)) as never)

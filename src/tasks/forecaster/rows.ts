@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
+import { notRows } from '../shared/rows.js'
 import { type CovariateEncoder, encodeCovariate, fitCovariate, isMissing, widthOf, widthOfAll } from './covariates.js'
 import { type Frequency, inferFrequency, stepped, stepsBetween } from './frequency.js'
 import type { ForecasterSettings } from './options.js'
@@ -123,10 +124,7 @@ function placeRows(
   const { time, group } = settings
   const needed = [time as string, ...(group === undefined ? [] : [group]), ...fields]
   if (!Array.isArray(rows)) {
-    throw new SeqloomError(
-      'ERR_DATA',
-      `${where}: expected an array of rows { ${needed.join(', ')} }, not ${describe(rows)}`,
-    )
+    throw notRows(where, `rows { ${needed.join(', ')} }`, rows)
   }
   if (rows.length === 0) throw new SeqloomError('ERR_DATA', `${where}: there are no rows`)
   for (let index = 0; index < rows.length; index++) {

@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { numberIn } from '../../data/numbers.js'
 import { describe, SeqloomError } from '../../errors.js'
+import { notRows } from '../shared/rows.js'
 import { isMissing } from './covariates.js'
 import type { ForecasterSettings } from './options.js'
 
@@ -21,7 +22,7 @@ type SeriesSettings = Pick<ForecasterSettings, 'variables' | 'transform' | 'fill
  */
 export function readSeries(where: string, series: Series, settings: SeriesSettings): number[][] {
   if (!Array.isArray(series) && !types.isFloat32Array(series) && !types.isFloat64Array(series)) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected an array of numbers or of rows, not ${describe(series)}`)
+    throw notRows(where, 'numbers or of rows', series)
   }
   return Array.from(series as ArrayLike<Observation>, (row, step) => readRow(`${where}: step ${step}`, row, settings))
 }

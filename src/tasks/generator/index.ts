@@ -447,9 +447,15 @@ async function encode(tokenizer: Tokenizer, text: string, signal: AbortSignal | 
 }
 
 function checkText(where: string, text: unknown): asserts text is string {
+  if (typeof text === 'string' && fileName.test(text)) {
+    throw new SeqloomError('ERR_DATA', `${where}: ${describe(text)} names a file; data.text reads files`)
+  }
   if (typeof text === 'string' && text.length > 0) return
   throw new SeqloomError('ERR_DATA', `${where}: expected a text that is not empty, got ${describe(text)}`)
 }
+
+/** What is hardly meant as a text. */
+const fileName = /^\S+\.(?:txt|md|csv|tsv|jsonl|ndjson|tokens)(?:\.gz|\.zst)?$/i
 
 /** Tokens that are never drawn: those that are not text, and those that the options exclude. */
 function unwritten({ paddingId, unknownId }: Tokenizer, exclude: GenerateTextOptions['exclude'] = []): number[] {

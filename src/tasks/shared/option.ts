@@ -103,11 +103,11 @@ export function defaultOf({ initial, otherwise }: Option): string | undefined {
   return initial === undefined ? undefined : typeof initial === 'string' ? `'${initial}'` : String(initial)
 }
 
-/** The help text of an option: its sentence up to the first colon or full stop, and its default. */
+/** The help text of an option: its sentence up to the first colon or full stop, and its default, if it may be left out. */
 export function helpOf(option: Option): string {
   const [first = ''] = option.sentence.split(/[:.](?= |$)/)
   const plain = /^\w+'s /.test(first) ? first : first.charAt(0).toLowerCase() + first.slice(1)
-  const initial = defaultOf(option)
+  const initial = typeof option.flag === 'object' && option.flag.needed ? undefined : defaultOf(option)
   return (initial === undefined ? plain : `${plain}; default: ${initial}`).replaceAll('`', '')
 }
 

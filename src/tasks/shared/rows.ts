@@ -1,8 +1,9 @@
 import type { TableRow } from '../../data/columns.js'
-import type { Dataset } from '../../data/dataset.js'
-import { namingPlaces, type Place, placeOf } from '../../data/places.js'
+import { Dataset } from '../../data/dataset.js'
+import { namingPlaces, type Place, placed, placeOf } from '../../data/places.js'
 import { from, isStreamed } from '../../data/sources.js'
 import { AbortError, describe, SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
 
 /** Rows that come one after another: a `Dataset`, any other iterable or async iterable, or a stream. */
 export type RowStream<Row> = AsyncIterable<Row> | (Iterable<Row> & { readonly length?: never }) | ReadableStream<Row>
@@ -13,9 +14,22 @@ export type Rows<Row> = readonly Row[] | RowStream<Row> | RowStream<TableRow>
 /** Throws `ERR_DATA` unless `list` is a non-empty array. */
 export function checkList(where: string, what: string, list: readonly unknown[]): void {
   if (!Array.isArray(list)) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected an array of ${what}, not ${describe(list)}`)
+    throw notRows(where, what, list)
   }
   checkNotEmpty(where, list)
+}
+
+/** What is said of anything but rows; of the name of a file, how files are read. */
+export function notRows(where: string, what: string, given: unknown): SeqloomError {
+  const cure = typeof given === 'string' ? '; data.csv, data.jsonLines and the like read files' : ''
+  return new SeqloomError('ERR_DATA', `${where}: expected an array of ${what}, not ${describe(given)}${cure}`)
+}
+
+/** A row as it was given, for errors. */
+export function describeRow(row: unknown): string {
+  if (!isRecord(row) || Array.isArray(row)) return describe(row)
+  const fields = Object.entries(row).slice(0, 4)
+  return `{ ${fields.map(([name, value]) => `${name}: ${describe(value)}`).join(', ')} }`
 }
 
 /** `ERR_DATA` for a list without rows. */
@@ -36,6 +50,20 @@ export class Gathered<Row> {
     this.#blocks.push({ first: this.rows.length, place })
     if (this.decimal === undefined || this.decimal === '.') this.decimal = place?.decimal ?? this.decimal
     for (const row of block) this.rows.push(row)
+  }
+
+  /** The rows as a data set, which says where each was read. */
+  dataset(name: string): Dataset<Row> {
+    const rows = this.rows
+    const blocks = this.#blocks
+    return new Dataset<Row>({
+      name,
+      async *all() {
+        for (const [at, { first, place }] of blocks.entries()) {
+          yield placed(rows.slice(first, blocks[at + 1]?.first), place)
+        }
+      },
+    })
   }
 
   /** Waits for work on the rows; an error that names one names its place. */

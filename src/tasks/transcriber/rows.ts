@@ -5,7 +5,7 @@ import { type ForeignTensor, isNumericArray, type NumericArray, sizeOf, type Ten
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 import { isWriting, type Writing } from '../decoding/units.js'
-import { checkList } from '../shared/rows.js'
+import { checkList, describeRow } from '../shared/rows.js'
 
 /**
  * A sequence of frames, each with the same number of features: a tensor `[time, features]`, or an array of arrays; of a
@@ -57,8 +57,9 @@ export function* readRows(
   checkList(where, '{ frames, text }', rows)
   rows.forEach((row: unknown, index) => {
     if (isRecord(row) && row.frames !== undefined && isWriting(row.text)) return
-    const got = isRecord(row) ? `{ ${Object.keys(row).slice(0, 4).join(', ')} }` : describe(row)
-    throw wrong(`${where}: row ${index} must be { frames, text }, the text a string or an array of tokens, not ${got}`)
+    throw wrong(
+      `${where}: row ${index} must be { frames, text }, the text a string or an array of tokens, not ${describeRow(row)}`,
+    )
   })
   const read = yield* readFrames(
     `${where}: row`,

@@ -1,7 +1,7 @@
-import { describe, SeqloomError } from '../../errors.js'
+import { SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 import { isWriting, type Writing } from '../decoding/units.js'
-import { checkNotEmpty } from '../shared/rows.js'
+import { checkList, describeRow } from '../shared/rows.js'
 import { rowsByKey, type SplitRow } from '../shared/split.js'
 
 /** A text with its translation; texts, or arrays of tokens. */
@@ -12,17 +12,13 @@ export interface TranslationRow {
 
 /** Throws `ERR_DATA`, naming the row, unless `rows` is a non-empty array of texts with translations. */
 export function checkTranslationRows(where: string, rows: readonly TranslationRow[]): void {
-  if (!Array.isArray(rows)) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected an array of { source, target }, not ${describe(rows)}`)
-  }
-  checkNotEmpty(where, rows)
+  checkList(where, '{ source, target }', rows)
   rows.forEach((row: unknown, index) => {
     const fits = isRecord(row) && isWriting(row.source) && isWriting(row.target)
     if (fits) return
-    const got = isRecord(row) ? `{ source: ${describe(row.source)}, target: ${describe(row.target)} }` : describe(row)
     throw new SeqloomError(
       'ERR_DATA',
-      `${where}: row ${index} must be { source, target }, each a text or an array of tokens, not ${got}`,
+      `${where}: row ${index} must be { source, target }, each a text or an array of tokens, not ${describeRow(row)}`,
     )
   })
 }

@@ -69,7 +69,7 @@ export interface SaveConfig {
 export interface LoadOptions {
   requestInit?: RequestInit
   onProgress?: (fraction: number) => void
-  fetchFunc?: typeof fetch
+  fetchFunc?: (path: string, init?: RequestInit) => Promise<Response>
   strict?: boolean
   weightPathPrefix?: string
   fromTFHub?: boolean

@@ -1,4 +1,5 @@
 import { callbacks, layers, loadModel, sequential, tasks } from 'seqloom'
+import * as tf from 'seqloom/tfjs'
 
 const network = sequential([layers.lstm({ units: 4, inputShape: [null, 2] }), layers.dense({ units: 1 })])
 network.compile({ optimizer: 'adam', loss: 'meanSquaredError' })
@@ -13,3 +14,4 @@ export async function train(): Promise<number[] | undefined> {
 }
 
 export const classifier = new tasks.TextClassifier({ units: 8 })
+export const opened = tf.io.http('http://localhost/model.json', { requestInit: { method: 'GET' } })

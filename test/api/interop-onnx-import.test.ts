@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { interop, loadModel, type Model, type Tensor, tensor } from 'seqloom'
+import { interop, layers, loadModel, type Model, sequential, type Tensor, tensor } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { attributeTypes, type NodeProto, type TensorProto } from '../../src/interop/onnx/proto/messages.js'
 import { expectClose, outputBound } from '../helpers/compare.js'
@@ -668,5 +668,40 @@ describe('an average over more windows than are counted', () => {
         })
       }
     }
+  })
+})
+
+describe('convolutions that Seqloom has written as ONNX', () => {
+  const cases = {
+    'of one channel': [
+      layers.conv2dTranspose({ filters: 1, kernelSize: 3, padding: 'same', inputShape: [6, 4, 2] }),
+      [6, 4, 2],
+    ],
+    'that make more than one step of one': [
+      layers.conv1dTranspose({ filters: 1, kernelSize: 3, strides: 4, inputShape: [1, 1] }),
+      [1, 1],
+    ],
+    'that cut off more than there is': [
+      layers.conv1dTranspose({ filters: 2, kernelSize: 4, padding: 'same', dilationRate: 3, inputShape: [null, 2] }),
+      [1, 2],
+    ],
+    'padded at both ends of open sequences': [
+      layers.conv1d({ filters: 2, kernelSize: 4, padding: 'same', inputShape: [null, 2] }),
+      [5, 2],
+    ],
+    'whose windows overlap in open sequences': [
+      layers.maxPooling1d({ poolSize: 3, strides: 1, padding: 'same', inputShape: [null, 1] }),
+      [7, 1],
+    ],
+  } as const
+  it.each(Object.entries(cases))('come back %s', async (_, [layer, shape]) => {
+    const m = sequential([layer], { seed: 1 })
+    const count = 2 * shape.reduce<number>((all, size) => all * size, 1)
+    const x = tensor(
+      Float32Array.from({ length: count }, (_, i) => Math.sin(i)),
+      [2, ...shape],
+    )
+    const found = await interop.loadOnnx<Tensor>(await interop.toOnnx(m))
+    expectClose(await found.predict(x), await m.predict(x), outputBound, 'predictions')
   })
 })

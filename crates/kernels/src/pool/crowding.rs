@@ -6,18 +6,21 @@
 //! the next ones, for a time that is long beside what was lost.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A shorter region may have waited for a member to wake up.
 const SHORTEST: Duration = Duration::from_micros(250);
 /// How much one member must have been at work, or several together. A member that waits for no one is more than this.
 const LEAST_AT_WORK: f64 = 0.7;
-/// How many times as long as the region that waited there are no teams.
-const HOLD: u32 = 16;
+/// How many times as long as the region that waited there are no teams, in the end. It begins with once, and doubles with
+/// each team that finds the cores taken again: threads of other programs may only go on spinning for a moment.
+const MOST_HOLD: u32 = 16;
 
 /// Nanoseconds since [`epoch`] at which there are teams again; 0 if there are.
 static UNTIL: AtomicU64 = AtomicU64::new(0);
+/// How many times as long as the next region that waits there will be none.
+static HOLD: AtomicU32 = AtomicU32::new(1);
 
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
@@ -67,8 +70,12 @@ impl Ledger {
         let lasted = self.start.elapsed();
         let worked = self.inside.load(Ordering::Relaxed).saturating_sub(late);
         if is_crowded(lasted, worked) {
-            let until = nanoseconds(epoch().elapsed().saturating_add(HOLD * lasted)).max(1);
+            let hold = HOLD.load(Ordering::Relaxed);
+            HOLD.store((2 * hold).min(MOST_HOLD), Ordering::Relaxed);
+            let until = nanoseconds(epoch().elapsed().saturating_add(hold * lasted)).max(1);
             UNTIL.store(until, Ordering::Relaxed);
+        } else if lasted >= SHORTEST {
+            HOLD.store(1, Ordering::Relaxed);
         }
     }
 }
@@ -81,6 +88,7 @@ fn is_crowded(lasted: Duration, worked: u64) -> bool {
 /// Forgets what earlier regions waited: the next teams are as large as they should be.
 pub(super) fn forget() {
     UNTIL.store(0, Ordering::Relaxed);
+    HOLD.store(1, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -109,14 +117,24 @@ mod tests {
             run(|team| size.store(team.size(), Ordering::Relaxed));
             size.into_inner()
         };
+        let waited = || {
+            let start = Instant::now() - Duration::from_millis(10);
+            Ledger { start, inside: AtomicU64::new(20_000_000) }.close(17_000_000);
+        };
         assert_eq!(size(), 2);
-        let ledger =
-            Ledger { start: Instant::now() - Duration::from_millis(10), inside: AtomicU64::new(20_000_000) };
-        ledger.close(17_000_000);
+        waited();
         assert_eq!(size(), 1);
-        sleep(2 * HOLD * Duration::from_millis(10));
+        sleep(Duration::from_millis(20));
         assert_eq!(size(), 2);
-        ledger.close(17_000_000);
+        // The longer, the more often.
+        for _ in 0..6 {
+            waited();
+        }
+        sleep(Duration::from_millis(80));
+        assert_eq!(size(), 1);
+        sleep(2 * MOST_HOLD * Duration::from_millis(10));
+        assert_eq!(size(), 2);
+        waited();
         set_threads(2).unwrap();
         assert_eq!(size(), 2);
     }

@@ -63,8 +63,7 @@ export class CsvNumbers {
   }
 
   /** The complete records at the beginning of some bytes, the first of which begins on a line. */
-  read(given: Uint8Array, line: number, isHeader: boolean): NumberRecords {
-    const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength)
+  read(bytes: Buffer, line: number, isHeader: boolean): NumberRecords {
     const width = this.#fields.length
     const limit = Math.max(bytes.lastIndexOf(newline), bytes.lastIndexOf(carriage, -2)) + 1
     let values = new Float64Array(this.#expected * width)

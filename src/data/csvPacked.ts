@@ -2,7 +2,7 @@ import type { Example } from './columns.js'
 import type { PackedBlock } from './csv.js'
 import type { Ahead } from './csvHeader.js'
 import { type CsvNumbers, longestRead } from './csvNumbers.js'
-import { lineEnds } from './csvRecords.js'
+import { chained, lineEnds } from './csvRecords.js'
 import { PackedRows, type Packing } from './packed.js'
 
 /** What was read of a file to find its header line, and what follows. */
@@ -56,16 +56,10 @@ export async function* packedRecords(
     if (found.odd || rest.length > longestRead || (next.done && rest.length > 0)) {
       // The last record's end is ours.
       const left = next.done ? rest.subarray(0, -1) : rest
-      return { bytes: chained(left, bytes), line, isHeader }
+      return { bytes: chained<Uint8Array>(left, bytes), line, isHeader }
     }
     if (next.done) return undefined
   }
 }
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-/** Bytes, and what follows. */
-async function* chained(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield first
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
-}

@@ -77,9 +77,9 @@ export async function* csvRecords(
   if (last.length > 0) yield last
 }
 
-/** A text, and what follows. */
-async function* chained(text: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
-  yield text
+/** A piece, and what follows. */
+export async function* chained<T>(first: T, rest: AsyncIterator<T>): AsyncGenerator<T> {
+  yield first
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
 }
 

@@ -36,7 +36,9 @@ pub(super) fn widened(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-fn widen(bits: &[u16], into: &mut [f32]) {
+/// The numbers that bits stand for.
+#[inline(always)]
+pub(super) fn widen(bits: &[u16], into: &mut [f32]) {
     into.iter_mut().zip(bits).for_each(|(value, &bits)| *value = widened(bits));
 }
 

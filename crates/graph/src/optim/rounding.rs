@@ -6,7 +6,7 @@
 //! of its distance. What is drawn comes from Philox (Salmon et al. 2011) by step, state and element alone, hence the same bits for any
 //! number of threads, and after a training goes on from a file.
 
-use super::arena::{Wide, widened};
+use super::arena::{Wide, widen};
 use super::rule::{MAX_STATES, ZEROS};
 use crate::rng::{Key, Stream, domain};
 use seqloom_kernels::simd::{Plain, vectorised};
@@ -63,7 +63,7 @@ impl Plain for Widen<'_> {
 
     #[inline(always)]
     fn run(self) {
-        self.into.iter_mut().zip(self.bits).for_each(|(value, &bits)| *value = widened(bits));
+        widen(self.bits, self.into);
     }
 }
 
@@ -130,6 +130,7 @@ fn round(value: f32, noise: u32) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::arena::widened;
     use super::*;
 
     #[test]

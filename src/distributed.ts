@@ -8,7 +8,9 @@ import { begin, inManner, isShared, type Ranks, ranks } from './rank.js'
 export type { Ranks } from './rank.js'
 
 const variable = 'SEQLOOM_DISTRIBUTED'
-const alone: Ranks = { rank: 0, size: 1 }
+
+/** This process by itself. */
+export const alone: Ranks = { rank: 0, size: 1 }
 
 /**
  * What MPI libraries read when they are opened. To follow which memory is mapped, UCX and Open MPI write other code

@@ -5,7 +5,7 @@ import {
   recording,
   type TrainingState,
 } from '../callbacks/callback.js'
-import { type Ranks, readersFor } from '../distributed.js'
+import { alone, type Ranks, readersFor } from '../distributed.js'
 import { describe, SeqloomError } from '../errors.js'
 import { exchanged } from './exchange.js'
 import type { Model } from './model.js'
@@ -28,7 +28,7 @@ export function sharersOf(
   callbacks: readonly Callback[],
 ): Ranks {
   const ranks = readersFor(where, wanted)
-  return callbacks.length > 0 || model.stateful ? { rank: 0, size: 1 } : ranks
+  return callbacks.length > 0 || model.stateful ? alone : ranks
 }
 
 /** Callbacks for a rank: those that write or show something are rank 0's. The places of all others stay the same. */

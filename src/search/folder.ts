@@ -25,8 +25,8 @@ export class SearchFolder {
   }
 
   /**
-   * Makes the folder, or opens that of the same search, or that of another one no trial of which is there. Rejects with `ERR_IO`, with `ERR_STATE` for that of another
-   * one, and with `ERR_FORMAT` for a damaged file.
+   * Makes the folder, or opens that of the same search, or that of another one no trial of which is there. Rejects with
+   * `ERR_IO`, with `ERR_STATE` for that of another one, and with `ERR_FORMAT` for a damaged file.
    */
   static async open(path: string, identity: SearchIdentity, sign: 1 | -1): Promise<SearchFolder> {
     const file = join(path, searchName)

@@ -7,7 +7,7 @@ import { finish, runVitest } from './vitest.mjs'
 const filters = process.argv.slice(2)
 await setup()
 
-const total = { passed: 0, failed: 0, skipped: 0, broken: false }
+const total = { passed: 0, failed: 0, skipped: 0, broken: false, failures: [] }
 
 if (filters.length === 0) {
   const rust = await cargoTest(['--no-fail-fast'], { capture: true })
@@ -18,6 +18,7 @@ if (filters.length === 0) {
     total.failed += Number(failed)
     total.skipped += Number(ignored)
   }
+  for (const [, name] of rust.output.matchAll(/^test (.+) \.\.\. FAILED$/gm)) total.failures.push(name)
   total.broken = rust.code !== 0
 }
 
@@ -26,4 +27,5 @@ total.passed += vitest.passed
 total.failed += vitest.failed
 total.skipped += vitest.skipped
 total.broken ||= vitest.broken
+total.failures.push(...vitest.failures)
 finish(total)

@@ -63,7 +63,7 @@ export class CsvNumbers {
   }
 
   /** The complete records at the beginning of some bytes, the first of which begins on a line. */
-  read(bytes: Buffer, line: number, isHeader: boolean): NumberRecords {
+  read(bytes: Uint8Array, line: number, isHeader: boolean): NumberRecords {
     const width = this.#fields.length
     const limit = Math.max(bytes.lastIndexOf(newline), bytes.lastIndexOf(carriage, -2)) + 1
     let values = new Float64Array(this.#expected * width)
@@ -111,7 +111,7 @@ export class CsvNumbers {
   #inner = 0
 
   /** Reads a record; gives where the next one begins, or why there is none. */
-  #record(bytes: Buffer, from: number, limit: number, values: Float64Array, to: number, skip: boolean): number {
+  #record(bytes: Uint8Array, from: number, limit: number, values: Float64Array, to: number, skip: boolean): number {
     const delimiter = this.#delimiter
     const count = this.#count
     this.#inner = 0
@@ -151,11 +151,11 @@ export class CsvNumbers {
     const next = at + (bytes[at] === carriage && bytes[at + 1] === newline ? 2 : 1)
     this.#kept = !skip && column + 1 === count
     if (this.#kept) return count === 1 && Number.isNaN(values[to] as number) ? notNumbers : next
-    return skip || (column === 0 && bytes.toString('utf8', from, at).trim() === '') ? next : notNumbers
+    return skip || (column === 0 && textOf(bytes, from, at).trim() === '') ? next : notNumbers
   }
 
   /** The quote that closes a field. */
-  #closing(bytes: Buffer, from: number, limit: number): number {
+  #closing(bytes: Uint8Array, from: number, limit: number): number {
     for (let at = from; at < limit; at++) {
       const byte = bytes[at]
       if (byte === quote) {
@@ -167,16 +167,19 @@ export class CsvNumbers {
   }
 
   /** What a field is as a number, if that is finite; else NaN. */
-  #number(bytes: Buffer, from: number, to: number, place: number): number {
+  #number(bytes: Uint8Array, from: number, to: number, place: number): number {
     const table = this.#tables[place]
     const found = table ? table.find(bytes, from, to) : this.#decimal.read(bytes, from)
     if (!Number.isNaN(found) && (table || this.#decimal.end === to)) return found
-    const text = bytes.toString('utf8', from, to)
+    const text = textOf(bytes, from, to)
     const { number } = this.#fields[place] as NumberField
     const value = number(bytes[from - 1] === quote && bytes[to] === quote ? text.replaceAll('""', '"') : text)
     return value !== undefined && Number.isFinite(value) ? value : Number.NaN
   }
 }
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const textOf = (bytes: Uint8Array, from: number, to: number): string => utf8.decode(bytes.subarray(from, to))
 
 /** Why there is no record: its end is not there yet, or it is for others to read. */
 const [unfinished, notNumbers] = [-1, -2]

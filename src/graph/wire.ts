@@ -65,6 +65,8 @@ export interface TrainSpec {
   readonly constraints?: readonly { readonly weight: number; readonly output: number }[]
   /** What products with weights are computed in, by default float32. */
   readonly precision?: Precision
+  /** After how many steps a state is kept for the backward pass; by default all steps are. */
+  readonly checkpointEvery?: number
 }
 
 /** What the factors of products are. */

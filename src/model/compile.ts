@@ -64,6 +64,15 @@ export interface CompileOptions {
    * `'float32'`.
    */
   readonly precision?: Precision
+  /**
+   * Training keeps the states of `lstm`, `gru` and `simpleRNN` layers at every so many steps only, and computes the gates
+   * of the steps between again in the backward pass (Chen et al., Training deep nets with sublinear memory cost, 2016):
+   * less memory for long sequences, for the time of one more forward pass of these layers. The results are the same, bit
+   * for bit. A good number is near the square root of the number of steps. `ERR_UNSUPPORTED` if the model has none of
+   * these layers, or also traced cells, which keep all steps; layers with `recurrentDropout` run as such. Default null:
+   * all steps are kept.
+   */
+  readonly checkpointEvery?: number | null
   /** Of no effect. */
   readonly runEagerly?: boolean
   /** Of no effect. */
@@ -103,6 +112,7 @@ export interface TrainPlan {
   /** The names of the values that follow the loss in evaluations and histories. */
   readonly metricNames: readonly string[]
   readonly precision: Precision
+  readonly checkpointEvery?: number
   /** The options, for saving. */
   readonly saved: Readonly<Record<string, unknown>>
 }
@@ -124,6 +134,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
         "an integer of at least 1, 'auto' or null",
         (v) => v === null || v === 'auto' || (Number.isInteger(v) && (v as number) >= 1),
       ),
+      checkpointEvery: orNull(integer(1)),
       precision: custom("'float32' or 'bfloat16'", (v) => v === 'float32' || v === 'bfloat16'),
     },
     required: ['optimizer', 'loss'],
@@ -174,6 +185,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     trained.push({ index, name, shape, loss, weight, metrics: own, ...(chain?.names && { tags: chain.names }) })
   }
   if (trained.length === 0) throw new SeqloomError('ERR_OPTION', 'compile: no output has a loss')
+  const checkpointEvery = options.checkpointEvery ?? undefined
   const perLoss = trained.length > 1 ? trained.map(({ name }) => `${name}_loss`) : []
   return {
     optimizer,
@@ -182,6 +194,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     targets: trained.map(targetSlot),
     metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],
     precision: options.precision ?? 'float32',
+    ...(checkpointEvery !== undefined && { checkpointEvery }),
     saved: {
       optimizer: written(optimizer),
       loss: given.some(isCallable)
@@ -193,6 +206,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
         : { weightedMetrics: savedMetrics(options.weightedMetrics, weightedMetrics, trained, true) }),
       ...(options.lossWeights == null ? {} : { lossWeights: options.lossWeights }),
       ...(options.precision === 'bfloat16' && { precision: options.precision }),
+      ...(checkpointEvery !== undefined && { checkpointEvery }),
     },
   }
 }
@@ -224,7 +238,7 @@ export interface LossFactors {
  */
 export function trainSpec(
   topology: Topology,
-  { trained, targets, precision }: TrainPlan,
+  { trained, targets, precision, checkpointEvery }: TrainPlan,
   { weighted, classWeights }: LossFactors,
   changed?: readonly boolean[],
 ): TrainSpec {
@@ -310,6 +324,7 @@ export function trainSpec(
     ...(updates.length > 0 && { updates }),
     ...(constraints.length > 0 && { constraints }),
     ...(precision !== 'float32' && { precision }),
+    ...(checkpointEvery !== undefined && { checkpointEvery }),
   }
 }
 

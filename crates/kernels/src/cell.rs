@@ -250,6 +250,9 @@ pub struct CellForward<'a, T> {
     pub c_last: Option<&'a mut [T]>,
     /// Kept for the backward pass, of [`CellSizes::stash`] elements; `None` in inference.
     pub stash: Option<&'a mut [T]>,
+    /// Steps of a segment, if only the states before each segment are kept, and the backward pass computes the gates
+    /// again, one segment after another. At least 1. Without effect without a stash.
+    pub segment: Option<usize>,
     /// Scratch of [`CellSizes::forward_workspace`] elements, plus [`crate::Scalar::token_workspace`] for tokens, with
     /// any contents. Fastest when 64-byte aligned.
     pub workspace: &'a mut [T],
@@ -272,6 +275,8 @@ pub struct CellBackward<'a, T> {
     pub y: &'a [T],
     /// The forward pass's stash; overwritten.
     pub stash: &'a mut [T],
+    /// That of the forward pass.
+    pub segment: Option<usize>,
     /// Gradient of the output [rows, hidden], including the gradients of last states.
     pub dy: &'a [T],
     /// Gradient of the last cell states [batch, hidden] of an LSTM; `None` is zero.

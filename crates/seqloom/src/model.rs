@@ -86,6 +86,7 @@ impl Model {
             updates: Vec::new(),
             constraints: Vec::new(),
             precision: Factors::Float32,
+            checkpoint_every: None,
         };
         self.trainer.prepare(spec, &Json::Object(optimizer.0.clone()).to_string())?;
         self.scores = scores;

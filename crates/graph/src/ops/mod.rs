@@ -235,6 +235,12 @@ pub(crate) trait Op<T: Scalar>: Send {
     /// Computes its products with weights in a precision from now on, if it has any for which that pays.
     fn set_precision(&mut self, _precision: Precision) {}
 
+    /// Keeps only what stands before segments of so many steps, and computes the rest again in the backward pass; false
+    /// for what has no steps.
+    fn set_checkpoints(&mut self, _every: Option<usize>) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Bytes that it keeps between runs, such as packed weights.
     fn memory(&self) -> usize {
         0

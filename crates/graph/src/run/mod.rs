@@ -152,6 +152,24 @@ impl<T: Scalar> Executor<T> {
         Ok(())
     }
 
+    /// Keeps only the states before segments of so many steps for the backward pass, which computes the rest again, from
+    /// now on: after Chen et al. (Training deep nets with sublinear memory cost, 2016).
+    ///
+    /// # Errors
+    /// `ERR_UNSUPPORTED` for a loop that cannot, and where there is none.
+    pub fn set_checkpoints(&mut self, every: Option<usize>) -> Result<()> {
+        let mut found = every.is_none();
+        for node in &mut self.checked.nodes {
+            found |= node.op.set_checkpoints(every).map_err(|error| node.explain(error))?;
+        }
+        if found {
+            return Ok(());
+        }
+        Err(Error::unsupported(
+            "checkpointEvery computes the steps of simple RNN, LSTM and GRU again, and the model has none of these",
+        ))
+    }
+
     /// A trainable weight whose rows are looked up, but whose gradient is not a list of rows.
     pub(crate) fn dense_table(&self) -> Option<&WeightSpec> {
         let Checked { nodes, graph, row_gradients, .. } = &self.checked;

@@ -113,6 +113,15 @@ impl<T: Scalar> Op<T> for Scan<T> {
         self.plan.products.iter_mut().for_each(|product| product.set_precision(precision));
     }
 
+    fn set_checkpoints(&mut self, every: Option<usize>) -> Result<bool> {
+        match every {
+            None => Ok(false),
+            Some(_) => Err(Error::unsupported(
+                "checkpointEvery serves simple RNN, LSTM and GRU that kernels run, and this is a traced cell, or a layer that runs as one, as with recurrentDropout. Leave out one of them",
+            )),
+        }
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
             crate::ops::expect_float(meta)?;

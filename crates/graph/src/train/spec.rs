@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::wire::GraphSpec;
 use seqloom_kernels::Precision;
 use serde::Deserialize;
+use std::num::NonZeroUsize;
 
 /// A model's graph with targets, losses and metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -26,6 +27,9 @@ pub struct TrainSpec {
     /// What products with weights are computed in.
     #[serde(default)]
     pub precision: Factors,
+    /// After how many steps the backward pass finds states to compute the others from; all steps are kept by default.
+    #[serde(default)]
+    pub checkpoint_every: Option<NonZeroUsize>,
 }
 
 /// What the factors of products with weights are, in training and in prediction.

@@ -151,7 +151,9 @@ impl Trainer {
     /// # Errors
     /// As [`Self::compile`].
     pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
-        let TrainSpec { graph, losses, metrics, updates, constraints, precision } = train_spec.checked()?;
+        let train_spec = train_spec.checked()?;
+        let TrainSpec { graph, losses, metrics, updates, constraints, precision, checkpoint_every } =
+            train_spec;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
             && graph
@@ -167,6 +169,7 @@ impl Trainer {
         let (graph, carry) = Carry::new(&graph)?;
         let mut executor = Executor::for_training(graph)?;
         executor.set_precision(precision.into())?;
+        executor.set_checkpoints(checkpoint_every.map(Into::into))?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;

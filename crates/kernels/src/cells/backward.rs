@@ -1,86 +1,177 @@
 //! The backward pass: first the steps in reverse, then the products over all rows.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use super::activations::Activations;
 use super::backward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::few_rows::FewRows;
-use super::gradients::Gradients;
-use super::layout::{PanelLayout, cell_sizes, chunk_end};
+use super::forward::Again;
+use super::gradients::{Gradients, WeightSums};
+use super::layout::{PanelLayout, cell_sizes, chunk_end, segment_sizes};
 use super::pack::{PackedCell, Transposed};
 use super::pass::{self, Pass, Step, Stop};
 use super::row_groups::RowGroups;
 use super::share::{BUFFER_ROWS, Share, pieces};
 use super::tokens::{sum_by_token, token_workspace};
+use super::weight_gradients::LeftRows;
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, multiply};
 use crate::pool::{Team, Turn};
 use crate::simd::{Pairs, Promised, Simd};
 use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
-/// Back-propagates through a whole sequence.
+/// Back-propagates through a whole sequence, at once or by segments of time from the last one to the first. The bits are
+/// the same: the gates that the step before a segment needs stay, and gradients of weights are summed over the same
+/// blocks of rows in the same order.
 pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
     let layout = PanelLayout::new(spec, packed.level);
     let vocabulary = io.x.vocabulary(spec.input());
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
-    io.check(spec, tokens, |rows, batch| cell_sizes(packed.level, spec, rows, batch));
+    let time = io.steps.len() - 1;
+    io.check(spec, tokens, |rows, batch| match io.segment {
+        Some(segment) => segment_sizes(packed.level, spec, [rows, batch, time], segment),
+        None => cell_sizes(packed.level, spec, rows, batch),
+    });
     let Some(transposed) = &packed.backward else {
         panic!("the weights were packed without the backward pass");
     };
     let (rows, batch) = check_steps(io.steps);
+    let CellBackward { steps, x, y, stash, mut dx, .. } = io;
     if rows == 0 {
         // Even without packed rows, a table has rows.
-        io.dx.into_iter().for_each(|dx| dx.fill(0.0));
+        dx.into_iter().for_each(|dx| dx.fill(0.0));
         return;
     }
+    // Steps without rows do nothing.
+    let time = steps.partition_point(|&first| first < rows);
+    let h0 = io.h0;
+    let [dh0, dc0] = [io.dh0, io.dc0].map(|gradient| gradient.map(<[f32]>::as_mut_ptr));
+    let c0 = io.c0.filter(|_| spec.kind() == CellKind::Lstm);
     let (sums, workspace) = io.workspace.split_at_mut(tokens);
-    let (carry, products) = workspace.split_at_mut(layout.blocks * batch * layout.width);
-    let backward = Backward {
-        groups: RowGroups::new(&layout, batch, io.steps.len() - 1, rows),
-        layout,
-        transposed,
-        pairs: packed.pairs,
-        steps: io.steps,
-        batch,
-        h0: io.h0,
-        c0: io.c0.filter(|_| spec.kind() == CellKind::Lstm),
-        y: io.y,
-        dy: io.dy,
-        dc_last: io.dc_last,
-        dh0: io.dh0.map(<[f32]>::as_mut_ptr),
-        dc0: io.dc0.map(<[f32]>::as_mut_ptr),
-        carry: carry.as_mut_ptr(),
-        planes: io.stash.as_mut_ptr(),
-        plane: layout.plane(rows),
-        stop: Stop::new(io.cancel),
+    let (carry, workspace) = workspace.split_at_mut(layout.blocks * batch * layout.width);
+    let (products, workspace) = workspace.split_at_mut(WeightSums::len(&layout));
+    let (mut again, planes, plane, segment) = match io.segment {
+        None => (None, stash, layout.plane(rows), time),
+        Some(segment) => {
+            let capacity = layout.segment_rows(rows, batch, segment);
+            let plane = layout.plane(capacity);
+            let (planes, workspace) = workspace.split_at_mut(layout.slots() * layout.blocks * plane);
+            let (running, workspace) = workspace.split_at_mut(layout.running(batch));
+            let (outputs, input) = workspace.split_at_mut(capacity * spec.hidden());
+            (Some((&*stash, running, outputs, input)), planes, plane, segment)
+        }
     };
-    pass::run(&backward, spec, packed.level);
-    if backward.stop.is_set() {
-        return;
+    let mut weights = WeightSums::new(&layout, rows, io.d_bias.is_some(), products);
+    for start in (0..time).step_by(segment).rev() {
+        let range = start..time.min(start.saturating_add(segment));
+        let (first, end) = (steps[range.start], steps[range.end]);
+        let mut c_before = c0;
+        if let Some((checkpoints, running, outputs, input)) = &mut again {
+            // What is still needed of the later segment, whose first row was the first one of the planes.
+            let next = steps.get(range.end + 1).map_or(end, |&next| next);
+            let needed = weights.end().max(next) - end;
+            for plane in planes.chunks_exact_mut(plane) {
+                plane.copy_within(..needed * layout.width, (end - first) * layout.width);
+            }
+            let mut h_before = h0;
+            if let Some(before) = start.checked_sub(1) {
+                h_before = Some(&y[steps[before] * spec.hidden()..]);
+                let state = batch * spec.hidden();
+                c_before = checkpoints.get((start / segment - 1) * state..).filter(|c| !c.is_empty());
+            }
+            let x = match x {
+                CellInput::Rows(x) => &x[first * spec.input()..end * spec.input()],
+                CellInput::Tokens { table, ids } => {
+                    for (into, &id) in input.chunks_exact_mut(spec.input()).zip(&ids[first..end]) {
+                        into.copy_from_slice(&table[id as usize * spec.input()..][..spec.input()]);
+                    }
+                    &*input
+                }
+            };
+            Again {
+                packed,
+                steps,
+                range: range.clone(),
+                x,
+                h0: h_before,
+                c0: c_before,
+                y: outputs,
+                running,
+                planes: &mut *planes,
+                plane,
+                cancel: io.cancel,
+            }
+            .run();
+        }
+        let backward = Backward {
+            groups: RowGroups::new(&layout, batch, range.len(), end - first),
+            layout,
+            transposed,
+            pairs: packed.pairs,
+            steps,
+            range: range.clone(),
+            last: range.end == time,
+            batch,
+            h0,
+            c0: c_before,
+            y,
+            dy: io.dy,
+            dc_last: io.dc_last,
+            dh0,
+            dc0,
+            carry: carry.as_mut_ptr(),
+            planes: planes.as_mut_ptr(),
+            plane,
+            stop: Stop::new(io.cancel),
+        };
+        pass::run(&backward, spec, packed.level);
+        if backward.stop.is_set() {
+            return;
+        }
+        let gradients = Gradients {
+            layout,
+            level: packed.level,
+            first,
+            planes,
+            plane,
+            pairs: packed.pairs,
+            cancel: io.cancel,
+        };
+        let source = match x {
+            CellInput::Rows(x) => {
+                if let Some(dx) = &mut dx {
+                    gradients.input(&transposed.input, &mut dx[first * spec.input()..end * spec.input()]);
+                }
+                Some(x)
+            }
+            CellInput::Tokens { ids, .. } => {
+                sum_by_token(&gradients, &ids[first..end], vocabulary, end == rows, sums);
+                None
+            }
+        };
+        weights.add(&gradients, source, LeftRows::Before { steps, h0, y, columns: spec.hidden() });
     }
-    let gradients = Gradients {
-        layout,
-        level: packed.level,
-        steps: io.steps,
-        h0: io.h0,
-        y: io.y,
-        rows,
-        planes: io.stash,
-        transposed: &transposed.input,
-        pairs: packed.pairs,
-        cancel: io.cancel,
-    };
-    let (input_bias, recurrent_bias) = gradients.biases(io.d_bias);
-    if let CellInput::Tokens { table, ids } = io.x {
-        sum_by_token(&gradients, ids, vocabulary, sums);
-        let by_token = Gradients { rows: vocabulary, planes: sums, ..gradients };
-        by_token.input(table, io.dx, io.d_kernel, input_bias, products);
-    } else {
-        gradients.input(io.x.matrix(), io.dx, io.d_kernel, input_bias, products);
+    if let CellInput::Tokens { table, .. } = x {
+        let by_token = Gradients {
+            layout,
+            level: packed.level,
+            first: 0,
+            planes: sums,
+            plane: layout.plane(vocabulary),
+            pairs: packed.pairs,
+            cancel: io.cancel,
+        };
+        if let Some(dx) = dx {
+            by_token.input(&transposed.input, dx);
+        }
+        weights.add_tokens(&by_token, table);
     }
-    gradients.recurrent(io.d_recurrent, recurrent_bias, products);
+    if !io.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+        weights.finish(io.d_kernel, io.d_recurrent, io.d_bias);
+    }
 }
 
 /// Everything the members of the team share.
@@ -89,8 +180,13 @@ struct Backward<'a> {
     transposed: &'a Transposed,
     pairs: Option<Pairs>,
     steps: &'a [usize],
+    /// The steps that are run; the planes begin with the rows of the first one.
+    range: Range<usize>,
+    /// Whether no steps follow these.
+    last: bool,
     batch: usize,
     h0: Option<&'a [f32]>,
+    /// The cell state before the first step that is run.
     c0: Option<&'a [f32]>,
     y: &'a [f32],
     dy: &'a [f32],
@@ -139,13 +235,14 @@ impl Pass for Backward<'_> {
         buffer: &mut [f32],
     ) {
         let share = Share::of_rows(&self.layout, groups.rows(turn));
-        let end = self.steps.len() - 1 - turn.link * groups.chunk;
+        let end = self.range.end - turn.link * groups.chunk;
+        let begin = end.saturating_sub(groups.chunk).max(self.range.start);
         // SAFETY: the share is the calling member's; the steps exist, and its later ones are done.
         unsafe {
             if turn.link == 0 {
                 self.start(&share);
             }
-            for t in (end.saturating_sub(groups.chunk)..end).rev() {
+            for t in (begin..end).rev() {
                 let step = Step { pass: self, activations: a, share: &share, place: t, buffer };
                 s.enter(Promised::new(step));
             }
@@ -166,10 +263,10 @@ impl Pass for Backward<'_> {
     ) {
         // SAFETY: the share is the calling member's, here and below.
         unsafe { self.start(share) };
-        let mut end = self.steps.len() - 1;
+        let mut end = self.range.end;
         // Chunks are counted from the last step on; only how often `cancel` is polled depends on them.
         let length = chunk_end(&self.layout, self.steps, 0);
-        while end > 0 {
+        while end > self.range.start {
             if team.index() == 0 {
                 self.stop.poll();
             }
@@ -177,7 +274,7 @@ impl Pass for Backward<'_> {
             if self.stop.is_set() {
                 return;
             }
-            let first = end.saturating_sub(length);
+            let first = end.saturating_sub(length).max(self.range.start);
             for t in (first..end).rev() {
                 let step = Step { pass: self, activations: a, share, place: t, buffer };
                 // SAFETY: the step exists, and the later ones are done.
@@ -226,6 +323,11 @@ impl Pass for Backward<'_> {
 }
 
 impl Backward<'_> {
+    /// The row of the planes at which step t begins.
+    fn plane_row(&self, t: usize) -> usize {
+        self.steps[t] - self.steps[self.range.start]
+    }
+
     /// Rows of step t; none after the last one.
     fn count(&self, t: usize) -> usize {
         if t + 1 < self.steps.len() { self.steps[t + 1] - self.steps[t] } else { 0 }
@@ -252,6 +354,9 @@ impl Backward<'_> {
     /// # Safety
     /// The share is the calling member's.
     unsafe fn start(&self, share: &Share<'_>) {
+        if !self.last {
+            return;
+        }
         let dc_last = self.dc_last.filter(|_| self.layout.spec.kind() == CellKind::Lstm);
         let start = |carry: &mut [f32], place: Range<usize>| {
             carry.fill(0.0);
@@ -270,6 +375,9 @@ impl Backward<'_> {
     #[inline(always)]
     unsafe fn end<S: Simd>(&self, s: S, share: &Share<'_>, buffer: &mut [f32]) {
         let PanelLayout { spec, width, .. } = self.layout;
+        if self.range.start > 0 {
+            return;
+        }
         if let Some(dc0) = self.dc0.filter(|_| spec.kind() == CellKind::Lstm) {
             let end = |carry: &mut [f32], place: Range<usize>| {
                 // SAFETY: the place is of this share and inside the state.
@@ -327,7 +435,7 @@ impl Backward<'_> {
         let count = self.count(product.step);
         // If the product's step lacks the share's rows, this pointer may lie beyond the planes.
         let left = |row: usize| {
-            let first = self.steps[product.step] + row;
+            let first = self.plane_row(product.step) + row;
             let planes = self.planes.wrapping_add(product.slot * blocks * self.plane + first * width);
             Left::planes(planes, width, self.plane)
         };
@@ -396,11 +504,11 @@ impl Backward<'_> {
     fn prefetch<S: Simd>(&self, s: S, t: usize, rows: Range<usize>, block: usize) {
         let PanelLayout { spec, width, blocks } = self.layout;
         for row in rows {
-            let row = self.steps[t] + row;
+            let plane = (self.plane_row(t) + row) * width;
             for slot in 0..self.layout.slots() {
-                s.prefetch(self.planes.wrapping_add((slot * blocks + block) * self.plane + row * width));
+                s.prefetch(self.planes.wrapping_add((slot * blocks + block) * self.plane + plane));
             }
-            let place = row * spec.hidden() + block * width;
+            let place = (self.steps[t] + row) * spec.hidden() + block * width;
             s.prefetch(self.dy.as_ptr().wrapping_add(place));
             s.prefetch(self.y.as_ptr().wrapping_add(place));
         }
@@ -418,11 +526,12 @@ impl Backward<'_> {
         let before = t.checked_sub(1).map(|t| self.steps[t] + rows.start);
         // SAFETY: all offsets are of existing rows, blocks and slots.
         unsafe {
-            let gates = self.planes.add(block * self.plane + row * width);
+            let gates = self.planes.add(block * self.plane + (self.plane_row(t) + rows.start) * width);
             let slot = blocks * self.plane;
             let unit = self.layout.units(block);
-            let (c_before, c_row, c_units) = match (spec.kind(), before) {
-                (CellKind::Lstm, Some(before)) => {
+            let (c_before, c_row, c_units) = match (spec.kind(), t.checked_sub(1)) {
+                (CellKind::Lstm, Some(before)) if before >= self.range.start => {
+                    let before = self.plane_row(before) + rows.start;
                     let c = self.planes.add(4 * slot + block * self.plane + before * width);
                     (c.cast_const(), width, width)
                 }

@@ -1,13 +1,13 @@
 //! The forward pass.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::activations::Activations;
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::input_projection::InputProjection;
 use super::int8::{int8_workspace, quantize_input};
-use super::layout::{PanelLayout, cell_sizes, chunk_end};
+use super::layout::{PanelLayout, cell_sizes, chunk_end, segment_sizes};
 use super::pack::PackedCell;
 use super::pass::{self, Pass, Step, Stop};
 use super::recurrent_product::RecurrentProduct;
@@ -36,8 +36,11 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         "int8 weights serve inference on rows"
     );
     assert!(io.x_order == RowOrder::Packed || int8_input.is_some(), "float32 kernels read packed rows");
-    io.check(&packed.spec, tokens + quantized, |rows, batch| {
-        cell_sizes(packed.level, &packed.spec, rows, batch)
+    let time = io.steps.len() - 1;
+    let segment = io.segment.filter(|_| io.stash.is_some());
+    io.check(&packed.spec, tokens + quantized, |rows, batch| match segment {
+        Some(segment) => segment_sizes(packed.level, &packed.spec, [rows, batch, time], segment),
+        None => cell_sizes(packed.level, &packed.spec, rows, batch),
     });
     if rows == 0 {
         return;
@@ -46,17 +49,15 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
     let (quantized, workspace) = workspace.split_at_mut(quantized);
     let quantized = int8_input
         .map(|(unit, _)| quantize_input(unit, spec, (io.x.matrix(), io.x_order), io.steps, quantized));
-    let (states, rest) =
-        workspace.split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
-    let (c, chunk) = rest.split_at_mut(layout.blocks * batch * layout.width);
+    let (running, chunk) = workspace.split_at_mut(layout.running(batch));
     let capacity = layout.chunk_capacity(rows, batch);
-    let keep = io.stash.is_some();
-    let (planes, plane) = match io.stash {
-        Some(stash) => (stash, layout.plane(rows)),
-        None => (chunk, layout.plane(capacity)),
+    let keep = io.stash.is_some() && segment.is_none();
+    let (planes, plane, checkpoints) = match io.stash {
+        Some(stash) if keep => (stash, layout.plane(rows), None),
+        checkpoints => (chunk, layout.plane(capacity), checkpoints),
     };
     let forward = Forward {
-        groups: RowGroups::new(&layout, batch, io.steps.len() - 1, capacity),
+        groups: RowGroups::new(&layout, batch, time, capacity),
         layout,
         packed,
         input: InputProjection {
@@ -69,15 +70,16 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
             plane,
         },
         steps: io.steps,
-        before: packed.steps.fetch_add(io.steps.len() - 1, Ordering::Relaxed),
+        range: 0..time,
+        before: packed.steps.fetch_add(time, Ordering::Relaxed),
         batch,
         h0: io.h0,
         c0: io.c0.filter(|_| spec.kind() == CellKind::Lstm),
         y: io.y.as_mut_ptr(),
         y_order: io.y_order,
         c_last: io.c_last.map(<[f32]>::as_mut_ptr),
-        states: states.as_mut_ptr(),
-        c: c.as_mut_ptr(),
+        checkpoints: checkpoints.map(<[f32]>::as_mut_ptr).zip(segment),
+        running: running.as_mut_ptr(),
         planes: planes.as_mut_ptr(),
         plane,
         keep,
@@ -86,12 +88,77 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
     pass::run(&forward, spec, packed.level);
 }
 
+/// A segment of time whose gates are computed again.
+pub(super) struct Again<'a> {
+    pub(super) packed: &'a PackedCell,
+    pub(super) steps: &'a [usize],
+    pub(super) range: Range<usize>,
+    /// The input of its rows.
+    pub(super) x: &'a [f32],
+    /// The states before it, or none for zeros.
+    pub(super) h0: Option<&'a [f32]>,
+    pub(super) c0: Option<&'a [f32]>,
+    /// The outputs of its rows, once more.
+    pub(super) y: &'a mut [f32],
+    pub(super) running: &'a mut [f32],
+    pub(super) planes: &'a mut [f32],
+    pub(super) plane: usize,
+    pub(super) cancel: Option<&'a AtomicBool>,
+}
+
+impl Again<'_> {
+    /// Fills the planes, from the segment's first row on, as the forward pass had them.
+    pub(super) fn run(self) {
+        let Self { packed, steps, range, .. } = self;
+        let layout = PanelLayout::new(&packed.spec, packed.level);
+        let (first, batch) = (steps[range.start], steps[1]);
+        let rows = steps[range.end] - first;
+        assert!(self.x.len() >= rows * layout.spec.input() && self.y.len() >= rows * layout.spec.hidden());
+        assert!(self.running.len() >= layout.running(batch) && self.plane >= layout.plane(rows));
+        assert!(self.planes.len() >= layout.slots() * layout.blocks * self.plane);
+        let state = (steps[range.start + 1] - first) * layout.spec.hidden();
+        assert!([self.h0, self.c0].iter().all(|given| given.is_none_or(|given| given.len() >= state)));
+        let forward = Forward {
+            groups: RowGroups::new(&layout, batch, range.len(), layout.chunk_capacity(rows, batch)),
+            layout,
+            packed,
+            input: InputProjection {
+                layout,
+                packed,
+                x: self.x,
+                tokens: None,
+                quantized: None,
+                planes: self.planes.as_mut_ptr(),
+                plane: self.plane,
+            },
+            steps,
+            before: packed.steps.fetch_add(range.len(), Ordering::Relaxed),
+            range,
+            batch,
+            h0: self.h0,
+            c0: self.c0,
+            y: self.y.as_mut_ptr(),
+            y_order: RowOrder::Packed,
+            c_last: None,
+            checkpoints: None,
+            running: self.running.as_mut_ptr(),
+            planes: self.planes.as_mut_ptr(),
+            plane: self.plane,
+            keep: true,
+            stop: Stop::new(self.cancel),
+        };
+        pass::run(&forward, &packed.spec, packed.level);
+    }
+}
+
 /// Everything the members of the team share.
 struct Forward<'a> {
     layout: PanelLayout,
     packed: &'a PackedCell,
     input: InputProjection<'a>,
     steps: &'a [usize],
+    /// The steps that are run. The input, the output and the gates begin with the rows of the first one.
+    range: Range<usize>,
     /// Steps of earlier calls with these weights.
     before: usize,
     batch: usize,
@@ -100,10 +167,11 @@ struct Forward<'a> {
     y: *mut f32,
     y_order: RowOrder,
     c_last: Option<*mut f32>,
-    /// Two padded states [batch, state_row] that alternate, and a third for r·h'.
-    states: *mut f32,
-    /// Running cell state, by block [batch, width].
-    c: *mut f32,
+    /// Where the cell state [batch, hidden] goes after every so many steps, unless they are the last ones.
+    checkpoints: Option<(*mut f32, usize)>,
+    /// [`PanelLayout::running`]: the cell state, by block [batch, width]; two padded states [batch, state_row] that
+    /// alternate, and a third for r·h'.
+    running: *mut f32,
     planes: *mut f32,
     plane: usize,
     keep: bool,
@@ -157,12 +225,12 @@ impl Pass for Forward<'_> {
     ) {
         let own = groups.rows(turn);
         let share = Share::of_rows(&self.layout, own.clone());
-        let first = turn.link * groups.chunk;
-        let steps = first..(self.steps.len() - 1).min(first + groups.chunk);
+        let first = self.range.start + turn.link * groups.chunk;
+        let steps = first..self.range.end.min(first + groups.chunk);
         let rows = |t: usize| share.rows(self.steps[t + 1] - self.steps[t]);
         // Without a stash, each group has a part of the planes, and its rows of a step follow those of the one before.
         let plane_row = |t: usize| match self.keep {
-            true => self.steps[t],
+            true => self.steps[t] - self.first(),
             false => own.start * (groups.chunk - 1) + (t - first) * own.len(),
         };
         // SAFETY: the share is the calling member's, and its rows of the steps have these places in the planes.
@@ -175,14 +243,15 @@ impl Pass for Forward<'_> {
                 for t in steps.clone().filter(|&t| !rows(t).is_empty()) {
                     let rows = rows(t);
                     let into = plane_row(t) + rows.start;
-                    let rows = self.steps[t] + rows.start..self.steps[t] + rows.end;
-                    self.input.run(s, block, rows, into);
+                    let before = self.steps[t] - self.first();
+                    self.input.run(s, block, before + rows.start..before + rows.end, into);
                 }
             }
             for t in steps.filter(|&t| !rows(t).is_empty()) {
                 let place = Place { t, plane_row: plane_row(t) };
                 let step = Step { pass: self, activations: a, share: &share, place, buffer };
                 s.enter(Promised::new(step));
+                self.checkpoint(&share, t);
             }
             if groups.chains.is_last(turn) {
                 self.end(&share);
@@ -201,19 +270,19 @@ impl Pass for Forward<'_> {
     ) {
         // SAFETY: the share is the calling member's, here and below.
         unsafe { self.start(share) };
-        let time = self.steps.len() - 1;
-        let mut t = 0;
-        while t < time {
+        let mut t = self.range.start;
+        while t < self.range.end {
             if team.index() == 0 {
                 self.stop.poll();
             }
-            let end = chunk_end(&self.layout, self.steps, t);
+            let end = chunk_end(&self.layout, self.steps, t).min(self.range.end);
             let first = self.steps[t];
-            let planes = if self.keep { first } else { 0 };
+            let rows = first - self.first()..self.steps[end] - self.first();
+            let planes = if self.keep { rows.start } else { 0 };
             for i in 0..share.blocks.len() {
                 let block = if self.descends(t) { share.blocks.end - 1 - i } else { share.blocks.start + i };
                 // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
-                unsafe { self.input.run(s, block, first..self.steps[end], planes) };
+                unsafe { self.input.run(s, block, rows.clone(), planes) };
             }
             share.meet();
             if self.stop.is_set() {
@@ -224,6 +293,8 @@ impl Pass for Forward<'_> {
                 let step = Step { pass: self, activations: a, share, place, buffer };
                 // SAFETY: the step's rows were projected to these planes.
                 s.enter(unsafe { Promised::new(step) });
+                // SAFETY: see above.
+                unsafe { self.checkpoint(share, t) };
                 share.meet();
             }
             t = end;
@@ -292,15 +363,27 @@ impl Forward<'_> {
         self.before.wrapping_add(t) % 2 == 1
     }
 
+    /// The first row that there is of the input and of the output.
+    fn first(&self) -> usize {
+        self.steps[self.range.start]
+    }
+
     /// The row of y at which step `t` begins, and how many rows on that of the next sequence is.
     fn output_rows(&self, t: usize) -> (usize, usize) {
-        self.y_order.step(self.steps, t)
+        let (first, apart) = self.y_order.step(self.steps, t);
+        (first - self.first(), apart)
+    }
+
+    /// The running cell state of a row of a block.
+    fn c(&self, block: usize, row: usize) -> *mut f32 {
+        // SAFETY: the running states begin with this one.
+        unsafe { self.running.add((block * self.batch + row) * self.layout.width) }
     }
 
     /// The padded state before step t (and after step t − 1).
     fn state(&self, t: usize) -> *mut f32 {
         // SAFETY: there are two states.
-        unsafe { self.states.add(t % 2 * self.batch * self.layout.state_row()) }
+        unsafe { self.c(self.layout.blocks, 0).add(t % 2 * self.batch * self.layout.state_row()) }
     }
 
     /// Fills this share of the initial states.
@@ -311,12 +394,12 @@ impl Forward<'_> {
         let PanelLayout { width, .. } = self.layout;
         for block in share.blocks.clone() {
             let units = self.layout.units(block);
-            for row in share.rows(self.batch) {
+            for row in share.rows(self.steps[self.range.start + 1] - self.first()) {
                 let from = row * self.layout.spec.hidden() + block * width;
                 // SAFETY: the row and the block are of this share, inside the states.
                 let (h, c) = unsafe {
-                    let h = self.state(0).add(row * self.layout.state_row() + block * width);
-                    let c = self.c.add((block * self.batch + row) * width);
+                    let h = self.state(self.range.start);
+                    let (h, c) = (h.add(row * self.layout.state_row() + block * width), self.c(block, row));
                     (std::slice::from_raw_parts_mut(h, width), std::slice::from_raw_parts_mut(c, width))
                 };
                 for (into, state) in [(h, self.h0), (c, self.c0)] {
@@ -334,15 +417,45 @@ impl Forward<'_> {
     /// # Safety
     /// The share is the calling member's.
     unsafe fn end(&self, share: &Share<'_>) {
-        let (CellKind::Lstm, Some(c_last)) = (self.layout.spec.kind(), self.c_last) else { return };
-        let PanelLayout { width, .. } = self.layout;
+        let Some(c_last) = self.c_last else { return };
+        // SAFETY: by the caller's promise.
+        unsafe { self.copy_cell_state(share, self.batch, c_last) };
+    }
+
+    /// Copies this share of the cell state where it is to be kept after step `t`.
+    ///
+    /// # Safety
+    /// The share is the calling member's.
+    #[inline(always)]
+    unsafe fn checkpoint(&self, share: &Share<'_>, t: usize) {
+        let Some((checkpoints, every)) = self.checkpoints else { return };
+        let Some(&after) = self.steps.get(t + 2).filter(|_| (t + 1).is_multiple_of(every)) else { return };
+        let size = if self.layout.spec.kind() == CellKind::Lstm {
+            self.batch * self.layout.spec.hidden()
+        } else {
+            0
+        };
+        // SAFETY: by the caller's promise; there is a checkpoint before each further segment.
+        unsafe {
+            let into = checkpoints.add(((t + 1) / every - 1) * size);
+            self.copy_cell_state(share, after - self.steps[t + 1], into);
+        }
+    }
+
+    /// Copies this share of the first `rows` rows of an LSTM's cell state.
+    ///
+    /// # Safety
+    /// The share is the calling member's, and `into` is a state [batch, hidden].
+    unsafe fn copy_cell_state(&self, share: &Share<'_>, rows: usize, into: *mut f32) {
+        if self.layout.spec.kind() != CellKind::Lstm {
+            return;
+        }
         for block in share.blocks.clone() {
-            for row in share.rows(self.batch) {
+            for row in share.rows(rows) {
                 // SAFETY: the row and the block are of this share, inside both states.
                 unsafe {
-                    let c = self.c.add((block * self.batch + row) * width);
-                    let into = c_last.add(row * self.layout.spec.hidden() + block * width);
-                    into.copy_from_nonoverlapping(c, self.layout.units(block));
+                    let into = into.add(row * self.layout.spec.hidden() + block * self.layout.width);
+                    into.copy_from_nonoverlapping(self.c(block, row), self.layout.units(block));
                 }
             }
         }
@@ -352,7 +465,7 @@ impl Forward<'_> {
     fn reset(&self) -> *mut f32 {
         let third = if self.layout.resets_before() { 2 * self.batch * self.layout.state_row() } else { 0 };
         // SAFETY: a reset-before cell has three states.
-        unsafe { self.states.add(third) }
+        unsafe { self.state(0).add(third) }
     }
 
     /// Prefetches the cache lines that the gates of few rows of a block will read and write: they were last used a step
@@ -400,7 +513,7 @@ impl Forward<'_> {
                 after: self.state(t + 1).add(state),
                 reset: self.reset().add(state),
                 state_row: self.layout.state_row(),
-                c: self.c.add((block * self.batch + rows.start) * width),
+                c: self.c(block, rows.start),
                 y: self.y.add((first + rows.start * apart) * spec.hidden() + block * width),
                 y_row: apart * spec.hidden(),
                 units: self.layout.units(block),

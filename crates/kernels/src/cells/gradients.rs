@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::layout::PanelLayout;
-use super::weight_gradients::{Destination, LeftRows, WeightGradient};
+use super::weight_gradients::{LeftRows, PanelSums};
 use crate::CellKind;
-use crate::gemm::{Block, Left, Out, ROWS, Right, multiply};
+use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, multiply};
 use crate::pool;
 use crate::simd::{Detected, Kernel, Pairs, Simd, dispatch};
 
@@ -14,16 +14,13 @@ use crate::simd::{Detected, Kernel, Pairs, Simd, dispatch};
 pub(super) struct Gradients<'a> {
     pub(super) layout: PanelLayout,
     pub(super) level: Detected,
-    pub(super) steps: &'a [usize],
-    pub(super) h0: Option<&'a [f32]>,
-    pub(super) y: &'a [f32],
-    /// Rows of the planes.
-    pub(super) rows: usize,
-    /// Gate gradients: the planes of the stash or, for the input side only, their sums by token.
+    /// The row that the planes begin with.
+    pub(super) first: usize,
+    /// Gate gradients: those of packed rows or, for the input side only, their sums by token.
     pub(super) planes: &'a [f32],
-    /// Transposed input panels.
-    pub(super) transposed: &'a [f32],
-    /// Whether these are pairs of bfloat16.
+    /// Elements of a plane.
+    pub(super) plane: usize,
+    /// Whether packed weights are pairs of bfloat16.
     pub(super) pairs: Option<Pairs>,
     pub(super) cancel: Option<&'a AtomicBool>,
 }
@@ -33,73 +30,114 @@ impl Gradients<'_> {
         self.cancel.is_some_and(|c| c.load(Ordering::Relaxed))
     }
 
-    /// The biases of the input side and of the recurrent side, if they exist.
-    pub(super) fn biases<'b>(
-        &self,
-        bias: Option<&'b mut [f32]>,
-    ) -> (Option<&'b mut [f32]>, Option<&'b mut [f32]>) {
-        let Some(bias) = bias else { return (None, None) };
-        let (input, recurrent) = bias.split_at_mut(self.layout.spec.gates() * self.layout.spec.hidden());
-        (Some(input), Some(recurrent).filter(|r| !r.is_empty()))
-    }
-
-    /// Writes `dx` and adds to the gradients of the kernel and its bias; `x` is the input of the planes' rows.
-    pub(super) fn input(
-        &self,
-        x: &[f32],
-        dx: Option<&mut [f32]>,
-        d_kernel: &mut [f32],
-        bias: Option<&mut [f32]>,
-        workspace: &mut [f32],
-    ) {
+    /// Writes `dx` of the planes' first rows, `transposed` being the panels of the input.
+    pub(super) fn input(&self, transposed: &[f32], dx: &mut [f32]) {
         let spec = self.layout.spec;
-        if let Some(dx) = dx {
-            let parallel = self.rows * spec.input() * spec.gates() * spec.hidden() >= 1 << 17;
-            // Even blocks, several for each thread.
-            let blocks = self.rows.div_ceil(ROWS).next_multiple_of(4);
-            let block = self.rows.div_ceil(blocks) * spec.input();
-            let dx = &mut dx[..self.rows * spec.input()];
-            pool::each_block([dx], block, parallel, |start, [dx]| {
-                if !self.is_cancelled() {
-                    dispatch(self.level, Input { gradients: self, first: start / spec.input(), dx });
-                }
-            });
-        }
-        let x = LeftRows::Rows { values: x, columns: spec.input() };
-        self.product(x, 0, spec.gates(), Destination { into: d_kernel, bias }, workspace);
+        let rows = dx.len() / spec.input();
+        let parallel = rows * spec.input() * spec.gates() * spec.hidden() >= 1 << 17;
+        // Even blocks, several for each thread.
+        let blocks = rows.div_ceil(ROWS).next_multiple_of(4);
+        let block = rows.div_ceil(blocks) * spec.input();
+        pool::each_block([dx], block, parallel, |start, [dx]| {
+            if !self.is_cancelled() {
+                let first = start / spec.input();
+                dispatch(self.level, Input { gradients: self, transposed, first, dx });
+            }
+        });
+    }
+}
+
+/// Gradients of the weights, which grow from the last rows to the first: the order of their sums does not depend on how
+/// many rows come at a time.
+pub(super) struct WeightSums<'a> {
+    layout: PanelLayout,
+    /// From this row on they are summed.
+    from: usize,
+    input: PanelSums<'a>,
+    recurrent: PanelSums<'a>,
+    /// Of r·h', where the candidate takes that.
+    reset: Option<PanelSums<'a>>,
+}
+
+impl<'a> WeightSums<'a> {
+    /// Elements of the sums.
+    pub(super) const fn len(layout: &PanelLayout) -> usize {
+        let spec = layout.spec;
+        spec.gates() * layout.blocks * layout.width * (spec.input() + 1 + spec.hidden() + 1)
     }
 
-    /// Adds to the gradients of the recurrent kernel and its bias.
-    pub(super) fn recurrent(&self, d_recurrent: &mut [f32], bias: Option<&mut [f32]>, workspace: &mut [f32]) {
+    /// The sums over so many rows, in a workspace of [`Self::len`] elements.
+    pub(super) fn new(layout: &PanelLayout, rows: usize, bias: bool, workspace: &'a mut [f32]) -> Self {
+        let spec = layout.spec;
+        let two_biases = spec.kind() == (CellKind::Gru { reset_after: true });
+        let mut rest = workspace;
+        let mut sums = |slots: (usize, usize), columns: usize, bias: bool| {
+            let (own, others) =
+                std::mem::take(&mut rest).split_at_mut(PanelSums::len(layout, slots, columns, bias));
+            rest = others;
+            PanelSums::new(layout, slots, columns, bias, own)
+        };
+        Self {
+            layout: *layout,
+            from: rows,
+            input: sums((0, spec.gates()), spec.input(), bias),
+            recurrent: sums(layout.recurrent_slots(), spec.hidden(), bias && two_biases),
+            reset: layout.resets_before().then(|| sums((0, 1), spec.hidden(), false)),
+        }
+    }
+
+    /// The end of the rows that are not summed.
+    pub(super) const fn end(&self) -> usize {
+        self.from
+    }
+
+    /// Adds what the planes' rows contribute, so far as they fill blocks of [`DEPTH`] rows. `x` is the input of all
+    /// rows, if it is not added by token, and `before` the state before each.
+    pub(super) fn add(&mut self, gradients: &Gradients<'_>, x: Option<&[f32]>, before: LeftRows<'_>) {
         let spec = self.layout.spec;
-        let before = LeftRows::Before { steps: self.steps, h0: self.h0, y: self.y, columns: spec.hidden() };
-        let (slot, slots) = self.layout.recurrent_slots();
-        self.product(before, slot, slots, Destination { into: &mut *d_recurrent, bias }, workspace);
-        if spec.kind() == (CellKind::Gru { reset_after: false }) {
-            let plane = self.layout.plane(self.rows);
-            let planes = &self.planes[3 * self.layout.blocks * plane..];
-            let reset = LeftRows::Planes { planes, plane, width: self.layout.width, columns: spec.hidden() };
-            self.product(reset, 0, 1, Destination { into: d_recurrent, bias: None }, workspace);
+        let rows = gradients.first.next_multiple_of(DEPTH)..self.from;
+        if rows.is_empty() {
+            return;
         }
+        if let Some(values) = x {
+            self.input.add(gradients, LeftRows::Rows { values, columns: spec.input() }, rows.clone());
+        }
+        self.recurrent.add(gradients, before, rows.clone());
+        if let Some(reset) = &mut self.reset {
+            let &Gradients { first, planes, plane, .. } = gradients;
+            let planes = &planes[3 * self.layout.blocks * plane..];
+            let (width, columns) = (self.layout.width, spec.hidden());
+            reset.add(gradients, LeftRows::Planes { planes, plane, first, width, columns }, rows.clone());
+        }
+        self.from = rows.start;
     }
 
-    fn product(
-        &self,
-        source: LeftRows<'_>,
-        first_slot: usize,
-        slots: usize,
-        into: Destination<'_>,
-        workspace: &mut [f32],
-    ) {
-        let product =
-            WeightGradient { gradients: self, source, first_slot, slots, bias: into.bias.is_some() };
-        product.run(workspace, into);
+    /// Adds what the rows of a table contribute to the input side.
+    pub(super) fn add_tokens(&mut self, by_token: &Gradients<'_>, table: &[f32]) {
+        let columns = self.layout.spec.input();
+        let rows = 0..table.len() / columns;
+        self.input.add(by_token, LeftRows::Rows { values: table, columns }, rows);
+    }
+
+    /// Adds the sums to gradients in Keras's layout.
+    pub(super) fn finish(self, d_kernel: &mut [f32], d_recurrent: &mut [f32], d_bias: Option<&mut [f32]>) {
+        let one = self.layout.spec.gates() * self.layout.spec.hidden();
+        let (input, recurrent) = d_bias.map_or((None, None), |bias| {
+            let (input, recurrent) = bias.split_at_mut(one);
+            (Some(input), Some(recurrent).filter(|bias| !bias.is_empty()))
+        });
+        self.input.finish(d_kernel, input);
+        self.recurrent.finish(&mut *d_recurrent, recurrent);
+        if let Some(reset) = self.reset {
+            reset.finish(d_recurrent, None);
+        }
     }
 }
 
 /// dx of some rows.
 struct Input<'a> {
     gradients: &'a Gradients<'a>,
+    transposed: &'a [f32],
     first: usize,
     dx: &'a mut [f32],
 }
@@ -109,7 +147,7 @@ impl Kernel for Input<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { gradients, first, dx } = self;
+        let Self { gradients, transposed, first, dx } = self;
         let PanelLayout { spec, width, blocks } = gradients.layout;
         let depth = spec.gates() * blocks * width;
         // SAFETY: the rows are inside the planes, and dx is theirs.
@@ -119,8 +157,8 @@ impl Kernel for Input<'_> {
                 s,
                 gradients.pairs,
                 Block {
-                    left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
-                    right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
+                    left: Left::planes(planes, width, gradients.plane),
+                    right: Right { pointer: transposed.as_ptr(), panel: depth * width, row: width },
                     out: Out {
                         pointer: dx.as_mut_ptr(),
                         panel: width,

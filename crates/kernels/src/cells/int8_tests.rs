@@ -101,6 +101,7 @@ impl Problem {
             y_order,
             c_last: Some(&mut c_last),
             stash: None,
+            segment: None,
             workspace: &mut vec![f32::NAN; words],
             cancel: None,
         };

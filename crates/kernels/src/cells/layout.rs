@@ -1,5 +1,6 @@
 //! How gates, states and gradients are laid out in memory.
 
+use crate::gemm::DEPTH;
 use crate::simd::{Detected, lanes};
 use crate::{CellKind, CellSizes, CellSpec};
 
@@ -80,6 +81,23 @@ impl PanelLayout {
         (CHUNK_VALUES / (self.spec.gates() * self.blocks * self.width)).max(16)
     }
 
+    /// Elements of the states that a forward pass goes on from: of h two, and a third for r·h', and of c.
+    pub(super) const fn running(&self, batch: usize) -> usize {
+        let states = if self.resets_before() { 3 } else { 2 };
+        states * batch * self.state_row() + self.blocks * batch * self.width
+    }
+
+    /// The rows that planes need for a segment of time: its own, and those of a later one that are not done with.
+    pub(super) fn segment_rows(&self, rows: usize, batch: usize, segment: usize) -> usize {
+        rows.min(segment.saturating_mul(batch).saturating_add(batch.max(DEPTH)))
+    }
+
+    /// Elements of the cell states [batch, hidden] of an LSTM that stand before all segments but the first.
+    pub(super) fn checkpoints(&self, batch: usize, time: usize, segment: usize) -> Option<usize> {
+        let count = if self.spec.kind() == CellKind::Lstm { time.saturating_sub(1) / segment } else { 0 };
+        count.checked_mul(batch)?.checked_mul(self.spec.hidden())
+    }
+
     /// The rows that the planes of a chunk need: a chunk ends before it would exceed them, or is a single step.
     pub(super) fn chunk_capacity(&self, rows: usize, batch: usize) -> usize {
         rows.min(self.chunk_rows().max(batch))
@@ -109,15 +127,34 @@ pub(crate) fn cell_sizes(level: Detected, spec: &CellSpec, rows: usize, batch: u
     }
     rows.checked_mul(spec.input())?;
     let capacity = layout.chunk_capacity(rows, batch);
-    let states = if layout.resets_before() { 3 } else { 2 };
     let planes = spec.gates() * layout.blocks;
     Some(CellSizes {
         stash: layout.slots() * layout.blocks * layout.plane(rows),
-        forward_workspace: states * batch * layout.state_row()
-            + layout.blocks * batch * layout.width
-            + planes * layout.plane(capacity),
+        forward_workspace: layout.running(batch) + planes * layout.plane(capacity),
         // The carried gradient; then weight gradients by panel, with one more row for each bias.
         backward_workspace: layout.blocks * batch * layout.width
             + planes * layout.width * (spec.input() + 1 + spec.hidden() + 1),
+    })
+}
+
+/// The same where only the states before segments of time are kept: `time` steps, cut after every `segment` of them.
+pub(crate) fn segment_sizes(
+    level: Detected,
+    spec: &CellSpec,
+    [rows, batch, time]: [usize; 3],
+    segment: usize,
+) -> Option<CellSizes> {
+    let whole = cell_sizes(level, spec, rows, batch)?;
+    let layout = PanelLayout::new(spec, level);
+    let capacity = layout.segment_rows(rows, batch, segment);
+    let again = capacity.checked_mul(spec.input() + spec.hidden())?;
+    Some(CellSizes {
+        stash: layout.checkpoints(batch, time, segment)?,
+        // The forward pass of a segment with its planes, the input of its tokens, and h once more.
+        backward_workspace: (whole.backward_workspace
+            + layout.running(batch)
+            + layout.slots() * layout.blocks * layout.plane(capacity))
+        .checked_add(again)?,
+        ..whole
     })
 }

@@ -37,7 +37,7 @@ mod weight_gradients;
 pub(crate) use backward::cell_backward;
 pub(crate) use forward::cell_forward;
 pub(crate) use int8::{int8_workspace, pack_int8_cell};
-pub(crate) use layout::cell_sizes;
+pub(crate) use layout::{cell_sizes, segment_sizes};
 pub use pack::PackedCell;
 pub(crate) use pack::pack_cell;
 pub(crate) use tokens::token_workspace;

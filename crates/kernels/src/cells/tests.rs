@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell, token_workspace};
+use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell, segment_sizes, token_workspace};
 use crate::simd::{Detected, Pairs};
 use crate::tests::{levels, noise, serial};
 use crate::{
@@ -28,6 +28,8 @@ pub(crate) struct Problem {
     vocabulary: usize,
     /// Whether the input is the tokens' rows rather than the tokens.
     gathered: bool,
+    /// Steps of the segments whose gates are computed again.
+    segment: Option<usize>,
     seed: u64,
 }
 
@@ -63,7 +65,16 @@ fn packed_steps(counts: &[usize]) -> Vec<usize> {
 
 impl Problem {
     fn new(spec: CellSpec, steps: Vec<usize>) -> Self {
-        Self { spec, steps, initial: true, bias: true, vocabulary: 0, gathered: false, seed: 1 }
+        Self {
+            spec,
+            steps,
+            initial: true,
+            bias: true,
+            vocabulary: 0,
+            gathered: false,
+            segment: None,
+            seed: 1,
+        }
     }
 
     fn values<T: Scalar>(&self, which: u64, length: usize, scale: f64) -> Vec<T> {
@@ -142,6 +153,7 @@ impl Problem {
                     y_order: RowOrder::Packed,
                     c_last: Some(&mut results.c_last),
                     stash: training.then_some(&mut stash[..]),
+                    segment: self.segment,
                     workspace: &mut workspace,
                     cancel: None,
                 },
@@ -160,6 +172,7 @@ impl Problem {
                 c0,
                 y: &results.y,
                 stash: &mut stash,
+                segment: self.segment,
                 dy: &dy,
                 dc_last: self.initial.then_some(&dc_last[..]),
                 dx: Some(&mut results.dx),
@@ -188,7 +201,13 @@ impl Problem {
                 pack_cell(level, &self.spec, weights, true, precision, &mut packed).unwrap();
                 packed.unwrap()
             },
-            cell_sizes(level, &self.spec, rows, batch).unwrap(),
+            match self.segment {
+                None => cell_sizes(level, &self.spec, rows, batch),
+                Some(segment) => {
+                    segment_sizes(level, &self.spec, [rows, batch, self.steps.len() - 1], segment)
+                }
+            }
+            .unwrap(),
             |vocabulary| token_workspace(level, &self.spec, vocabulary).unwrap(),
             |packed, io| cell_forward(&self.spec, packed, io),
             |packed, io| cell_backward(&self.spec, packed, io),
@@ -429,6 +448,7 @@ fn a_row_does_not_depend_on_the_others() {
                             y_order: RowOrder::Packed,
                             c_last: None,
                             stash: None,
+                            segment: None,
                             workspace: &mut vec![0.0; sizes.forward_workspace],
                             cancel: None,
                         },
@@ -476,6 +496,7 @@ fn output_may_go_to_sequences() {
                         y_order,
                         c_last: None,
                         stash: None,
+                        segment: None,
                         workspace: &mut vec![f32::NAN; sizes.forward_workspace],
                         cancel: None,
                     };
@@ -533,15 +554,19 @@ proptest! {
         initial: bool,
         bias: bool,
         vocabulary in 0usize..9,
+        segment in prop::option::of(1usize..9),
         seed in 0u64..1000,
         threads in 1usize..4,
     ) {
         let _serial = serial();
         pool::set_threads(threads).unwrap();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        Problem { spec: spec(kind, input, hidden), steps: packed_steps(&counts), initial, bias, vocabulary, gathered: false, seed }.check();
+        Problem { spec: spec(kind, input, hidden), steps: packed_steps(&counts), initial, bias, vocabulary, gathered: false, segment, seed }.check();
     }
 }
 
 #[path = "token_tests.rs"]
 mod tokens;
+
+#[path = "segment_tests.rs"]
+mod segments;

@@ -140,17 +140,25 @@ impl Kernel for ProjectionShare<'_> {
     }
 }
 
-/// Sums the planes of gate gradients over the packed rows of each token, in the order of the rows, into planes of
-/// `vocabulary` rows.
-pub(super) fn sum_by_token(gradients: &Gradients<'_>, ids: &[u32], vocabulary: usize, sums: &mut [f32]) {
+/// Adds the planes of gate gradients of packed rows to those of their tokens, the last rows first; with `fresh` there is
+/// nothing yet.
+pub(super) fn sum_by_token(
+    gradients: &Gradients<'_>,
+    ids: &[u32],
+    vocabulary: usize,
+    fresh: bool,
+    sums: &mut [f32],
+) {
     let layout = &gradients.layout;
-    let (from, to) = (layout.plane(gradients.rows), layout.plane(vocabulary));
+    let (from, to) = (gradients.plane, layout.plane(vocabulary));
     let planes = layout.spec.gates() * layout.blocks;
     assert!(gradients.planes.len() >= planes * from);
     let parallel = ids.len() * planes * layout.width >= 1 << 15;
     pool::each_block([&mut sums[..planes * to]], to, parallel, |start, [sums]| {
         let rows = &gradients.planes[start / to * from..][..ids.len() * layout.width];
-        sums.fill(0.0);
+        if fresh {
+            sums.fill(0.0);
+        }
         dispatch(gradients.level, Sum { ids, rows, sums });
     });
 }
@@ -168,7 +176,7 @@ impl Kernel for Sum<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let width = 2 * S::LANES;
-        for (row, &id) in self.rows.chunks_exact(width).zip(self.ids) {
+        for (row, &id) in self.rows.chunks_exact(width).zip(self.ids).rev() {
             let sum = &mut self.sums[id as usize * width..][..width];
             for lane in [0, S::LANES] {
                 // SAFETY: both rows have two vectors.

@@ -15,8 +15,8 @@ pub(super) enum LeftRows<'a> {
     Rows { values: &'a [f32], columns: usize },
     /// For each packed row the state before it: a row of y of the step before, or of h0, or zero.
     Before { steps: &'a [usize], h0: Option<&'a [f32]>, y: &'a [f32], columns: usize },
-    /// A matrix in planes.
-    Planes { planes: &'a [f32], plane: usize, width: usize, columns: usize },
+    /// A matrix in planes, which begin with row `first`.
+    Planes { planes: &'a [f32], plane: usize, first: usize, width: usize, columns: usize },
 }
 
 impl LeftRows<'_> {
@@ -62,11 +62,11 @@ impl LeftRows<'_> {
                     t += 1;
                 }
             }
-            Self::Planes { planes, plane, width, .. } => {
+            Self::Planes { planes, plane, first: begin, width, .. } => {
                 let mut column = columns.start;
                 while column < columns.end {
                     let end = columns.end.min((column / width + 1) * width);
-                    let first = column / width * plane + rows.start * width + column % width;
+                    let first = column / width * plane + (rows.start - begin) * width + column % width;
                     let source = &planes[first..][..(depth - 1) * width + end - column];
                     let some = column - columns.start..end - columns.start;
                     // SAFETY: the source was cut to these rows and columns.
@@ -78,100 +78,147 @@ impl LeftRows<'_> {
     }
 }
 
-/// sourceᵀ · (slots of the gate gradients), and with `bias` the sums of the gradients' rows.
-pub(super) struct WeightGradient<'a> {
-    pub(super) gradients: &'a Gradients<'a>,
-    pub(super) source: LeftRows<'a>,
-    pub(super) first_slot: usize,
-    pub(super) slots: usize,
-    pub(super) bias: bool,
-}
-
-/// Keras-layout gradients that are added to.
-pub(super) struct Destination<'a> {
-    pub(super) into: &'a mut [f32],
-    pub(super) bias: Option<&'a mut [f32]>,
+/// sourceᵀ · (slots of the gate gradients) by panel, and with `bias` the sums of the gradients' rows. Blocks of [`DEPTH`]
+/// rows, counted from row 0, are added from the last one to the first.
+pub(super) struct PanelSums<'a> {
+    layout: PanelLayout,
+    first_slot: usize,
+    slots: usize,
+    /// Columns of the source.
+    columns: usize,
+    bias: bool,
+    /// By panel [height, width]: the source's columns, then with `bias` one of ones.
+    sums: &'a mut [f32],
+    /// Whether anything was added.
+    begun: bool,
 }
 
 /// A part of the height has no fewer columns than this.
 const FEWEST_COLUMNS: usize = 16;
 
-/// What the members of the team share.
-struct TeamWork<'a> {
-    product: &'a WeightGradient<'a>,
-    /// By panel [height, width]: the source's columns, then with `bias` one of ones.
-    workspace: *mut f32,
-    into: *mut f32,
-    bias: *mut f32,
-}
-
-// SAFETY: members write to disjoint panels or rows of the workspace, and after a barrier to disjoint rows of the
-// destination; all are borrowed exclusively for the region.
-unsafe impl Sync for TeamWork<'_> {}
-
-impl WeightGradient<'_> {
-    /// Columns of the left rows, plus one for the bias: a column of ones gives the sums of the gradients.
-    const fn height(&self) -> usize {
-        self.source.columns() + self.bias as usize
+impl<'a> PanelSums<'a> {
+    /// Elements of the sums for a source of so many columns and these slots: the first one, and how many.
+    pub(super) fn len(layout: &PanelLayout, (_, slots): (usize, usize), columns: usize, bias: bool) -> usize {
+        slots * layout.blocks * layout.width * (columns + usize::from(bias))
     }
 
-    /// Adds the product to its destination; returns early when cancelled.
-    pub(super) fn run(&self, workspace: &mut [f32], destination: Destination<'_>) {
-        let layout = &self.gradients.layout;
-        let columns = layout.spec.gates() * layout.spec.hidden();
-        let panels = self.slots * layout.blocks;
-        let (height, rows) = (self.height(), self.gradients.rows);
-        assert!(workspace.len() >= panels * layout.width * height);
-        assert_eq!(destination.into.len(), self.source.columns() * columns);
-        assert!(destination.bias.as_ref().map_or(!self.bias, |bias| bias.len() == columns));
+    /// The same sums, of nothing.
+    pub(super) fn new(
+        layout: &PanelLayout,
+        (first_slot, slots): (usize, usize),
+        columns: usize,
+        bias: bool,
+        sums: &'a mut [f32],
+    ) -> Self {
+        Self { layout: *layout, first_slot, slots, columns, bias, sums, begun: false }
+    }
+
+    /// Columns of the left rows, plus one for the bias: a column of ones gives the sums of the gradients.
+    const fn height(&self) -> usize {
+        self.columns + self.bias as usize
+    }
+
+    const fn panels(&self) -> usize {
+        self.slots * self.layout.blocks
+    }
+
+    /// Adds rows of the source and the planes; returns early when cancelled. They are not empty, begin with a block and
+    /// end with one, or with the last row.
+    pub(super) fn add(&mut self, gradients: &Gradients<'_>, source: LeftRows<'_>, rows: Range<usize>) {
+        let (height, panels) = (self.height(), self.panels());
+        assert!(self.sums.len() >= panels * self.layout.width * height);
+        assert!(rows.start % DEPTH == 0 && source.columns() == self.columns);
+        let end = (rows.end - gradients.first) * self.layout.width;
+        let planes = (self.first_slot + self.slots) * self.layout.blocks;
+        assert!(gradients.plane >= end && gradients.planes.len() >= planes * gradients.plane);
+        let parallel = rows.len().saturating_mul(height).saturating_mul(self.gates()) >= 1 << 17;
+        let parts = Parts::new(height, panels, rows.len());
         let shared = TeamWork {
-            product: self,
-            workspace: workspace.as_mut_ptr(),
-            into: destination.into.as_mut_ptr(),
-            bias: destination.bias.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
+            gradients,
+            source,
+            rows,
+            first_slot: self.first_slot,
+            panels,
+            height,
+            begun: self.begun,
+            sums: self.sums.as_mut_ptr(),
         };
-        let parallel = rows.saturating_mul(height).saturating_mul(columns) >= 1 << 17;
-        let parts = Parts::new(height, panels, rows);
         let multiply = Multiply { shared: &shared, parts: &parts };
-        pool::run_if(parallel, |_| dispatch(self.gradients.level, multiply));
-        if self.gradients.is_cancelled() {
-            return;
-        }
-        pool::run_if(height * columns >= 1 << 15, |team| {
-            // SAFETY: the sizes were checked above, and the rows are this member's.
-            unsafe { self.scatter(&shared, team.split(height, 1)) };
+        pool::run_if(parallel, |_| dispatch(gradients.level, multiply));
+        self.begun = true;
+    }
+
+    /// Elements of a row of the weight.
+    const fn gates(&self) -> usize {
+        self.layout.spec.gates() * self.layout.spec.hidden()
+    }
+
+    /// Adds the sums to gradients in Keras's layout.
+    pub(super) fn finish(self, into: &mut [f32], bias: Option<&mut [f32]>) {
+        let columns = self.gates();
+        assert_eq!(into.len(), self.columns * columns);
+        assert!(bias.as_ref().map_or(!self.bias, |bias| bias.len() == columns));
+        let destination = Destination {
+            into: into.as_mut_ptr(),
+            bias: bias.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
+        };
+        pool::run_if(self.height() * columns >= 1 << 15, |team| {
+            // SAFETY: the sizes were checked, and the rows are this member's.
+            unsafe { self.scatter(&destination, team.split(self.height(), 1)) };
         });
     }
 
     /// Adds some rows of the panels to the destination.
     ///
     /// # Safety
-    /// `run` made what is shared, and the rows are the calling member's.
-    unsafe fn scatter(&self, shared: &TeamWork<'_>, rows: Range<usize>) {
-        let layout = &self.gradients.layout;
-        let PanelLayout { spec, width, blocks } = *layout;
-        let (columns, height) = (spec.gates() * spec.hidden(), self.height());
+    /// [`Self::finish`] made the destination, and the rows are the calling member's.
+    unsafe fn scatter(&self, destination: &Destination, rows: Range<usize>) {
+        let PanelLayout { spec, width, blocks } = self.layout;
+        let (columns, height) = (self.gates(), self.height());
         for row in rows {
-            for panel in 0..self.slots * blocks {
+            for panel in 0..self.panels() {
                 let (slot, block) = (self.first_slot + panel / blocks, panel % blocks);
-                let first = layout.gate(slot) * spec.hidden() + block * width;
-                // SAFETY: inside the workspace and the destination, whose sizes `run` checked; the row is this
-                // member's alone.
+                let first = self.layout.gate(slot) * spec.hidden() + block * width;
+                let from = &self.sums[(panel * height + row) * width..];
+                // SAFETY: inside the destination, whose sizes were checked; the row is this member's alone.
                 unsafe {
-                    let from = shared.workspace.add((panel * height + row) * width);
-                    let into = if row < self.source.columns() {
-                        shared.into.add(row * columns + first)
+                    let into = if row < self.columns {
+                        destination.into.add(row * columns + first)
                     } else {
-                        shared.bias.add(first)
+                        destination.bias.add(first)
                     };
-                    for unit in 0..layout.units(block) {
-                        *into.add(unit) += *from.add(unit);
+                    for (unit, &sum) in from[..self.layout.units(block)].iter().enumerate() {
+                        *into.add(unit) += sum;
                     }
                 }
             }
         }
     }
 }
+
+/// Gradients that are added to.
+struct Destination {
+    into: *mut f32,
+    bias: *mut f32,
+}
+
+// SAFETY: members write to disjoint rows, which are borrowed exclusively for the region.
+unsafe impl Sync for Destination {}
+
+/// What the members of a team share.
+struct TeamWork<'a> {
+    gradients: &'a Gradients<'a>,
+    source: LeftRows<'a>,
+    rows: Range<usize>,
+    first_slot: usize,
+    panels: usize,
+    height: usize,
+    begun: bool,
+    sums: *mut f32,
+}
+
+// SAFETY: members write to disjoint panels or rows of the sums, which are borrowed exclusively for the region.
+unsafe impl Sync for TeamWork<'_> {}
 
 /// The parts of a product that the members of a team take from a queue, each over one block of rows after another.
 ///
@@ -205,26 +252,28 @@ impl Kernel for Multiply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { shared, parts } = self;
-        let product = shared.product;
-        let (height, panels) = (product.height(), product.slots * product.gradients.layout.blocks);
-        let rows = product.gradients.rows;
+        let rows = &shared.rows;
+        let blocks = rows.len().div_ceil(DEPTH);
         with_buffer(ROWS * DEPTH, |buffer| {
             let take = |turn: Turn| {
                 let part = |whole| pool::split(whole, 1, turn.chain, parts.count);
-                let (height, panels) =
-                    if parts.by_height { (part(height), 0..panels) } else { (0..height, part(panels)) };
-                let first = turn.link * DEPTH;
+                let (height, panels) = if parts.by_height {
+                    (part(shared.height), 0..shared.panels)
+                } else {
+                    (0..shared.height, part(shared.panels))
+                };
+                let first = rows.start + (blocks - 1 - turn.link) * DEPTH;
+                let block = first..rows.end.min(first + DEPTH);
                 let pieces = height.len().div_ceil(ROWS);
                 for piece in 0..pieces {
                     let piece = pool::split(height.len(), 1, piece, pieces);
                     let piece = height.start + piece.start..height.start + piece.end;
+                    let accumulate = shared.begun || turn.link > 0;
                     // SAFETY: the pieces and the panels are this member's during the turn.
-                    unsafe {
-                        shared.multiply(s, first..rows.min(first + DEPTH), piece, panels.clone(), buffer)
-                    };
+                    unsafe { shared.multiply(s, block.clone(), piece, panels.clone(), accumulate, buffer) };
                 }
             };
-            parts.chains.work(|| product.gradients.is_cancelled(), take);
+            parts.chains.work(|| shared.gradients.is_cancelled(), take);
         });
     }
 }
@@ -241,26 +290,25 @@ impl TeamWork<'_> {
         rows: Range<usize>,
         columns: Range<usize>,
         panels: Range<usize>,
+        accumulate: bool,
         buffer: &mut [f32],
     ) {
-        let product = self.product;
-        let gradients = product.gradients;
+        let Self { gradients, source, height, .. } = self;
         let PanelLayout { width, blocks, .. } = gradients.layout;
-        let (height, count, depth) = (product.height(), columns.len(), rows.len());
-        let plane = gradients.layout.plane(gradients.rows);
-        let real = columns.start..columns.end.min(product.source.columns());
+        let (count, depth, plane) = (columns.len(), rows.len(), gradients.plane);
+        let real = columns.start..columns.end.min(source.columns());
         let mut strips = Strips::new(buffer, count, depth, S::MAX_ROWS);
         strips.fill(real.len()..count, 0..depth, 1.0);
-        product.source.pack(rows.clone(), real, &mut strips);
-        // SAFETY: the rows are in the planes, and the panels and columns are this member's, inside the workspace.
+        source.pack(rows.clone(), real, &mut strips);
+        // SAFETY: the rows are in the planes, and the panels and columns are this member's, inside the sums.
         unsafe {
-            let planes =
-                gradients.planes.as_ptr().add(product.first_slot * blocks * plane + rows.start * width);
+            let first = (rows.start - gradients.first) * width;
+            let planes = gradients.planes.as_ptr().add(self.first_slot * blocks * plane + first);
             let block = Block {
                 left: Left::strips(strips.as_ptr(), depth),
                 right: Right { pointer: planes, panel: plane, row: width },
                 out: Out {
-                    pointer: self.workspace.add(columns.start * width),
+                    pointer: self.sums.add(columns.start * width),
                     panel: height * width,
                     row: width,
                     columns: usize::MAX,
@@ -268,7 +316,7 @@ impl TeamWork<'_> {
                 rows: 0..count,
                 panels,
                 depth,
-                accumulate: rows.start > 0,
+                accumulate,
             };
             match gradients.pairs {
                 None => s.enter(Promised::new(block)),

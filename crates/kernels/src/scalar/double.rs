@@ -45,6 +45,11 @@ impl Scalar for f64 {
         reference::cell_sizes(spec, rows, batch)
     }
 
+    /// The reference keeps everything.
+    fn segment_sizes(spec: &CellSpec, [rows, batch, _]: [usize; 3], _segment: usize) -> Option<CellSizes> {
+        reference::cell_sizes(spec, rows, batch)
+    }
+
     fn token_workspace(_spec: &CellSpec, _vocabulary: usize) -> Option<usize> {
         Some(0)
     }

@@ -55,6 +55,10 @@ pub trait Scalar: Real {
     /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes>;
 
+    /// The same if only the states before segments of `segment` steps are kept; `sizes` are the packed rows, the
+    /// sequences and the steps.
+    fn segment_sizes(spec: &CellSpec, sizes: [usize; 3], segment: usize) -> Option<CellSizes>;
+
     /// Elements of scratch that each pass needs besides [`Scalar::cell_sizes`] if its input is tokens of a table with
     /// `vocabulary` rows; `None` if the size overflows.
     fn token_workspace(spec: &CellSpec, vocabulary: usize) -> Option<usize>;

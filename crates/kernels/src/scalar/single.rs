@@ -38,6 +38,10 @@ impl Scalar for f32 {
         cells::cell_sizes(simd::active(), spec, rows, batch)
     }
 
+    fn segment_sizes(spec: &CellSpec, sizes: [usize; 3], segment: usize) -> Option<CellSizes> {
+        cells::segment_sizes(simd::active(), spec, sizes, segment)
+    }
+
     fn token_workspace(spec: &CellSpec, vocabulary: usize) -> Option<usize> {
         cells::token_workspace(simd::active(), spec, vocabulary)
     }

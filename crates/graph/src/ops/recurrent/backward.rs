@@ -24,7 +24,8 @@ impl<T: Scalar> Recurrent<T> {
         let (rows, batch) = (order.source().len(), packing.order().len());
         let (width, hidden) = (self.cell.input(), self.cell.hidden());
 
-        let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
+        let extent = [rows, batch, packing.steps().len() - 1];
+        let sizes = self.cell_sizes(extent, true).ok_or_else(fault)?;
         let states = frame.inputs.len() - 1;
         let input_plan = self.input_plan(&input.shape)?;
         let kept = ForwardLayout::new(&self.cell, rows, batch, states, true, input_plan, &sizes)
@@ -129,6 +130,7 @@ impl<T: Scalar> Recurrent<T> {
                     c0: (states > 1).then_some(c0),
                     y,
                     stash,
+                    segment: self.segment,
                     dy,
                     dc_last: wants_dc.then_some(dc_last),
                     dx: wants_dx.then_some(dx),

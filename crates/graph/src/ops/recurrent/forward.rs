@@ -76,7 +76,8 @@ impl<T: Scalar> Recurrent<T> {
             }
         }
         let input_plan = self.input_plan(&input.shape)?;
-        let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
+        let extent = [rows, batch, packing.steps().len() - 1];
+        let sizes = self.cell_sizes(extent, recording).ok_or_else(fault)?;
         let states = frame.inputs.len() - 1;
         let layout = ForwardLayout::new(&self.cell, rows, batch, states, recording, input_plan, &sizes)
             .ok_or_else(fault)?;
@@ -175,6 +176,7 @@ impl<T: Scalar> Recurrent<T> {
                     y_order,
                     c_last: wants_last_c.then_some(&mut *packed_c),
                     stash: recording.then_some(stash),
+                    segment: self.segment,
                     workspace,
                     cancel,
                 },

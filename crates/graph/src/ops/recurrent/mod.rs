@@ -24,7 +24,7 @@ pub(crate) use forward::{Prepared, Surroundings};
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 pub(crate) use order::{StepOrder, gather, scatter_add};
 use seqloom_kernels::{
-    Activation, CellKind, CellMatrix, CellSpec, CellWeights, Int8CellWeights, Precision, Scalar,
+    Activation, CellKind, CellMatrix, CellSizes, CellSpec, CellWeights, Int8CellWeights, Precision, Scalar,
 };
 use std::sync::Arc;
 
@@ -86,6 +86,8 @@ pub(crate) struct Recurrent<T: Scalar> {
     /// The token of each packed row, from the last forward pass with a lookup.
     ids: Vec<u32>,
     precision: Precision,
+    /// Steps of a segment that the backward pass computes again; `None` keeps all gates.
+    segment: Option<usize>,
     packed: Option<T::PackedCell>,
     /// The parameter version that `packed` was made from, and whether it serves the backward pass.
     packed_for: Option<(u64, bool)>,
@@ -220,6 +222,7 @@ impl<T: Scalar> Recurrent<T> {
             lookup: None,
             ids: Vec::new(),
             precision: Precision::default(),
+            segment: None,
             packed: None,
             packed_for: None,
             states: None,
@@ -228,6 +231,14 @@ impl<T: Scalar> Recurrent<T> {
 
     fn is_lstm(&self) -> bool {
         self.cell.kind() == CellKind::Lstm
+    }
+
+    /// What the kernel needs for so many packed rows, sequences and steps; `None` when a size overflows.
+    fn cell_sizes(&self, [rows, batch, time]: [usize; 3], recording: bool) -> Option<CellSizes> {
+        match self.segment.filter(|_| recording) {
+            Some(segment) => T::segment_sizes(&self.cell, [rows, batch, time], segment),
+            None => T::cell_sizes(&self.cell, rows, batch),
+        }
     }
 
     /// Whether the kernel looks tokens up itself; that depends on the padded shape alone, which is known when
@@ -292,6 +303,11 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         }
     }
 
+    fn set_checkpoints(&mut self, every: Option<usize>) -> Result<bool> {
+        self.segment = every;
+        Ok(true)
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
             expect_float(meta)?;
@@ -329,7 +345,8 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         let shape = operands.inputs[0].shape;
         let too_large = || Error::memory(format!("a batch of shape {shape} is too large to address"));
         let rows = shape.batch().checked_mul(shape.time()).ok_or_else(too_large)?;
-        let cell = T::cell_sizes(&self.cell, rows, shape.batch()).ok_or_else(too_large)?;
+        let extent = [rows, shape.batch(), shape.time()];
+        let cell = self.cell_sizes(extent, operands.recording).ok_or_else(too_large)?;
         let input = self.input_plan(&shape)?;
         let forward = ForwardLayout::new(
             &self.cell,

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { deserialize, serialize } from 'node:v8'
 import { isMainThread } from 'node:worker_threads'
-import { callNative, describe, SeqloomError } from './errors.js'
+import { callNative, describe, fromNative, SeqloomError } from './errors.js'
 import { native } from './native/index.js'
 import { begin, inManner, isShared, type Ranks, ranks } from './rank.js'
 
@@ -146,6 +147,49 @@ export async function telling<T>({ size }: Ranks, work: () => Promise<T>): Promi
     }
     throw error
   }
+}
+
+/** What a rank sends, and for which call. */
+interface Parcel<T> {
+  readonly where: string
+  readonly value: T
+}
+
+/** What each rank gives, by rank, sent by `gather`; `ERR_STATE` if another rank makes another call. */
+export async function exchangedBy<T>(
+  gather: (own: Uint8Array) => Promise<readonly Uint8Array[]>,
+  where: string,
+  value: T,
+): Promise<T[]> {
+  const all = await gather(serialize({ where, value } satisfies Parcel<T>))
+  return all.map((bytes, rank) => {
+    const other = deserialize(bytes) as Parcel<T>
+    if (other.where === where) return other.value
+    throw new SeqloomError(
+      'ERR_STATE',
+      `rank ${rank} calls ${other.where} where this one calls ${where}: all ranks must make the same calls in the same order`,
+    )
+  })
+}
+
+/**
+ * Lets rank 0 write a file, the others do what else the call does, and all wait for each other, so that the file is there
+ * for all of them. In workers, and in what each rank does for itself, this process waits for nobody. If it fails in one
+ * process, it fails in all.
+ */
+export async function writtenByFirst<T>(where: string, work: () => Promise<T>): Promise<T> {
+  const isApart = !isMainThread || isShared() === false
+  const group = isApart ? alone : (ranks() ?? (isDistributed() && isLaunched() ? join() : alone))
+  return await telling(group, async () => {
+    const done = await work()
+    if (group.size > 1) {
+      const gather = (own: Uint8Array) => native.gatherBytes(own, new native.CancelFlag())
+      await exchangedBy(gather, where, undefined).catch((error) => {
+        throw fromNative(error)
+      })
+    }
+    return done
+  })
 }
 
 /** Whether a launcher has started this process, be it alone. */

@@ -1,5 +1,6 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
+import { writtenByFirst } from '../distributed.js'
 import { AbortError, describe, reading, requireReadable, SeqloomError } from '../errors.js'
 import { checkReplaceable, replaceNamed } from '../files.js'
 import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
@@ -32,7 +33,7 @@ export interface WriteOptions {
  * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
  * with other columns, and for a CSV or Parquet file without rows, which would have no columns, `ERR_IO`, also for a file
  * that is there, what the source throws, and an AbortError. Of several ranks, rank 0 alone writes; all go through the
- * rows.
+ * rows, and the promises of all resolve once the file is there.
  */
 export async function write(rows: From<object>, file: string | URL, options: WriteOptions = {}): Promise<number> {
   const where = 'data.write'
@@ -40,6 +41,16 @@ export async function write(rows: From<object>, file: string | URL, options: Wri
   checkOptions(where, options, { accepted: { overwrite: flag, signal: abortSignal } })
   const path = absolutePathOf(`${where}: file`, file)
   const format = formatOf(where, path)
+  return await writtenByFirst(where, () => writeRows(where, rows, path, format, options))
+}
+
+async function writeRows(
+  where: string,
+  rows: From<object>,
+  path: string,
+  format: Format,
+  options: WriteOptions,
+): Promise<number> {
   if (isFirst()) await checkReplaceable(path, options.overwrite ?? false)
   const source = from(rows)
   let count = 0

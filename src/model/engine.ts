@@ -292,6 +292,11 @@ export class Engine implements LayerUser {
     this.now('optimizer', 'callbacks', () => callNative(() => this.ready().setOptimizerState(state)))
   }
 
+  /** Tells different weights apart. */
+  fingerprint(): string {
+    return callNative(() => this.ready().fingerprint())
+  }
+
   /** How many batches the optimizer has been given: what learning rates follow. */
   #batches(): number {
     return callNative(() => this.ready().optimizerBatches())

@@ -1,29 +1,15 @@
-import { deserialize, serialize } from 'node:v8'
 import { Tensor } from '../data/tensor.js'
+import { exchangedBy } from '../distributed.js'
 import { describe, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { cancellable } from './cancel.js'
-
-/** What a rank sends, and for which call. */
-interface Parcel<T> {
-  readonly where: string
-  readonly value: T
-}
 
 /**
  * What each rank gives, by rank; all must make the same call. `ERR_STATE` if another rank has failed or makes another
  * call, `ERR_MEMORY`, an AbortError.
  */
 export async function exchanged<T>(where: string, value: T, signal?: AbortSignal): Promise<T[]> {
-  const all = await gathered(serialize({ where, value } satisfies Parcel<T>), signal)
-  return all.map((bytes, rank) => {
-    const other = deserialize(bytes) as Parcel<T>
-    if (other.where === where) return other.value
-    throw new SeqloomError(
-      'ERR_STATE',
-      `rank ${rank} calls ${other.where} where this one calls ${where}: all ranks must make the same calls in the same order`,
-    )
-  })
+  return await exchangedBy((bytes) => gathered(bytes, signal), where, value)
 }
 
 /** Tensors of each rank, by rank. Errors as of {@link exchanged}. */
@@ -51,7 +37,7 @@ export async function exchangedTensors(
   return tensors
 }
 
-/** `ERR_DATA`, on all ranks, unless all make a call with the same data and options. */
+/** `ERR_DATA`, on all ranks, unless all make a call with the same data, options and weights. */
 export async function checkAlike(
   where: string,
   own: Readonly<Record<string, unknown>>,
@@ -62,10 +48,12 @@ export async function checkAlike(
     const name = Object.keys(first).find((each) => other[each] !== first[each])
     if (name === undefined) continue
     const what =
-      name === 'data' ? 'other data' : `another ${name} (${describe(other[name])}, not ${describe(first[name])})`
+      name === 'data' || name === 'weights'
+        ? `other ${name}`
+        : `another ${name} (${describe(other[name])}, not ${describe(first[name])})`
     throw new SeqloomError(
       'ERR_DATA',
-      `${where}: rank ${at + 1} has ${what} than rank 0; all ranks must make the call with the same data and options, of which each takes its share`,
+      `${where}: rank ${at + 1} has ${what} than rank 0; all ranks must make the call with the same data, options and weights, of which each takes its share`,
     )
   }
 }

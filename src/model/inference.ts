@@ -65,7 +65,11 @@ async function predictRows(
     checkRows('predict', engine.topology, rows)
     const isShared = ranks.size > 1
     if (isShared)
-      await checkAlike('predict', { 'number of rows': rows, batchSize, steps, data: fingerprint(data) }, signal)
+      await checkAlike(
+        'predict',
+        { 'number of rows': rows, batchSize, steps, data: fingerprint(data), weights: engine.fingerprint() },
+        signal,
+      )
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
       native.predict(data, batchSize, cancel, wanted && [...wanted], steps, onEvent, isShared)
     const outputs = await (callbacks.length > 0
@@ -104,7 +108,7 @@ async function predictStreamed(
   try {
     const alike = async () => await checkAlike('predict', { batchSize, 'number of rows': await feeder.size() }, signal)
     if (ranks.size > 1) {
-      await checkAlike('predict', { data: await feeder.identity() }, signal)
+      await checkAlike('predict', { data: await feeder.identity(), weights: engine.fingerprint() }, signal)
       await alike()
     }
     const pieces: Tensor[][] = []

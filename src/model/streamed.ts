@@ -42,7 +42,8 @@ export async function evaluateStreamed(
       const alike = async () => await checkAlike('evaluate', { 'number of rows': await feeder.size() }, signal)
       if (share) {
         const { batchSize } = options
-        await checkAlike('evaluate', { batchSize, steps, data: await feeder.identity() }, signal)
+        const alikeIn = { batchSize, steps, data: await feeder.identity(), weights: engine.fingerprint() }
+        await checkAlike('evaluate', alikeIn, signal)
         await alike()
       }
       const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) => {

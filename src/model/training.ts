@@ -177,7 +177,11 @@ async function evaluateRows(
     checkRows('evaluate', engine.topology, rows)
     const isShared = ranks.size > 1
     if (isShared)
-      await checkAlike('evaluate', { 'number of rows': rows, batchSize, steps, data: fingerprint(data) }, signal)
+      await checkAlike(
+        'evaluate',
+        { 'number of rows': rows, batchSize, steps, data: fingerprint(data), weights: engine.fingerprint() },
+        signal,
+      )
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
       native.evaluate(data, batchSize, cancel, steps, onEvent, isShared)
     const names = ['loss', ...compiled.metricNames]

@@ -293,6 +293,12 @@ export declare class NativeModel {
    */
   optimizerBatches(): number
   /**
+   * Tells different weights apart: 64 bits in hexadecimal digits.
+   *
+   * Errors: `ERR_STATE` if the model is busy.
+   */
+  fingerprint(): string
+  /**
    * Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number
    * of steps open.
    *

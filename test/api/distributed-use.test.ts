@@ -89,7 +89,7 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
   it.each(['csv', 'parquet'])('write predictions in order, by rank 0: %s', async (ending) => {
     const [one, two] = [`${fresh('one')}.${ending}`, `${fresh('two')}.${ending}`]
     await foundBy(undefined, 1, 'task', { out: one })
-    expect(await foundBy(launcher, 3, 'task', { out: two })).toEqual(Array(3).fill({ count: 700 }))
+    expect(await foundBy(launcher, 3, 'task', { out: two })).toEqual(Array(3).fill({ count: 700, read: 700 }))
     expect(readFileSync(two).equals(readFileSync(one))).toBe(true)
   })
 
@@ -101,6 +101,11 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
   it('train a model to which nobody has given a seed', async () => {
     const ranks = await foundBy(launcher, 2, 'unseeded')
     expect(ranks[1]).toEqual(ranks[0])
+  })
+
+  it("drop out what one process with rank 0's seed drops", async () => {
+    const [alone] = await foundBy(undefined, 1, 'dropped', { seeds: [3] })
+    for (const rank of await foundBy(launcher, 2, 'dropped', { seeds: [3, 8] })) expectClose(alone, rank)
   })
 
   it('share the trials of a search', async () => {
@@ -133,6 +138,11 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       goes: /Rank 1 has ended while rank 0 waits for it/,
       other: /calls (evaluate|predict) where this one calls/,
       stdin: /ERR_UNSUPPORTED[\s\S]*standard input reaches rank 0 alone/,
+      'weights to predict': /ERR_DATA[\s\S]*predict: rank 1 has other weights than rank 0/,
+      'weights to predict a stream': /ERR_DATA[\s\S]*predict: rank 1 has other weights than rank 0/,
+      'weights to evaluate': /ERR_DATA[\s\S]*evaluate: rank 1 has other weights than rank 0/,
+      'weights to evaluate a stream': /ERR_DATA[\s\S]*evaluate: rank 1 has other weights than rank 0/,
+      write: /ERR_IO[\s\S]*nowhere/,
       averageEvery: /ERR_UNSUPPORTED[\s\S]*leave averageEvery out/,
     }
     for (const [what, message] of Object.entries(messages)) {

@@ -56,6 +56,7 @@ it.runIf(limits).each([
   ['traced', 32, 200],
   ['wide', 256, 1],
   ['halved', 256, 1],
+  ['checkpointed', 32, 1000],
 ])(
   'tells what a step takes within 10% of the measured peak: %s',
   async (...args) => {

@@ -335,6 +335,14 @@ impl NativeModel {
         guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.step_count() as f64)))
     }
 
+    /// Tells different weights apart: 64 bits in hexadecimal digits.
+    ///
+    /// Errors: `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind)]
+    pub fn fingerprint(&self) -> Result<String, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(format!("{:016x}", trainer.parameters().fingerprint()))))
+    }
+
     /// Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number
     /// of steps open.
     ///

@@ -88,6 +88,36 @@ pub struct Parameters<T: Scalar> {
     version: u64,
 }
 
+/// Tells different numbers apart (FNV's steps over several lanes).
+pub(crate) fn fingerprint(values: &[f32]) -> u64 {
+    mixed(values, |value| u64::from(value.to_bits()))
+}
+
+fn mixed<V: Copy>(values: &[V], word: impl Fn(V) -> u64) -> u64 {
+    let mut lanes = [0xcbf2_9ce4_8422_2325_u64; 8];
+    let (blocks, rest) = values.as_chunks::<8>();
+    for block in blocks {
+        for (lane, &value) in lanes.iter_mut().zip(block) {
+            *lane = (*lane ^ word(value)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    let rest = rest.iter().map(|&value| word(value));
+    lanes
+        .into_iter()
+        .chain(rest)
+        .fold(0, |sum, lane| (sum ^ lane).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+}
+
+impl Parameters<f32> {
+    /// Tells different weights apart.
+    pub fn fingerprint(&self) -> u64 {
+        let integers = mixed(&self.integers, |value| u64::from(value.cast_unsigned()));
+        [integers, fingerprint(&self.scales)]
+            .into_iter()
+            .fold(fingerprint(&self.arena), |sum, part| sum.rotate_left(7) ^ part)
+    }
+}
+
 /// Number of elements of a shape, `None` when it overflows.
 pub(crate) fn element_count(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |count, &dim| count.checked_mul(dim))

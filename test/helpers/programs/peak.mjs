@@ -24,6 +24,7 @@ const models = {
   wide: [layers.dense({ units: 4000, inputShape: [4000] }), layers.dense({ units: 1 })],
 }
 models.halved = models.wide
+models.checkpointed = models.lstm
 /** The peak of the resident memory so far. */
 const peak = () => Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
 
@@ -31,11 +32,12 @@ const m = sequential(models[kind], { seed: 1 })
 m.compile({
   optimizer: optimizers.adam({ stateDtype: kind === 'halved' ? 'bfloat16' : 'float32' }),
   loss: 'meanSquaredError',
+  ...(kind === 'checkpointed' && { checkpointEvery: 45 }),
 })
 const all = 3 * rows
 const shape = m.inputs[0].shape.length === 2 ? [all, 4000] : [all, time, 64]
 const x = tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5), shape)
-const width = kind === 'lstm' ? [all, time, 64] : [all, 1]
+const width = kind === 'lstm' || kind === 'checkpointed' ? [all, time, 64] : [all, 1]
 const y = tensor(new Float32Array(width.reduce((a, b) => a * b)).fill(0.1), width)
 // The engine's code and threads.
 const small = sequential([layers.gru({ units: 4, inputShape: [null, 2] }), layers.dense({ units: 1 })])

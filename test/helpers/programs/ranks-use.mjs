@@ -131,7 +131,10 @@ const all = {
         .predict(data.from(texts.map(({ text }) => text)))
         .map(({ label, probability }) => ({ label, probability }))
       const count = await data.write(rows, options.out)
-      return { count }
+      // The file is there for every rank.
+      const read = (await collected(options.out.endsWith('csv') ? data.csv(options.out) : data.parquet(options.out)))
+        .length
+      return { count, read }
     }
     return {
       array: await task.predict(texts.map(({ text }) => text)),
@@ -202,6 +205,20 @@ const all = {
     const { history } = await m.fit(x, y, { epochs: 2, batchSize: 6, distributed: true })
     return { history, weights: m.getWeights().flatMap(({ data }) => [...data]) }
   },
+  // Dropout draws by rank 0's seed, whatever seeds the other ranks have drawn.
+  dropped: async () => {
+    const m = sequential(
+      [layers.dense({ units: 64, inputShape: [4] }), layers.dropout({ rate: 0.5 }), layers.dense({ units: 1 })],
+      { seed: options.seeds[rank] },
+    )
+    m.compile({ optimizer: 'adam', loss: 'mse' })
+    const x = tensor(
+      Float32Array.from({ length: 160 }, (_, i) => Math.sin(i)),
+      [40, 4],
+    )
+    const { history } = await m.fit(x, new Float32Array(40).fill(0.3), { epochs: 3, batchSize: 10, seed: 1 })
+    return { history, weights: m.getWeights().flatMap(({ data }) => [...data]) }
+  },
   // What is wrong on one rank ends all.
   wrong: async () => {
     const m = classifier()
@@ -217,6 +234,16 @@ const all = {
         { batchSize: 2 },
       )
     }
+    if (options.what.startsWith('weights')) {
+      const w = m.getWeights()
+      if (rank === 1) w[1].data[0] += 1e-3
+      m.setWeights(w)
+      if (options.what === 'weights to predict') await m.predict(tokens)
+      if (options.what === 'weights to predict a stream') await m.predict(data.from(tokens), { batchSize: 2 })
+      if (options.what === 'weights to evaluate') await m.evaluate(tokens, labels)
+      if (options.what === 'weights to evaluate a stream') await m.evaluate(data.from(inRows()), { batchSize: 2 })
+    }
+    if (options.what === 'write') await data.write([{ a: 1 }], '/nowhere/rows.csv')
     // All begin alike; how many there are is known beforehand, or only when they have been gone through.
     const some = inRows(rank === 0 ? 77 : 60)
     if (options.what === 'fewer in a stream')

@@ -164,7 +164,8 @@ impl Trainer {
                 let compiled =
                     self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
                 let optimizer = &mut compiled.optimizer;
-                stopped = ranks.follow_first(epoch, stopped, &mut self.parameters, optimizer, plan.cancel)?;
+                let (weights, seed) = (&mut self.parameters, &mut self.seed);
+                stopped = ranks.follow_first(epoch, stopped, weights, optimizer, seed, plan.cancel)?;
             }
             if stopped {
                 break;

@@ -12,7 +12,7 @@ pub(super) use part::Part;
 use super::group::{Group, Parcels};
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
-use crate::params::Parameters;
+use crate::params::{Parameters, fingerprint};
 use crate::train::tally::Tally;
 use std::ops::Range;
 use std::sync::Arc;
@@ -155,28 +155,32 @@ impl Ranks {
         Ok(())
     }
 
-    /// Before an epoch: gives all ranks the weights, the optimizer's state and the learning rate of rank 0, if they
-    /// differ. Whether one of them asks for the end.
+    /// Before an epoch: gives all ranks the weights, the optimizer's state, the learning rate and the seed of rank 0, if
+    /// they differ. Whether one of them asks for the end.
     pub(super) fn follow_first(
         &mut self,
         epoch: usize,
         stop: bool,
         parameters: &mut Arc<Parameters<f32>>,
         optimizer: &mut Optimizer,
+        seed: &mut u64,
         cancel: &AtomicBool,
     ) -> Result<bool> {
-        let weights = hash(parameters.arena());
+        let weights = parameters.fingerprint();
         let mut states = 0_u64;
-        optimizer.each_state(|values| states = hash(values) ^ states.rotate_left(7));
-        let own = [weights, states, optimizer.step_count(), optimizer.learning_rate().to_bits()]
+        optimizer.each_state(|values| states = fingerprint(values) ^ states.rotate_left(7));
+        let own = [weights, states, optimizer.step_count(), optimizer.learning_rate().to_bits(), *seed]
             .map(f64::from_bits);
         let (stop, notes) = self.note(Moment::EpochBegin, (epoch, 0), stop, &own, cancel)?;
         let bits =
             |note: &Vec<f64>| note.iter().take(own.len()).map(|value| value.to_bits()).collect::<Vec<_>>();
         let all: Vec<Vec<u64>> = notes.iter().map(bits).collect();
-        let Some([_, _, step, rate]) = all.first().and_then(|first| first.as_slice().as_array::<4>()) else {
+        let Some([_, _, step, rate, first_seed]) =
+            all.first().and_then(|first| first.as_slice().as_array::<5>())
+        else {
             return Err(Error::native("The note of rank 0 is too short"));
         };
+        *seed = *first_seed;
         if all.iter().any(|other| other.get(3) != Some(rate)) {
             optimizer.follow_rate(f64::from_bits(*rate));
         }
@@ -229,20 +233,4 @@ impl Ranks {
         }
         Ok((any, notes))
     }
-}
-
-/// Tells different numbers apart (FNV's steps over several lanes).
-fn hash(values: &[f32]) -> u64 {
-    let mut lanes = [0xcbf2_9ce4_8422_2325_u64; 8];
-    let (blocks, rest) = values.as_chunks::<8>();
-    for block in blocks {
-        for (lane, value) in lanes.iter_mut().zip(block) {
-            *lane = (*lane ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    let rest = rest.iter().map(|value| u64::from(value.to_bits()));
-    lanes
-        .into_iter()
-        .chain(rest)
-        .fold(0, |sum, lane| (sum ^ lane).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
 }

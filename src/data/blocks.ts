@@ -179,17 +179,9 @@ export async function* batches<T>(
 export async function* shuffled<T>(blocks: PackedBlocks<T>, size: number, random: Random): AsyncGenerator<Block<T>> {
   const buffer = new RowList<T>()
   for await (const block of blocks) {
-    const drawn = new RowList<T>(block.length)
-    for (let at = 0; at < block.length; at++) {
-      if (buffer.length < size) {
-        buffer.push(block, at)
-        continue
-      }
-      const chosen = random(size)
-      drawn.push(buffer.view, chosen)
-      buffer.set(chosen, block, at)
-    }
-    yield drawn.view.slice(0, drawn.length)
+    const filling = Math.min(block.length, size - buffer.length)
+    if (filling > 0) buffer.append(block.slice(0, filling))
+    if (filling < block.length) yield buffer.exchange(filling > 0 ? block.slice(filling) : block, random)
   }
   for (let last = buffer.length - 1; last > 0; last--) buffer.swap(random(last + 1), last)
   yield* sliced(buffer, 0)

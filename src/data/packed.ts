@@ -1,4 +1,5 @@
 import type { Block } from './blocks.js'
+import type { Random } from './random.js'
 
 /** How rows that are only numbers lie one after another, and what is made of them. */
 export interface Packing<T> {
@@ -63,12 +64,6 @@ export class RowList<T> {
     return this.#view
   }
 
-  /** Adds element `at` of a block. */
-  push(block: Block<T>, at: number): void {
-    this.#makeRoom(block, 1)
-    this.set(this.#length++, block, at)
-  }
-
   /** Adds all elements of a block. */
   append(block: Block<T>): void {
     if (block.length === 0) return
@@ -81,7 +76,7 @@ export class RowList<T> {
   }
 
   /** Puts element `at` of a block in a place. */
-  set(index: number, block: Block<T>, at: number): void {
+  #set(index: number, block: Block<T>, at: number): void {
     const view = this.#view
     if (view instanceof PackedRows && block instanceof PackedRows && block.packing === view.packing) {
       const { width } = view.packing
@@ -92,10 +87,35 @@ export class RowList<T> {
     } else this.#unpacked()[index] = block.at(at) as T
   }
 
+  /** For each element of a block, one that is drawn at random, whose place it takes. */
+  exchange(block: Block<T>, random: Random): Block<T> {
+    const view = this.#view
+    if (view instanceof PackedRows && block instanceof PackedRows && block.packing === view.packing) {
+      const { width } = view.packing
+      const [source, own] = [block.values, view.values]
+      const drawn = new Float64Array(source.length)
+      for (let from = 0; from < source.length; ) {
+        let at = random(this.#length) * width
+        for (const end = at + width; at < end; at++, from++) {
+          drawn[from] = own[at] as number
+          own[at] = source[from] as number
+        }
+      }
+      return new PackedRows(drawn, view.packing)
+    }
+    const list = this.#unpacked()
+    return Array.from(block, (element) => {
+      const chosen = random(list.length)
+      const drawn = list[chosen] as T
+      list[chosen] = element
+      return drawn
+    })
+  }
+
   swap(a: number, b: number): void {
     const kept = this.slice(a, a + 1)
-    this.set(a, this.#view, b)
-    this.set(b, kept, 0)
+    this.#set(a, this.#view, b)
+    this.#set(b, kept, 0)
   }
 
   /** A copy of some elements. */

@@ -39,6 +39,14 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     return
   }
 
+  /** Expects all ranks to end with an error, rank 0 without a result. */
+  async function expectEnd(what: string, message: RegExp): Promise<void> {
+    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what })
+    expect(code, what).not.toBe(0)
+    expect(stderr).toMatch(message)
+    expect(ranks.map(({ rank }) => rank)).not.toContain(0)
+  }
+
   it('predict rows and streams as one process does, bit for bit', async () => {
     for (const [size, sequences] of [
       [2, false],
@@ -138,19 +146,20 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       goes: /Rank 1 has ended while rank 0 waits for it/,
       other: /calls (evaluate|predict) where this one calls/,
       stdin: /ERR_UNSUPPORTED[\s\S]*standard input reaches rank 0 alone/,
+      averageEvery: /ERR_UNSUPPORTED[\s\S]*leave averageEvery out/,
+    }
+    for (const [what, message] of Object.entries(messages)) await expectEnd(what, message)
+  })
+
+  it('all end with an error where their weights differ, or where rank 0 cannot write', async () => {
+    const messages = {
       'weights to predict': /ERR_DATA[\s\S]*predict: rank 1 has other weights than rank 0/,
       'weights to predict a stream': /ERR_DATA[\s\S]*predict: rank 1 has other weights than rank 0/,
       'weights to evaluate': /ERR_DATA[\s\S]*evaluate: rank 1 has other weights than rank 0/,
       'weights to evaluate a stream': /ERR_DATA[\s\S]*evaluate: rank 1 has other weights than rank 0/,
       write: /ERR_IO[\s\S]*nowhere/,
-      averageEvery: /ERR_UNSUPPORTED[\s\S]*leave averageEvery out/,
     }
-    for (const [what, message] of Object.entries(messages)) {
-      const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what })
-      expect(code, what).not.toBe(0)
-      expect(stderr).toMatch(message)
-      expect(ranks.map(({ rank }) => rank)).not.toContain(0)
-    }
+    for (const [what, message] of Object.entries(messages)) await expectEnd(what, message)
   })
 
   it('end with an error when one of them keeps the others waiting for longer than is allowed', async () => {

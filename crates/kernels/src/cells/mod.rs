@@ -25,6 +25,7 @@ mod pack;
 mod pass;
 mod recurrent_product;
 mod row_groups;
+mod segments;
 mod share;
 
 #[cfg(test)]
@@ -34,10 +35,10 @@ mod tests;
 mod tokens;
 mod weight_gradients;
 
-pub(crate) use backward::cell_backward;
 pub(crate) use forward::cell_forward;
 pub(crate) use int8::{int8_workspace, pack_int8_cell};
 pub(crate) use layout::{cell_sizes, segment_sizes};
 pub use pack::PackedCell;
 pub(crate) use pack::pack_cell;
+pub(crate) use segments::cell_backward;
 pub(crate) use tokens::token_workspace;

@@ -127,7 +127,7 @@ impl<'a> PanelSums<'a> {
     pub(super) fn add(&mut self, gradients: &Gradients<'_>, source: LeftRows<'_>, rows: Range<usize>) {
         let (height, panels) = (self.height(), self.panels());
         assert!(self.sums.len() >= panels * self.layout.width * height);
-        assert!(rows.start % DEPTH == 0 && source.columns() == self.columns);
+        assert!(rows.start.is_multiple_of(DEPTH) && source.columns() == self.columns);
         let end = (rows.end - gradients.first) * self.layout.width;
         let planes = (self.first_slot + self.slots) * self.layout.blocks;
         assert!(gradients.plane >= end && gradients.planes.len() >= planes * gradients.plane);

@@ -45,13 +45,14 @@ export class CsvNumbers {
   readonly #places: Int32Array
   readonly #tables: readonly (LabelTable | undefined)[]
   readonly #decimal = new DecimalReader()
-  /** About how many records come at a time. */
-  #expected = 1024
+  /** About how many records a byte holds: room for more of them than come is cheaper than making room again. */
+  #density: number
 
   constructor({ delimiter, quote }: CsvForm, names: readonly string[], fields: readonly NumberField[]) {
     this.#delimiter = delimiter.charCodeAt(0)
     this.#quotes = quote
     this.#count = names.length
+    this.#density = 1 / (4 * names.length)
     this.#fields = fields
     this.#places = Int32Array.from(names, (name) => fields.findIndex(({ column }) => column === name))
     this.#tables = fields.map(({ labels }) => labels && new LabelTable(labels))
@@ -66,7 +67,7 @@ export class CsvNumbers {
   read(bytes: Uint8Array, line: number, isHeader: boolean): NumberRecords {
     const width = this.#fields.length
     const limit = Math.max(bytes.lastIndexOf(newline), bytes.lastIndexOf(carriage, -2)) + 1
-    let values = new Float64Array(this.#expected * width)
+    let values = new Float64Array((16 + Math.ceil(limit * this.#density)) * width)
     let count = 0
     let first = line
     // Listed where records are not one line each.
@@ -99,7 +100,7 @@ export class CsvNumbers {
     if (!isUtf8(bytes.subarray(0, at))) {
       return { values: noValues, count: 0, lineOf: () => line, read: 0, line, odd: true }
     }
-    this.#expected = Math.max(16, count + (count >> 3))
+    if (count > 0) this.#density = (1.05 * count) / at
     const lineOf = (record: number) => lines?.[record] ?? first + record
     return { values: values.subarray(0, count * width), count, lineOf, read: at, line: now, odd }
   }

@@ -102,21 +102,24 @@ impl Additive {
         walked[axis] = 1;
         let mut cursor = Cursor::new(rest.start);
         loop {
-            // SAFETY: by the caller's promise, here and below.
-            let from = |view: usize, column: usize| unsafe {
+            let offset =
+                |view: &View, column: usize| cursor.at(view, outer, column) + own.start * view.strides[axis];
+            let from = |view: usize, column: usize| {
                 let view = &reads[view];
-                let offset = cursor.at(view, outer, column) + own.start * view.strides[axis];
-                (job.source(view.buffer).add(offset), view.strides[axis])
+                // SAFETY: by the caller's promise the view lies in its buffer.
+                let first = unsafe { job.source(view.buffer).add(offset(view, column)) };
+                (first, view.strides[axis])
             };
-            let to = |view: usize, column: usize| unsafe {
+            let to = |view: usize, column: usize| {
                 let view = &writes[view];
-                let offset = cursor.at(view, outer, column) + own.start * view.strides[axis];
-                (job.targets[view.buffer].add(offset), view.strides[axis])
+                // SAFETY: as above.
+                let first = unsafe { job.targets[view.buffer].add(offset(view, column)) };
+                (first, view.strides[axis])
             };
             let mut column = columns.start;
             while column < columns.end {
                 let length = RUN.min(columns.end - column);
-                // SAFETY: see above.
+                // SAFETY: by the caller's promise; `own` and the columns are in the rectangle.
                 unsafe {
                     match self {
                         Self::Scores { terms, kernel, scores } => {

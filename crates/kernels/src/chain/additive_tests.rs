@@ -53,9 +53,9 @@ fn run_chain(
     let backward = chain.writes > 1;
     let [keys, query, one, each] =
         [dense(&dims), strides([width, 0, 1]), strides([0, 0, 1]), strides([steps, 1, 0])];
-    let mut shown = vec![keys, query, one, each];
+    let mut shown = [keys, query, one, each];
     let mut written = if backward { vec![query, keys, query] } else { vec![each] };
-    let mut lengths = vec![rows * steps * width, rows * width, width, rows * steps];
+    let mut lengths = [rows * steps * width, rows * width, width, rows * steps];
     if query_first {
         shown.swap(0, 1);
         lengths.swap(0, 1);

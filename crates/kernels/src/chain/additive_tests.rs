@@ -45,6 +45,8 @@ fn run_chain(
     level: Option<crate::simd::Detected>,
 ) -> Vec<Vec<f32>> {
     let dims = [rows, steps, width];
+    // A single row is no dimension of its own.
+    let inner = usize::from(rows == 1);
     let strides = |list: [usize; 3]| {
         let mut all = [0; MAX_DIMS];
         all[..3].copy_from_slice(&list);
@@ -61,15 +63,23 @@ fn run_chain(
         lengths.swap(0, 1);
         written[1..].reverse();
     }
-    let view = |(buffer, strides)| View { buffer, offset: 0, strides };
+    let view = |(buffer, mut strides): (usize, [usize; MAX_DIMS])| {
+        strides.rotate_left(inner);
+        View { buffer, offset: 0, strides }
+    };
     let reads: Vec<View> = shown.into_iter().enumerate().map(view).collect();
     let writes: Vec<View> = written.into_iter().enumerate().map(view).collect();
     let sources: Vec<Vec<f32>> = lengths.iter().zip(1..).map(|(&length, seed)| noise(seed, length)).collect();
     let mut targets: Vec<Vec<f32>> = writes.iter().map(|_| noise(9, rows * steps * width)).collect();
     let slices: Vec<&[f32]> = sources.iter().map(Vec::as_slice).collect();
     let mut open: Vec<&mut [f32]> = targets.iter_mut().map(Vec::as_mut_slice).collect();
-    let operands =
-        ChainOperands { dims: &dims, reads: &reads, writes: &writes, sources: &slices, targets: &mut open };
+    let operands = ChainOperands {
+        dims: &dims[inner..],
+        reads: &reads,
+        writes: &writes,
+        sources: &slices,
+        targets: &mut open,
+    };
     match level {
         Some(level) => run(level, chain, operands),
         None => reference::run_chain(chain, operands),
@@ -83,7 +93,16 @@ fn scores_of_attention_and_their_gradients_are_those_of_any_chain() {
     for backward in [false, true] {
         let (own, plain) = (chain(backward, false), chain(backward, true));
         assert!(own.additive.is_some() && plain.additive.is_none());
-        for dims in [[1, 1, 1], [1, 5, 7], [3, 1, 17], [2, 3, 33], [4, 7, 65], [2, 2, 600], [33, 9, 130]] {
+        for dims in [
+            [1, 1, 1],
+            [1, 5, 7],
+            [3, 1, 17],
+            [2, 3, 33],
+            [4, 7, 65],
+            [2, 2, 600],
+            [33, 9, 130],
+            [1, 90, 200],
+        ] {
             for query_first in [false, true] {
                 let expected = run_chain(&own, dims, query_first, None);
                 for level in levels() {

@@ -123,6 +123,15 @@ const reasons: Readonly<Record<string, string>> = {
   inputDType: 'everything is computed in float32; tokens are int32 by themselves',
   timeMajor: 'sequences are [batch, time, features]; transpose the data',
   dropoutFunc: 'dropout is that of the option dropout',
+  dropout: 'layers.spatialDropout1d before the layer drops the same features at every step',
+  recurrentDropout:
+    'a cell drops its states itself, as cells.lstm and cells.gru do; cells.zoneout keeps units of any cell',
+  zoneout: 'cells.zoneout({ cell, rate }) makes a cell that keeps units of its states',
+  ...Object.fromEntries(
+    ['kernel', 'recurrent', 'bias'].flatMap((role) =>
+      ['Regularizer', 'Constraint'].map((rule) => [`${role}${rule}`, `layers.rnn({ cell, ${role}${rule} }) takes it`]),
+    ),
+  ),
   ragged: 'rows are filled up, and their lengths go with them',
   sparse: 'results are dense',
   encoding: 'texts of JavaScript are read as UTF-8',

@@ -2,6 +2,7 @@ import { sub } from '../graph/trace/ops.js'
 import { checkOptions, integer } from '../options.js'
 import { additiveScores, additiveWeights, readMemory } from './attend.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link bahdanau}. */
 export interface BahdanauCellOptions {
@@ -29,6 +30,7 @@ export interface BahdanauCellOptions {
 export function bahdanau(options: BahdanauCellOptions) {
   checkOptions('cells.bahdanau', options, {
     accepted: { units: integer(1), attentionUnits: integer(1) },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, attentionUnits = units } = options

@@ -2,6 +2,7 @@ import { sub } from '../graph/trace/ops.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, integer } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link cfc}. */
 export interface CfCCellOptions {
@@ -29,6 +30,7 @@ export interface CfCCellOptions {
 export function cfc(options: CfCCellOptions) {
   checkOptions('cells.cfc', options, {
     accepted: { units: integer(1), backboneUnits: integer(1), backboneLayers: integer(1, 64) },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, backboneUnits = 128, backboneLayers = 1 } = options

@@ -1,5 +1,6 @@
 import { checkOptions, integer, positive } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link coRNN}. */
 export interface CoRNNCellOptions {
@@ -26,6 +27,7 @@ export interface CoRNNCellOptions {
 export function coRNN(options: CoRNNCellOptions) {
   checkOptions('cells.coRNN', options, {
     accepted: { units: integer(1), timeStep: positive, frequency: positive, damping: positive },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, timeStep = 0.042, frequency = 2.7, damping = 4.7 } = options

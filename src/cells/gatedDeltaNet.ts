@@ -2,6 +2,7 @@ import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, integer, positive } from '../options.js'
 import { requireDivisible, requireOrder } from './bounds.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link gatedDeltaNet}. */
 export interface GatedDeltaNetCellOptions {
@@ -39,6 +40,7 @@ export function gatedDeltaNet(options: GatedDeltaNetCellOptions) {
       minStep: positive,
       maxStep: positive,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, heads = 1, minStep = 0.001, maxStep = 0.1 } = options

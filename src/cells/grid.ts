@@ -3,6 +3,7 @@ import { stack } from '../graph/trace/ops.js'
 import { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, flag, integer, isRecord } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** One side of a block: its hidden state h and its memory m, `[batch, units]` each. */
 export interface GridSide {
@@ -87,6 +88,7 @@ export interface GridLSTMCellOptions {
 export function gridLSTM(options: GridLSTMCellOptions) {
   checkOptions('cells.gridLSTM', options, {
     accepted: { units: integer(1), depth: integer(1, 256), tied: flag, unitForgetBias: flag },
+    refused: ofLayers,
     required: ['units', 'depth'],
   })
   const { units, depth, tied = false, unitForgetBias = true } = options

@@ -1,6 +1,7 @@
 import { sub } from '../graph/trace/ops.js'
 import { checkOptions, integer } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link gruD}. */
 export interface GRUDCellOptions {
@@ -23,7 +24,7 @@ export interface GRUDCellOptions {
  * with missing values", arXiv 1606.01865. Errors: `ERR_OPTION`.
  */
 export function gruD(options: GRUDCellOptions) {
-  checkOptions('cells.gruD', options, { accepted: { units: integer(1) }, required: ['units'] })
+  checkOptions('cells.gruD', options, { accepted: { units: integer(1) }, refused: ofLayers, required: ['units'] })
   const { units } = options
   return defineCell({
     name: 'gruD',

@@ -3,6 +3,7 @@ import { activationCheck, type CellActivation } from '../layers/activations.js'
 import { requireCellActivation } from '../layers/cellOptions.js'
 import { checkOptions, integer } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link indRNN}. */
 export interface IndRNNCellOptions {
@@ -36,6 +37,7 @@ export function indRNN(options: IndRNNCellOptions) {
       steps: integer(1),
       kernelInitializer: initializerCheck,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   requireCellActivation('cells.indRNN', 'activation', options.activation)

@@ -4,6 +4,7 @@ import { checkOptions, custom, integer, number, positive } from '../options.js'
 import { requireOrder } from './bounds.js'
 import { exponential, times } from './complex.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link lru}. */
 export interface LRUCellOptions {
@@ -45,6 +46,7 @@ export function lru(options: LRUCellOptions) {
       maxPhase: positive,
       activation: activationCheck,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   requireCellActivation('cells.lru', 'activation', options.activation)

@@ -1,6 +1,7 @@
 import { checkOptions, flag, integer, oneOf } from '../options.js'
 import { readMemory } from './attend.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link luong}. */
 export interface LuongCellOptions {
@@ -26,6 +27,7 @@ export interface LuongCellOptions {
 export function luong(options: LuongCellOptions) {
   checkOptions('cells.luong', options, {
     accepted: { units: integer(1), score: oneOf(['dot', 'general']), inputFeeding: flag },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, score = 'general', inputFeeding = true } = options

@@ -2,6 +2,7 @@ import { concat, div } from '../graph/trace/ops.js'
 import { checkOptions, integer, oneOf } from '../options.js'
 import { requireDivisible } from './bounds.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 import { logOfGate, openGate } from './sLstm.js'
 
 /** Options of {@link mLSTM}. */
@@ -28,6 +29,7 @@ export interface MLSTMCellOptions {
 export function mLSTM(options: MLSTMCellOptions) {
   checkOptions('cells.mLSTM', options, {
     accepted: { units: integer(1), heads: integer(1), forgetGate: oneOf(['sigmoid', 'exponential']) },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, heads = 1, forgetGate = 'sigmoid' } = options

@@ -1,6 +1,7 @@
 import { checkOptions, integer, positive } from '../options.js'
 import { requireOrder } from './bounds.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link mamba}. */
 export interface MambaCellOptions {
@@ -37,6 +38,7 @@ export function mamba(options: MambaCellOptions) {
       minStep: positive,
       maxStep: positive,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, stateSize = 16, timeRank = Math.ceil(units / 16), minStep = 0.001, maxStep = 0.1 } = options

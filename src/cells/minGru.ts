@@ -2,6 +2,7 @@ import { sub } from '../graph/trace/ops.js'
 import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
 import { checkOptions, flag, integer } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 import { positivePart } from './positivePart.js'
 
 /** Options of {@link minGRU}. */
@@ -25,6 +26,7 @@ export interface MinGRUCellOptions {
 export function minGRU(options: MinGRUCellOptions) {
   checkOptions('cells.minGRU', options, {
     accepted: { units: integer(1), positive: flag, kernelInitializer: initializerCheck },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, positive = false, kernelInitializer = 'glorotUniform' } = options

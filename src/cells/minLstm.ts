@@ -1,6 +1,7 @@
 import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
 import { checkOptions, flag, integer, number } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 import { positivePart } from './positivePart.js'
 
 /** Options of {@link minLSTM}. */
@@ -26,6 +27,7 @@ export interface MinLSTMCellOptions {
 export function minLSTM(options: MinLSTMCellOptions) {
   checkOptions('cells.minLSTM', options, {
     accepted: { units: integer(1), positive: flag, forgetBias: number(), kernelInitializer: initializerCheck },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, positive = false, forgetBias = 0, kernelInitializer = 'glorotUniform' } = options

@@ -4,6 +4,7 @@ import { activationCheck, type CellActivation } from '../layers/activations.js'
 import { type CellOptions, cellChecks, requireCellActivation } from '../layers/cellOptions.js'
 import { ruleChecks, rulesOf } from '../layers/weightRules.js'
 import { type Check, checkOptions, flag, label, orNull } from '../options.js'
+import { cellRoles } from './ruled.js'
 
 /** Options of cells with gates. */
 export interface GatedCellOptions extends CellOptions {
@@ -30,12 +31,17 @@ const refused: Readonly<Record<string, readonly unknown[]>> = {
   dtype: [null, 'float32'],
 }
 
-/** What options call the weights of cells. */
-const roles = ['kernel', 'recurrent', 'bias']
+/** Options of gated cells that cells without options for them refuse, with what to do instead. */
+export const ofLayers: Readonly<Record<string, readonly unknown[]>> = {
+  dropout: [0],
+  recurrentDropout: [0],
+  zoneout: [0],
+  ...Object.fromEntries(Object.keys(ruleChecks(cellRoles)).map((name) => [name, [null]])),
+}
 
 /** What options ask of a cell's weight, for its declaration. */
 export function rulesFor(options: CellOptions, role: 'kernel' | 'recurrent' | 'bias'): WeightRules {
-  return rulesOf(roles, options).get(role) ?? {}
+  return rulesOf(cellRoles, options).get(role) ?? {}
 }
 
 /** Checks the options of a ready-made cell: `ERR_OPTION`, `ERR_UNSUPPORTED` for what other packages have. */
@@ -43,7 +49,7 @@ export function checkCell(name: string, options: CellOptions, own: Readonly<Reco
   const where = `cells.${name}`
   const required = ['units', ...Object.keys(own).filter((each) => each === 'projection')]
   checkOptions(where, options, {
-    accepted: { ...cellChecks, ...ruleChecks(roles), ...own, name: orNull(label), trainable: flag },
+    accepted: { ...cellChecks, ...ruleChecks(cellRoles), ...own, name: orNull(label), trainable: flag },
     required,
     refused,
   })

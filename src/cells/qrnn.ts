@@ -3,6 +3,7 @@ import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
 import { checkOptions, integer, oneOf } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link qrnn}. */
 export interface QRNNCellOptions {
@@ -37,6 +38,7 @@ export function qrnn(options: QRNNCellOptions) {
       pooling: oneOf(['f', 'fo', 'ifo']),
       kernelInitializer: initializerCheck,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, window = 2, pooling = 'fo', kernelInitializer = 'glorotUniform' } = options

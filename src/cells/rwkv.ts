@@ -1,6 +1,7 @@
 import { concat, sub } from '../graph/trace/ops.js'
 import { checkOptions, integer } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link rwkv}. */
 export interface RWKVCellOptions {
@@ -22,7 +23,7 @@ export interface RWKVCellOptions {
  * 2305.13048. Errors: `ERR_OPTION`.
  */
 export function rwkv(options: RWKVCellOptions) {
-  checkOptions('cells.rwkv', options, { accepted: { units: integer(1) }, required: ['units'] })
+  checkOptions('cells.rwkv', options, { accepted: { units: integer(1) }, refused: ofLayers, required: ['units'] })
   const { units } = options
   const mix = (end: number) => ({ kind: 'ramp', start: 0, end, endIncluded: false }) as const
   const bonus = Array.from({ length: units }, (_, i) => Math.log(0.3) + 0.5 * (((i + 1) % 3) - 1))

@@ -4,6 +4,7 @@ import { checkOptions, integer, oneOf, positive } from '../options.js'
 import { even, requireOrder } from './bounds.js'
 import { type Complex, exponential, over, times } from './complex.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link s4d}. */
 export interface S4DCellOptions {
@@ -42,6 +43,7 @@ export function s4d(options: S4DCellOptions) {
       maxStep: positive,
       activation: activationCheck,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   requireCellActivation('cells.s4d', 'activation', options.activation)

@@ -6,6 +6,7 @@ import { even, requireOrder } from './bounds.js'
 import { type Complex, exponential, over, times } from './complex.js'
 import { defineCell } from './defineCell.js'
 import { hippoFrequencies } from './hippo.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link s5}. */
 export interface S5CellOptions {
@@ -44,6 +45,7 @@ export function s5(options: S5CellOptions) {
       maxStep: positive,
       activation: activationCheck,
     },
+    refused: ofLayers,
     required: ['units'],
   })
   requireCellActivation('cells.s5', 'activation', options.activation)

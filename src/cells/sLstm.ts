@@ -4,6 +4,7 @@ import type { Initializer } from '../initializers/initializer.js'
 import { checkOptions, integer, oneOf } from '../options.js'
 import { requireDivisible } from './bounds.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link sLSTM}. */
 export interface SLSTMCellOptions {
@@ -28,6 +29,7 @@ export interface SLSTMCellOptions {
 export function sLSTM(options: SLSTMCellOptions) {
   checkOptions('cells.sLSTM', options, {
     accepted: { units: integer(1), heads: integer(1), forgetGate: oneOf(['sigmoid', 'exponential']) },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, heads = 1, forgetGate = 'sigmoid' } = options

@@ -1,6 +1,7 @@
 import { checkOptions, integer } from '../options.js'
 import { additiveScores, additiveWeights, readMemory } from './attend.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link showAttendTell}. */
 export interface ShowAttendTellCellOptions {
@@ -24,6 +25,7 @@ export interface ShowAttendTellCellOptions {
 export function showAttendTell(options: ShowAttendTellCellOptions) {
   checkOptions('cells.showAttendTell', options, {
     accepted: { units: integer(1), attentionUnits: integer(1) },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, attentionUnits = units } = options

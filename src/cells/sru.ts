@@ -1,6 +1,7 @@
 import { sub } from '../graph/trace/ops.js'
 import { checkOptions, flag, integer, number, oneOf } from '../options.js'
 import { defineCell } from './defineCell.js'
+import { ofLayers } from './options.js'
 
 /** Options of {@link sru}. */
 export interface SRUCellOptions {
@@ -37,6 +38,7 @@ export function sru(options: SRUCellOptions) {
       highway: oneOf(['identity', 'projection']),
       highwayBias: number(),
     },
+    refused: ofLayers,
     required: ['units'],
   })
   const { units, stateGates = true, highway = 'projection', highwayBias = 0 } = options

@@ -1,4 +1,5 @@
 import { Cell, cellFromConfig } from '../cells/cell.js'
+import { cellRoles, ruled } from '../cells/ruled.js'
 import { scanBody } from '../cells/scanBody.js'
 import { deltas, stackedRNNCells } from '../cells/stacked.js'
 import { SeqloomError } from '../errors.js'
@@ -10,9 +11,16 @@ import { custom, flag, integer, isRecord } from '../options.js'
 import type { ApplyOptions, Outputs, SavedOptions, SequenceSizeOptions, SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 import { inOrder, type SequenceInputs } from './timed.js'
+import { type RuleOptions, ruleChecks } from './weightRules.js'
 
-/** Options of {@link rnn}. */
-export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions, SequenceSizeOptions {
+/**
+ * Options of {@link rnn}. `kernelRegularizer`, `recurrentConstraint` and the like are for all kernels, recurrent kernels and
+ * biases of the cell that have none of their own.
+ */
+export interface RNNOptions<C extends Cell = Cell>
+  extends RecurrenceOptions,
+    SequenceSizeOptions,
+    RuleOptions<(typeof cellRoles)[number]> {
   /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made; an array of cells is stacked. */
   readonly cell: C | readonly [...Cell[], C]
   /**
@@ -84,12 +92,14 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
         returnState: flag,
         goBackwards: flag,
         zeroOutputForMask: flag,
+        ...ruleChecks(cellRoles),
       },
       required: ['cell'],
       reads: 'steps',
-      refused: { unroll: [false, true], timeMajor: [false] },
+      refused: { unroll: [false, true], timeMajor: [false], dropout: [0], recurrentDropout: [0], zoneout: [0] },
     })
-    this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
+    const given = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
+    this.#cell = ruled('layers.rnn', given, options)
     this.#steps = options.steps
     this.#stateful = options.stateful ?? false
     if ((this.#cell.inputs.length === 0) !== (options.steps !== undefined)) {

@@ -451,6 +451,33 @@ describe('texts that do not fit into memory', () => {
     expect(resumed.model.getWeights()).toEqual(whole.model.getWeights())
   }, 60_000)
 
+  it('come from a file of tokens, with the tokenizer that made it', async () => {
+    const file = join(folder, 'corpus.tokens')
+    const tokenizer = await text.wordTokenizer(texts)
+    const corpus = await data.writeTokens(data.from(texts), { tokenizer, file })
+    for (const objective of ['masked', 'nextToken'] as const) {
+      const language = new tasks.LanguageEncoder({ ...small, tokenizer, objective, maxLength: 8 })
+      const { history } = await language.train(corpus, { ...quick, validationSplit: 0 })
+      expect(history.loss?.at(-1)).toBeLessThan(history.loss?.[0] as number)
+      const { count, perplexity } = await language.evaluate(corpus)
+      expect(perplexity).toBeLessThan(tokenizer.vocabularySize)
+      const pieces = Array.from({ length: Math.ceil(corpus.length / 8) }, (_, at) =>
+        Math.min(8, corpus.length - 8 * at),
+      )
+      const sides =
+        objective === 'masked' ? (n: number) => Math.max(1, Math.round(0.15 * n)) : (n: number) => 2 * (n - 1)
+      expect(count).toBe(pieces.reduce((sum, n) => sum + sides(n), 0))
+      // It goes on with the file, and reads texts, too.
+      await language.train(await data.tokens(file), { epochs: 1, validationSplit: 0 })
+      expect((await language.evaluate(texts)).count).toBeGreaterThan(0)
+      await language.dispose()
+    }
+    const without = new tasks.LanguageEncoder(small)
+    await expect(without.train(corpus)).rejects.toEqual(coded('ERR_OPTION', /new LanguageEncoder\(\{ tokenizer \}\)/))
+    const other = new tasks.LanguageEncoder({ ...small, tokenizer: await text.charTokenizer(texts) })
+    await expect(other.train(corpus)).rejects.toEqual(coded('ERR_DATA', /corpus\.tokens was written with another/))
+  }, 60_000)
+
   it('are refused with their place where one is no text, and where none has tokens', async () => {
     const encoder = () => new tasks.LanguageEncoder(settings)
     const mixed = data.from([...texts.map((each) => `${each} ${ballast}`), ['a', 'list']] as never[])

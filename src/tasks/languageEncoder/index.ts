@@ -2,6 +2,7 @@ import type { History } from '../../callbacks/callback.js'
 import type { Blocks } from '../../data/blocks.js'
 import { Dataset } from '../../data/dataset.js'
 import { randomOf } from '../../data/random.js'
+import type { TokenFile } from '../../data/tokens/tokenFile.js'
 import { SeqloomError } from '../../errors.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
@@ -35,7 +36,8 @@ import {
   trainLanguageEncoderOptions,
   usualEpochs,
 } from './options.js'
-import { checkWritings, encode, tokenCount, tokensOf, withUnknown } from './reading.js'
+import { Piece, type Reading, readings } from './pieces.js'
+import { checkReadings, encode, pieceLength, tokenCount, tokensOf, withUnknown } from './reading.js'
 import { type LanguageEncoderParts, saving } from './saved.js'
 
 /** How well a language encoder predicts texts. */
@@ -100,13 +102,15 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
    * vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
    * Texts that come one after another, such as the lines of `data.text`, may be more than fit into memory: one pass finds
-   * a sample to build the vocabulary from and the validation part, and each epoch is a pass.
+   * a sample to build the vocabulary from and the validation part, and each epoch is a pass. Tokens that `data.writeTokens`
+   * wrote are read in pieces of `maxLength`, with the `tokenizer` that made them as an option.
    *
    * Rejects with `ERR_DATA` for bad texts (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
    * training runs, and an AbortError when the signal aborts.
    */
-  async train(texts: Rows<Writing>, options: TrainLanguageEncoderOptions = {}): Promise<History> {
-    return await this.learnRows(texts, languageEncoderTraining(options), {
+  async train(texts: Rows<Writing> | TokenFile, options: TrainLanguageEncoderOptions = {}): Promise<History> {
+    const rows = readings(texts, pieceLength(this.settings))
+    return await this.learnRows<Reading, LanguageEncoderTraining>(rows, languageEncoderTraining(options), {
       small: (...given) => this.#prepare(...given),
       large: (...given) => this.#prepareLarge(...given),
     })
@@ -117,13 +121,16 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
    * tokens are hidden depends on the seed alone. Rejects with `ERR_STATE` before training and with `ERR_DATA`, naming the
    * row.
    */
-  async evaluate(texts: Rows<Writing>, options: PredictTextsOptions = {}): Promise<LanguageEncoderEvaluation> {
+  async evaluate(
+    texts: Rows<Writing> | TokenFile,
+    options: PredictTextsOptions = {},
+  ): Promise<LanguageEncoderEvaluation> {
     const settings = predictionSettings(this.where('evaluate'), options)
     return await this.use('evaluate', async (parts, where) => {
       const random = randomOf(this.settings.seed, measuring)
       let [sum, count] = [0, 0]
-      await inParts(where, texts, async (some) => {
-        checkWritings(where, some, parts.tokens)
+      await inParts(where, readings(texts, pieceLength(this.settings)), async (some) => {
+        checkReadings(where, some, parts.tokens)
         const rows = await this.#encode(some, parts, settings.signal)
         if (rows.length > 0) {
           const { x, y } = together([...examplesOf(rows, this.#goal(parts), random)])
@@ -148,17 +155,17 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
 
   async #prepare(
     where: string,
-    texts: readonly Writing[],
-    given: readonly Writing[] | undefined,
+    texts: readonly Reading[],
+    given: readonly Reading[] | undefined,
     settings: LanguageEncoderTraining,
     known: LanguageEncoderParts | undefined,
   ): Promise<Training<LanguageEncoderParts, History>> {
     const { signal, batchSize, maxUnknown } = settings
-    checkWritings(where, texts, known?.tokens)
-    if (given) checkWritings(`${where}: validationData`, given, known?.tokens ?? texts[0])
+    checkReadings(where, texts, known?.tokens, this.settings.tokenizer)
+    if (given) checkReadings(`${where}: validationData`, given, known?.tokens ?? texts[0])
     throwIfAborted(signal)
     const division = divide(where, texts.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
-    const pick = (rows: readonly number[]) => rows.map((row) => texts[row] as Writing)
+    const pick = (rows: readonly number[]) => rows.map((row) => texts[row] as Reading)
     const training = pick([...division.training].sort((a, b) => a - b))
     const parts = known ?? (await this.#create(training, signal))
     const rows = await this.#read(where, training, parts, signal)
@@ -181,30 +188,30 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
 
   async #prepareLarge(
     where: string,
-    all: Dataset<Writing>,
-    given: readonly Writing[] | undefined,
+    all: Dataset<Reading>,
+    given: readonly Reading[] | undefined,
     settings: LanguageEncoderTraining,
     known: LanguageEncoderParts | undefined,
   ): Promise<Training<LanguageEncoderParts, History>> {
     const { signal, batchSize, maxUnknown, validationSplit = defaultSplit } = settings
     const { seed } = this.settings
-    let first: Writing | undefined
+    let first: Reading | undefined
     const surveyed = await survey(all, {
       check: (rows) => {
-        first ??= rows[0] as Writing
-        checkWritings(where, rows, known?.tokens ?? first)
+        first ??= rows[0] as Reading
+        checkReadings(where, rows, known?.tokens ?? first, this.settings.tokenizer)
       },
       keyOf: (row) => splitRow(row).key,
       ...{ given, share: validationSplit, seed, signal },
     })
-    if (given) checkWritings(`${where}: validationData`, given, known?.tokens ?? first)
+    if (given) checkReadings(`${where}: validationData`, given, known?.tokens ?? first)
     const parts = known ?? (await this.#create(surveyed.sample, signal))
     const sample = await this.#read(where, surveyed.sample, parts, signal)
     checkUnknown(where, withUnknown(parts.tokens), sample, { parts, further: known !== undefined, maxUnknown })
     const held = surveyed.held.length > 0 ? await this.#read(where, surveyed.held, parts, signal) : undefined
     if (held) tellUnknown(where, withUnknown(parts.tokens), held)
     const { training, rows, buffer } = surveyed
-    const encode = (some: readonly Writing[]) => this.#encode(some, parts, signal)
+    const encode = (some: readonly Reading[]) => this.#encode(some, parts, signal)
     const ids = async function* (pass: number): Blocks<Int32Array> {
       for await (const block of training.open({ pass, skip: 0 })) yield await encode(block)
     }
@@ -219,7 +226,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     return { parts, run: () => trainOn(parts, corpus, { ...settings, epochs }, seed) }
   }
 
-  async #create(training: readonly Writing[], signal: AbortSignal | undefined): Promise<LanguageEncoderParts> {
+  async #create(training: readonly Reading[], signal: AbortSignal | undefined): Promise<LanguageEncoderParts> {
     const tokens = await tokensOf(training, this.settings, signal)
     const words = tokens instanceof Vocabulary || (this.settings.tokens === 'word' && !this.settings.tokenizer)
     return { model: languageModel(this.settings, tokenCount(tokens)), tokens, words }
@@ -233,7 +240,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
   /** The ids of the rows that there is something to learn from; `ERR_DATA` if there are none. */
   async #read(
     where: string,
-    rows: readonly Writing[],
+    rows: readonly Reading[],
     parts: LanguageEncoderParts,
     signal: AbortSignal | undefined,
   ): Promise<Int32Array[]> {
@@ -244,7 +251,7 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
 
   /** The ids of those rows. */
   async #encode(
-    rows: readonly Writing[],
+    rows: readonly Reading[],
     { tokens }: LanguageEncoderParts,
     signal: AbortSignal | undefined,
   ): Promise<Int32Array[]> {
@@ -266,8 +273,8 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
 /** The number of the draws of what is hidden in measurements; passes have those from 0 on. */
 const measuring = -1
 
-const splitRow = (text: Writing): SplitRow => ({
-  key: typeof text === 'string' ? text : text.join('\u0000'),
+const splitRow = (text: Reading): SplitRow => ({
+  key: typeof text === 'string' ? text : (text instanceof Piece ? text.ids : text).join('\u0000'),
   classes: [],
 })
 

@@ -1,6 +1,9 @@
 //! Chains of element-wise operations: all operations run on a short run of elements before the next run is touched, so
 //! that intermediate results stay in the near cache.
 
+mod additive;
+#[cfg(test)]
+mod additive_tests;
 mod compute;
 mod function;
 mod rectangle;
@@ -11,6 +14,7 @@ mod sweep_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use additive::Additive;
 pub use function::Function;
 pub(crate) use rectangle::{Rectangle, Split, split};
 pub(crate) use run::{run, run_sweep};
@@ -76,6 +80,8 @@ pub struct Chain {
     pub(crate) register_count: usize,
     pub(crate) reads: usize,
     pub(crate) writes: usize,
+    /// What it is for, if there is code of its own for that.
+    pub(crate) additive: Option<Additive>,
 }
 
 /// What a chain runs over.
@@ -153,7 +159,8 @@ impl Chain {
                 }
             }
         }
-        Self { steps, registers, register_count: count, reads, writes }
+        let additive = Additive::find(&steps);
+        Self { steps, registers, register_count: count, reads, writes, additive }
     }
 
     /// Its steps.

@@ -2,15 +2,15 @@
 
 use super::compute::{Numbers, Sum, Total, accumulate, accumulates, compute, in_vectors};
 use super::{
-    Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Rectangle, Source, Split, Step, Sweep, View,
-    split,
+    Additive, Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Rectangle, Source, Split, Step, Sweep,
+    View, split,
 };
 use crate::gemm::with_buffer;
 use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{pool, reference};
 
 /// Elements that go through all steps together. A register is 2 KB, so that a dozen fit in the near cache.
-const RUN: usize = 512;
+pub(super) const RUN: usize = 512;
 /// Elements times steps below which a chain is not worth waking a thread for.
 const PARALLEL: usize = 1 << 15;
 /// Columns handed out together; a multiple of every vector.
@@ -64,6 +64,9 @@ fn run_split(
     sweep: &Sweep<'_>,
     how: Split,
 ) {
+    // A pass over time may read what it writes.
+    let one = sweep.reads.is_empty() && sweep.writes.is_empty();
+    let additive = chain.additive.filter(|_| one).and_then(|additive| additive.fitted(&operands));
     let ChainOperands { dims, reads, writes, sources, targets } = operands;
     let outer = dims.len() - 1;
     let mut pointers = [std::ptr::null_mut(); BUFFERS];
@@ -72,7 +75,7 @@ fn run_split(
     for (pointer, target) in pointers.iter_mut().zip(targets) {
         *pointer = target.as_mut_ptr();
     }
-    let job = Job { chain, dims, reads, writes, sources, targets: pointers, sweep };
+    let job = Job { chain, additive, dims, reads, writes, sources, targets: pointers, sweep };
     let elements = dims.iter().fold(sweep.steps.len(), |elements, &dim| elements.saturating_mul(dim));
     let large = elements.saturating_mul(chain.steps.len()) >= PARALLEL;
     let how = if large { how } else { Split::Nothing };
@@ -95,20 +98,21 @@ const BUFFERS: usize = 32;
 const READS: usize = 64;
 const WRITES: usize = 32;
 
-struct Job<'a> {
+pub(super) struct Job<'a> {
     chain: &'a Chain,
-    dims: &'a [usize],
-    reads: &'a [View],
-    writes: &'a [View],
+    additive: Option<Additive>,
+    pub(super) dims: &'a [usize],
+    pub(super) reads: &'a [View],
+    pub(super) writes: &'a [View],
     sources: &'a [&'a [f32]],
-    targets: [*mut f32; BUFFERS],
+    pub(super) targets: [*mut f32; BUFFERS],
     sweep: &'a Sweep<'a>,
 }
 
 impl Job<'_> {
     /// Where a buffer to read begins.
     #[inline(always)]
-    fn source(&self, buffer: usize) -> *const f32 {
+    pub(super) fn source(&self, buffer: usize) -> *const f32 {
         match buffer.checked_sub(self.sources.len()) {
             Some(target) => self.targets[target].cast_const(),
             None => self.sources[buffer].as_ptr(),
@@ -127,13 +131,13 @@ struct Share<'a> {
 }
 
 /// Where the views of the current run begin.
-struct Cursor {
+pub(super) struct Cursor {
     index: [usize; MAX_DIMS],
 }
 
 impl Cursor {
     /// At the first run of a rectangle.
-    fn new(first: usize) -> Self {
+    pub(super) fn new(first: usize) -> Self {
         let mut index = [0; MAX_DIMS];
         index[0] = first;
         Self { index }
@@ -141,7 +145,7 @@ impl Cursor {
 
     /// Element of a view where the run begins.
     #[inline(always)]
-    fn at(&self, view: &View, outer: usize, column: usize) -> usize {
+    pub(super) fn at(&self, view: &View, outer: usize, column: usize) -> usize {
         let mut offset = view.offset + column * view.strides[outer];
         for axis in 0..outer {
             offset += self.index[axis] * view.strides[axis];
@@ -151,7 +155,7 @@ impl Cursor {
 
     /// Advances to the next run; false after the last one.
     #[inline(always)]
-    fn advance(&mut self, dims: &[usize], rows: usize) -> bool {
+    pub(super) fn advance(&mut self, dims: &[usize], rows: usize) -> bool {
         let outer = dims.len() - 1;
         let mut axis = outer;
         while axis > 0 {
@@ -171,6 +175,13 @@ impl Kernel for Share<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
+        if let Some(additive) = self.job.additive {
+            if !pool::cancelled() {
+                // SAFETY: the views were checked and are fitted; the members of a team write disjoint elements.
+                unsafe { additive.run(s, self.job, &self.rectangle) }
+            }
+            return;
+        }
         // Registers of steps, then one for each operand of a step that is not contiguous in memory, and one for a
         // summand.
         let count = self.job.chain.register_count + 4;

@@ -31,7 +31,7 @@ const OTHERS: [Function; 14] = [
 ];
 
 /// Strides of a dense array.
-fn dense(dims: &[usize]) -> [usize; MAX_DIMS] {
+pub(super) fn dense(dims: &[usize]) -> [usize; MAX_DIMS] {
     let mut strides = [0; MAX_DIMS];
     let mut stride = 1;
     for (axis, &dim) in dims.iter().enumerate().rev() {

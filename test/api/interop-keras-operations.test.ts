@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate'
-import { interop, layers, sequential, type Tensor } from 'seqloom'
+import { input, interop, layers, model, sequential, type Tensor } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectClose, outputBound } from '../helpers/compare.js'
 
@@ -102,6 +102,27 @@ describe('a Softmax of Keras along another axis', () => {
         code: 'ERR_UNSUPPORTED',
         message: expect.stringMatching(/axis .*Softmax 'softmax'/),
       })
+    }
+  })
+})
+
+describe('a merging layer of Keras whose inputs have other sizes', () => {
+  it('repeats what there is once, as for the weights of an attention', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'broadcast-'))
+    try {
+      const [x, y] = [input({ shape: [3, 2] }), input({ shape: [3, 2] })]
+      const path = join(folder, 'multiply.keras')
+      await interop.toKeras(model({ inputs: [x, y], outputs: layers.multiply().apply([x, y]) }), path)
+      const files = unzipSync(readFileSync(path))
+      const text = strFromU8(files['config.json'] as Uint8Array)
+      const saved = JSON.parse(text)
+      saved.config.layers[1].config.batch_shape = [null, 3, 1]
+      const file = zipSync({ ...files, 'config.json': strToU8(JSON.stringify(saved)) }, { level: 0 })
+      const m = await interop.loadKeras(file)
+      const { data, shape } = (await m.predict([[[[1, 2], [3, 4], [5, 6]]], [[[10], [20], [30]]]] as never)) as Tensor
+      expect([shape, Array.from(data)]).toEqual([[1, 3, 2], [10, 20, 60, 80, 150, 180]])
+    } finally {
+      await rm(folder, { recursive: true })
     }
   })
 })

@@ -9,7 +9,7 @@ import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
-import { type Argument, argumentsOption, isFunction, isOperation, softmaxAlong } from './operations.js'
+import { type Argument, argumentsOption, broadcast, isFunction, isOperation, softmaxAlong } from './operations.js'
 import { onlyAxis } from './options.js'
 import { differsAtPadding, mayBeMasked, padsCount } from './padding.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
@@ -195,7 +195,8 @@ function applied(
   }
   try {
     const read = values.length === 1 ? (values[0] as SymbolicTensor) : values
-    const layer = along ? (along[0]({ ...along[1], name: object.name } as never) as Ready) : ready
+    const made = along ?? (isBroadcast(values) ? broadcast(object) : undefined)
+    const layer = made ? (made[0]({ ...made[1], name: object.name } as never) as Ready) : ready
     const outputs = layer.apply(read, initialState.length > 0 ? { initialState } : {})
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
@@ -203,6 +204,16 @@ function applied(
     origin.problems.add(`the ${object.className} '${object.name}': ${error.message}`)
     return undefined
   }
+}
+
+/** Whether values have as many dimensions, of different sizes, and none is padded: what became of that, layers that merge would say. */
+function isBroadcast(values: readonly SymbolicTensor[]): boolean {
+  const [first, ...others] = values.map(({ shape }) => shape) as [readonly unknown[], ...(readonly unknown[])[]]
+  return (
+    others.some((shape) => String(shape) !== String(first)) &&
+    others.every((shape) => shape.length === first.length) &&
+    !values.some(mayBeMasked)
+  )
 }
 
 const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)

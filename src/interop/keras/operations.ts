@@ -108,6 +108,14 @@ export function operationOf({ className, config }: KerasObject): Made | undefine
   return reduced(name, config)
 }
 
+/** What a merging layer, or an operation like it, does with tensors whose dimensions of 1 are repeated; undefined for others. */
+export function broadcast({ className }: Pick<KerasObject, 'className'>): Made | undefined {
+  const name = className.toLowerCase()
+  if (!Object.hasOwn(merging, name)) return undefined
+  const run = ofTwo[name] as OfTwo
+  return written((all: readonly SymbolicValue[]) => all.reduce((x, y) => run(x, y)))
+}
+
 /** A softmax along an axis, or a list of one; undefined for the batch and for several. */
 export function softmaxAlong(given: unknown): Made | undefined {
   const axis = (Array.isArray(given) && given.length === 1 ? given[0] : given) ?? -1

@@ -119,8 +119,20 @@ describe('a merging layer of Keras whose inputs have other sizes', () => {
       saved.config.layers[1].config.batch_shape = [null, 3, 1]
       const file = zipSync({ ...files, 'config.json': strToU8(JSON.stringify(saved)) }, { level: 0 })
       const m = await interop.loadKeras(file)
-      const { data, shape } = (await m.predict([[[[1, 2], [3, 4], [5, 6]]], [[[10], [20], [30]]]] as never)) as Tensor
-      expect([shape, Array.from(data)]).toEqual([[1, 3, 2], [10, 20, 60, 80, 150, 180]])
+      const { data, shape } = (await m.predict([
+        [
+          [
+            [1, 2],
+            [3, 4],
+            [5, 6],
+          ],
+        ],
+        [[[10], [20], [30]]],
+      ] as never)) as Tensor
+      expect([shape, Array.from(data)]).toEqual([
+        [1, 3, 2],
+        [10, 20, 60, 80, 150, 180],
+      ])
     } finally {
       await rm(folder, { recursive: true })
     }

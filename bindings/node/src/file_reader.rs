@@ -74,10 +74,10 @@ impl FileReader {
             return Err(Failure::new(ErrorCode::DATA, "bytes: expected a Uint8Array"));
         };
         let next = Source::<u8>::of(&array, "bytes")?;
-        // SAFETY: no JavaScript runs before the bytes are used, and other threads cannot write to them.
         if self.bytes.is_empty()
             && let Some(place) = next.place(&array)
         {
+            // SAFETY: no JavaScript runs before the bytes are used, and other threads cannot write to them.
             let given = unsafe { std::slice::from_raw_parts(place.as_ptr(), next.len()) };
             let used = self.take(given, size, into)?;
             return self.keep(given.len() - used, |rest| rest.copy_from_slice(&given[used..]));

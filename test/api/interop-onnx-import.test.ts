@@ -284,7 +284,7 @@ describe('a model that onnxruntime has optimized', () => {
     const bias = initializer('bias', [2], float32([1, 1]))
     const file = await bytesOf(modelOf(graphOf(nodes, [value('x', ['batch', 2])], ['y'], [bias]), 17))
     const m = await interop.loadOnnx(file)
-    const { data } = await m.predict(tensor(Float32Array.of(1, 1), [1, 2]))
+    const { data } = (await m.predict(tensor(Float32Array.of(1, 1), [1, 2]))) as Tensor
     for (const each of data) expect(each).toBeCloseTo(expected, 6)
     m.dispose()
   })

@@ -8,14 +8,34 @@ import { SeqloomError } from './errors.js'
 /** How many bytes are read, written or hashed before the event loop gets a turn. */
 export const pieceSize = 1 << 20
 
-/** The first `size` bytes of a file, piece by piece in the same memory; it ends sooner where the file does. */
+/**
+ * The first `size` bytes of a file, piece by piece, each there until the next one is asked for; it ends sooner where the
+ * file does. While a piece is used, the next one is read.
+ */
 export async function* piecesOf(file: FileHandle, size: number): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(Math.min(pieceSize, size))
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - at), at)
-    if (bytesRead === 0) return
-    yield buffer.subarray(0, bytesRead)
-    at += bytesRead
+  const room = () => Buffer.allocUnsafe(Math.min(pieceSize, size))
+  let [now, next] = [room(), size > pieceSize ? room() : undefined]
+  const begin = (into: Buffer, at: number) => {
+    const read = file.read(into, 0, Math.min(into.length, size - at), at)
+    // It may fail before anybody waits for it.
+    read.catch(() => undefined)
+    return read
+  }
+  let coming = size > 0 ? begin(now, 0) : undefined
+  try {
+    for (let at = 0; coming; ) {
+      const { bytesRead } = await coming
+      if (bytesRead === 0) return
+      const piece = now.subarray(0, bytesRead)
+      at += bytesRead
+      next ??= at < size ? room() : undefined
+      coming = next && at < size ? begin(next, at) : undefined
+      yield piece
+      if (next) [now, next] = [next, now]
+    }
+  } finally {
+    // Whoever breaks off may close the file.
+    await coming?.catch(() => undefined)
   }
 }
 

@@ -32,7 +32,7 @@ export interface FloatPlace {
 
 /** Elements of a file as float32; reading them rejects with `ERR_UNSUPPORTED` for a type that is no floating-point number. */
 export function floatPieces(source: Source, { name, dtype, offset, isBigEndian }: FloatPlace): Pieces {
-  return async function* (from, count) {
+  async function* pieces(from: number, count: number): AsyncGenerator<Float32Array> {
     const type = floats.get(dtype)
     if (!type) {
       throw source.unsupported(
@@ -45,6 +45,9 @@ export function floatPieces(source: Source, { name, dtype, offset, isBigEndian }
       yield await runSliced(convert(piece))
     }
   }
+  const place = source.place(offset)
+  if (!place || isBigEndian || (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')) return pieces
+  return Object.assign(pieces, { place: { ...place, dtype } as const })
 }
 
 /** How many elements are converted between two chances for the event loop. */

@@ -4,7 +4,7 @@ import { bytesGiven } from '../bytes.js'
 import { allocated } from '../data/allocated.js'
 import { type ErrorCode, SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
-import type { Pieces } from '../model/newWeights.js'
+import type { FilePlace, Pieces } from '../model/newWeights.js'
 import { pathOf } from '../path.js'
 
 // The seam of file formats. A format is one file that says how it is recognised, read and written, and one line in `formats.ts`. What a framework's
@@ -176,6 +176,12 @@ export class Source {
       // Whoever breaks off may close the file.
       await coming?.catch(() => undefined)
     }
+  }
+
+  /** Where a byte is for native code, which can read files that are open, except on Windows. */
+  place(offset: number): Pick<FilePlace, 'where' | 'descriptor' | 'offset'> | undefined {
+    if (this.#from instanceof Uint8Array || process.platform === 'win32') return undefined
+    return { where: this.where, descriptor: this.#from.fd, offset: this.#start + offset }
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,8 @@ export function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): 
   for (const [name, tensor] of tensors) {
     // How many batches a batch normalization has seen: it is no weight.
     if (/(?:^|\.)num_batches_tracked$/.test(name) && names.has(name.replace(/[^.]*$/, 'running_mean'))) continue
+    // How many models `torch.optim.swa_utils.AveragedModel` is the mean of.
+    if (name === 'n_averaged' && isAveraged(names)) continue
     const recurrent = recurrentName.exec(name)
     const attention = projectionName.exec(name)
     const plain = attention && attentions.has(attention[1] ?? '') ? attention : plainName.exec(name)
@@ -39,6 +41,10 @@ export function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): 
     }),
   )
 }
+
+/** Whether all else belongs to the module of an averaged model. */
+const isAveraged = (names: ReadonlySet<string>): boolean =>
+  names.size > 1 && [...names].every((name) => name === 'n_averaged' || name.startsWith('module.'))
 
 /** The name of a parameter in a file: recurrent ones say which layer of a stack they are of. */
 export function nameOf(module: string, parameter: string): string {

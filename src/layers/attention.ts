@@ -161,13 +161,15 @@ function attend(
 const validIn = (query: SymbolicValue): SymbolicValue =>
   query.slice(0, 1).stopGradient().mul(0).add(query.mask().expandDims(2))
 
-/** One where a step of the value is not after the query's, `[batch, queries, steps]`. */
-function causal(query: SymbolicValue, value: SymbolicValue): SymbolicValue {
+/** One where a step of the value is not after the query's, `[batch, queries, steps]`; `ofHeads`, with a 1 for those. */
+function causal(query: SymbolicValue, value: SymbolicValue, ofHeads = false): SymbolicValue {
   const numbers = (x: SymbolicValue): SymbolicValue => {
     const first = x.slice(0, 1).stopGradient()
     return first.notEqual(first).add(1).cumulativeSum({ axis: 1 })
   }
-  return numbers(value).transpose([0, 2, 1]).lessEqual(numbers(query))
+  const [steps, queries] = [numbers(value).transpose([0, 2, 1]), numbers(query)]
+  // Before they are compared: a shape may have one open size where a dimension is put in.
+  return ofHeads ? steps.expandDims(1).lessEqual(queries.expandDims(1)) : steps.lessEqual(queries)
 }
 
 /** tanh(factor · (query + key)) for every pair of steps, `[batch, queries, steps, size]`. */
@@ -334,7 +336,7 @@ function byHeads(options: MultiHeadAttentionOptions): Kind {
         .mul(1 / Math.sqrt(keyDim))
         .matmul(heads('key'), { transposeB: true })
       const valid = read.value.mask().expandDims(1).expandDims(1)
-      const mask = options?.useCausalMask ? valid.mul(causal(read.query, read.value).expandDims(1)) : valid
+      const mask = options?.useCausalMask ? valid.mul(causal(read.query, read.value, true)) : valid
       const weights = dropped(scores.softmax({ mask }), options)
       const joined = weights.matmul(heads('value')).transpose([0, 2, 1, 3]).reshape([null, widths.value])
       return [project(joined, 'output').mul(validIn(read.query)), weights]

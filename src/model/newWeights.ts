@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { callNative } from '../errors.js'
+import { callNative, fromNative, SeqloomError } from '../errors.js'
+import { cannot } from '../files.js'
 import type { NativeNewWeights } from '../native/index.js'
 import type { Engine } from './engine.js'
 
@@ -17,7 +18,24 @@ export interface Move {
 }
 
 /** Some elements of an array, in order; each piece is there until the next one is asked for. */
-export type Pieces = (from: number, count: number) => AsyncIterable<Float32Array>
+export interface Pieces {
+  (from: number, count: number): AsyncIterable<Float32Array>
+  /** Where they are, if native code can read them from there. */
+  readonly place?: FilePlace | undefined
+}
+
+/** Elements in an open file, little-endian, one after the other. */
+export interface FilePlace {
+  /** The file, for messages. */
+  readonly where: string
+  readonly descriptor: number
+  /** The first byte. */
+  readonly offset: number
+  readonly dtype: 'F32' | 'F16' | 'BF16'
+}
+
+/** Bytes of an element. */
+const elementBytes = { F32: 4, F16: 2, BF16: 2 } as const
 
 /** So many elements as they are. */
 export const inOrder = (count: number): Move => ({ from: 0, sizes: [count], strides: [1], to: 0 })
@@ -61,12 +79,31 @@ export class NewWeights {
   /** Writes elements of weight `index`. With `clamps`, infinities become the largest numbers. Rejects with `ERR_DATA`. */
   async move(index: number, pieces: Pieces, moves: readonly Move[], clamps = false): Promise<void> {
     for (const move of moves) {
+      if (pieces.place) {
+        await this.#read(index, pieces.place, move, clamps)
+        continue
+      }
       const { from, sizes, strides, to } = move
       let at = 0
       for await (const piece of pieces(from, countOf(move))) {
         callNative(() => this.#native.put(index, to, sizes, strides, at, piece, clamps))
         at += piece.length
       }
+    }
+  }
+
+  /** Has native code read elements of a file, on all threads. Rejects with `ERR_DATA`, `ERR_FORMAT`, `ERR_IO`. */
+  async #read(index: number, place: FilePlace, { from, sizes, strides, to }: Move, clamps: boolean): Promise<void> {
+    const { where, descriptor, dtype } = place
+    const offset = place.offset + from * elementBytes[dtype]
+    try {
+      await this.#native.read(index, to, sizes, strides, descriptor, offset, dtype, clamps)
+    } catch (cause) {
+      const error = fromNative(cause)
+      if (!(error instanceof SeqloomError)) throw error
+      if (error.code === 'ERR_IO') throw cannot('read', where, new Error(error.message, { cause }))
+      if (error.code === 'ERR_FORMAT') throw new SeqloomError('ERR_FORMAT', `${where}: ${error.message}`, { cause })
+      throw error
     }
   }
 

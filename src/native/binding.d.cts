@@ -389,6 +389,13 @@ export declare class NativeNewWeights {
    */
   put(index: number, start: number, sizes: readonly number[], strides: readonly number[], from: number, values: Float32Array, clamps: boolean): void
   /**
+   * Writes all elements of a box to their places, as `put` does. They are read from an open file of this descriptor, little-endian and
+   * one after the other from byte `offset` on, by other threads.
+   *
+   * Errors: those of `put`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
+   */
+  read(index: number, start: number, sizes: readonly number[], strides: readonly number[], descriptor: number, offset: number, dtype: 'F32' | 'F16' | 'BF16', clamps: boolean): Promise<undefined>
+  /**
    * Takes the next bytes of a safetensors file of `size` bytes, with all weights by their names.
    *
    * Errors: `ERR_FORMAT` if it is not such a file, or its weights are not the model's; `ERR_DATA` for values that are

@@ -36,6 +36,22 @@ it('pads what follows as its query is: means leave padded steps out', async () =
   }
 })
 
+it('sees nothing of later steps with useCausalMask, however many there are', async () => {
+  const x = input({ shape: [null, size] })
+  for (const layer of [
+    layers.multiHeadAttention({ numHeads: 2, keyDim: 3, useCausalMask: true }),
+    layers.attention({ useCausalMask: true }),
+  ]) {
+    const m = model({ inputs: x, outputs: layer.apply([x, x]), seed: 1 })
+    const all = await m.predict(tensor(wave(steps * size, 3), [1, steps, size]))
+    for (let count = 1; count < steps; count++) {
+      const some = await m.predict(tensor(wave(steps * size, 3).slice(0, count * size), [1, count, size]))
+      const begins = { data: all.data.slice(0, count * size), shape: [1, count, size] }
+      expectClose(some, begins, outputBound, `${count} steps`)
+    }
+  }
+})
+
 const sources = () => [input({ shape: [null, size] }), input({ shape: [null, size] })] as const
 
 describe('layers of attention', () => {

@@ -226,6 +226,8 @@ describe('a file that torch.save did not write', () => {
         'ERR_FORMAT',
         /not one of PyTorch/,
       ],
+      [zipSync({ 'fc.weight.npy': new Uint8Array(3) }), 'ERR_FORMAT', /arrays of NumPy; .*numpy\.load/],
+      [zipSync({ 'm/archive_format': new Uint8Array(3) }), 'ERR_FORMAT', /torch\.export; .*state_dict/],
       [zipSync({ 'a/data.pkl': new Uint8Array(3000) }), 'ERR_UNSUPPORTED', /compressed/],
       [fixture('scripted.pt'), 'ERR_UNSUPPORTED', /TorchScript.*torch\.jit\.load/],
       [fixture('module.pt'), 'ERR_UNSUPPORTED', /'__main__\.Tagger'.*model\.state_dict/],

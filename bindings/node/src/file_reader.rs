@@ -74,19 +74,42 @@ impl FileReader {
             return Err(Failure::new(ErrorCode::DATA, "bytes: expected a Uint8Array"));
         };
         let next = Source::<u8>::of(&array, "bytes")?;
+        if self.bytes.is_empty()
+            && let Some(place) = next.place(&array)
+        {
+            // SAFETY: no JavaScript runs before the bytes are used, and other threads cannot write to them.
+            let given = unsafe { std::slice::from_raw_parts(place.as_ptr(), next.len()) };
+            let used = self.take(given, size, into)?;
+            return self.keep(given.len() - used, |rest| rest.copy_from_slice(&given[used..]));
+        }
+        self.keep(next.len(), |rest| next.copy_to(rest))?;
+        let bytes = std::mem::take(&mut self.bytes);
+        let used = self.take(&bytes, size, into)?;
+        self.bytes = bytes;
+        self.bytes.drain(..used);
+        Ok(())
+    }
+
+    /// Appends bytes for the next time.
+    fn keep(&mut self, count: usize, fill: impl FnOnce(&mut [u8])) -> Outcome<()> {
         let before = self.bytes.len();
-        self.bytes.try_reserve(next.len()).map_err(|_| Failure::memory("The file", next.len()))?;
-        self.bytes.resize(before + next.len(), 0);
-        next.copy_to(&mut self.bytes[before..]);
+        self.bytes.try_reserve(count).map_err(|_| Failure::memory("The file", count))?;
+        self.bytes.resize(before + count, 0);
+        fill(&mut self.bytes[before..]);
+        Ok(())
+    }
+
+    /// Takes the header and elements, as far as they are there; gives how many bytes were used.
+    fn take(&mut self, bytes: &[u8], size: usize, into: &mut impl Target) -> Outcome<usize> {
         let mut used = 0;
         if self.parts.is_none() {
-            let Some(end) = header_end(&self.bytes, size)? else { return Ok(()) };
-            let Some(header) = self.bytes.get(LENGTH_BYTES..end) else { return Ok(()) };
+            let Some(end) = header_end(bytes, size)? else { return Ok(0) };
+            let Some(header) = bytes.get(LENGTH_BYTES..end) else { return Ok(0) };
             self.parts = Some(parts_in(header, size - end, into)?);
             used = end;
         }
         while let Some(&part) = self.parts.as_deref().unwrap_or_default().get(self.current) {
-            let bytes = self.bytes.get(used..).unwrap_or_default();
+            let bytes = bytes.get(used..).unwrap_or_default();
             let count = (bytes.len() / part.size()).min(part.length - self.done);
             if count == 0 && self.done < part.length {
                 break;
@@ -99,8 +122,7 @@ impl FileReader {
                 (self.current, self.done) = (self.current + 1, 0);
             }
         }
-        self.bytes.drain(..used);
-        Ok(())
+        Ok(used)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod backend;
 pub mod cancel;
 pub mod compute;
 pub mod ctc;
+mod descriptor;
 pub mod error;
 mod feed;
 mod file_reader;

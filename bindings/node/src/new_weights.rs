@@ -1,8 +1,10 @@
 //! New weights of a model, which come from JavaScript piece by piece.
 
 use crate::argument::{self, Source};
+use crate::descriptor::Opened;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::file_reader::{FileReader, Part, PartKind, Place, Target, copy_words};
+use crate::job;
 use crate::model::NativeModel;
 use crate::saved::scale_name;
 use ::safetensors::Dtype;
@@ -10,14 +12,15 @@ use ::safetensors::tensor::{Metadata, TensorInfo};
 use napi::bindgen_prelude::{ClassInstance, Object, TypedArrayType, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::train::{NewWeights, Piece};
-use seqloom_kernels::Placement;
+use seqloom_graph::train::{NewWeights, Piece, Stored};
+use seqloom_kernels::{Half, Placement};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Memory for new weights of a model, which keeps its own until `takeWeights`.
 #[napi]
 pub struct NativeNewWeights {
-    content: Mutex<Content>,
+    /// Locked by a thread that reads a file: JavaScript waits for its promise before it does anything else.
+    content: Arc<Mutex<Content>>,
 }
 
 struct Content {
@@ -27,7 +30,33 @@ struct Content {
 
 impl NativeNewWeights {
     fn content(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.content)
+    }
+}
+
+fn locked(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
+    content.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the elements of a box go.
+fn placement(start: &Unknown<'_>, sizes: &Unknown<'_>, strides: &Unknown<'_>) -> Outcome<Placement> {
+    let start = argument::integer(start, "start", 0)?;
+    let sizes = argument::shape(sizes, "sizes")?;
+    let strides = argument::shape(strides, "strides")?;
+    Placement::new(start, &sizes, &strides).ok_or_else(|| {
+        Failure::new(ErrorCode::SHAPE, format!("sizes {sizes:?} and strides {strides:?} do not fit"))
+    })
+}
+
+fn stored(dtype: &Unknown<'_>) -> Outcome<Stored> {
+    match argument::string(dtype, "dtype")?.as_str() {
+        "F32" => Ok(Stored::Float32),
+        "F16" => Ok(Stored::Half(Half::Float16)),
+        "BF16" => Ok(Stored::Half(Half::Bfloat16)),
+        other => {
+            let message = format!("dtype: expected 'F32', 'F16' or 'BF16', got '{other}'");
+            Err(Failure::new(ErrorCode::OPTION, message))
+        }
     }
 }
 
@@ -55,12 +84,7 @@ impl NativeNewWeights {
         clamps: Unknown<'_>,
     ) -> Result<(), ErrorCode> {
         guard(|| {
-            let start = argument::integer(&start, "start", 0)?;
-            let sizes = argument::shape(&sizes, "sizes")?;
-            let strides = argument::shape(&strides, "strides")?;
-            let placement = Placement::new(start, &sizes, &strides).ok_or_else(|| {
-                Failure::new(ErrorCode::SHAPE, format!("sizes {sizes:?} and strides {strides:?} do not fit"))
-            })?;
+            let placement = placement(&start, &sizes, &strides)?;
             let (weight, from) =
                 (argument::integer(&index, "index", 0)?, argument::integer(&from, "from", 0)?);
             let clamps = argument::boolean(&clamps, "clamps")?;
@@ -73,6 +97,44 @@ impl NativeNewWeights {
             let mut content = self.content();
             let weights = content.weights.as_mut().ok_or_else(gone)?;
             Ok(weights.put(&piece, |into| source.copy_to(into))?)
+        })
+    }
+
+    /// Writes all elements of a box to their places, as `put` does. They are read from an open file of this descriptor, little-endian and
+    /// one after the other from byte `offset` on, by other threads.
+    ///
+    /// Errors: those of `put`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "index: number, start: number, sizes: readonly number[], strides: readonly number[], descriptor: number, offset: number, dtype: 'F32' | 'F16' | 'BF16', clamps: boolean",
+        ts_return_type = "Promise<undefined>"
+    )]
+    #[allow(clippy::too_many_arguments, reason = "as of `put`")]
+    pub fn read<'env>(
+        &self,
+        env: &'env Env,
+        index: Unknown<'env>,
+        start: Unknown<'env>,
+        sizes: Unknown<'env>,
+        strides: Unknown<'env>,
+        descriptor: Unknown<'env>,
+        offset: Unknown<'env>,
+        dtype: Unknown<'env>,
+        clamps: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let weight = argument::integer(&index, "index", 0)?;
+            let placement = placement(&start, &sizes, &strides)?;
+            let (stored, clamps) = (stored(&dtype)?, argument::boolean(&clamps, "clamps")?);
+            let offset = argument::integer(&offset, "offset", 0)?;
+            let file = Opened::of(argument::integer(&descriptor, "descriptor", 0)?)?;
+            let content = Arc::clone(&self.content);
+            job::run_until(env, Arc::default(), move |cancel| {
+                let piece = Piece { weight, from: 0, count: placement.count(), placement, clamps };
+                let mut content = locked(&content);
+                let weights = content.weights.as_mut().ok_or_else(gone)?;
+                Ok(weights.read(&piece, stored, cancel, |from, into| file.read(offset + from, into))?)
+            })
         })
     }
 
@@ -109,7 +171,7 @@ impl NativeModel {
         guard(|| {
             self.shared.later_undrawn(env, Arc::default(), |trainer, _| {
                 let content = Content { weights: Some(trainer.new_weights()?), file: FileReader::default() };
-                Ok(NativeNewWeights { content: Mutex::new(content) })
+                Ok(NativeNewWeights { content: Arc::new(Mutex::new(content)) })
             })
         })
     }

@@ -26,6 +26,7 @@ mod row_order;
 mod scalar;
 mod scatter;
 pub mod simd;
+mod stored;
 mod transducer;
 
 pub use activation::Activation;
@@ -47,6 +48,7 @@ pub use matrix::{Matrix, MatrixMut};
 pub use row_order::RowOrder;
 pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};
+pub use stored::{Half, bytes_of_mut};
 pub use transducer::{TransducerRow, transducer};
 
 #[cfg(test)]

@@ -49,6 +49,11 @@ impl Placement {
         self.count
     }
 
+    /// How many elements follow each other at equal distances: pieces of whole such rows are moved best.
+    pub fn row(&self) -> usize {
+        self.axes.last().map_or(1, |&(size, _)| size)
+    }
+
     /// The least length of an array that has all places.
     pub fn end(&self) -> usize {
         self.end
@@ -121,19 +126,36 @@ fn transpose(values: &[f32], columns: usize, into: &mut [f32], step: usize) {
             let width = TILE.min(here - column);
             for row in (0..rows).step_by(TILE) {
                 let height = TILE.min(rows - row);
-                let mut tile: [[f32; TILE]; TILE] = from_fn(|_| [0.0; TILE]);
-                for (index, values) in values.chunks_exact(columns).skip(row).take(height).enumerate() {
-                    let line = &values[first + column..][..width];
-                    tile.iter_mut().zip(line).for_each(|(column, &value)| column[index] = value);
-                }
-                for (index, line) in tile.iter().take(width).enumerate() {
-                    let target = part.get_mut((column + index) * step + row..).unwrap_or_default();
-                    let height = height.min(target.len());
-                    target[..height].copy_from_slice(&line[..height]);
-                }
+                let lines = values.chunks_exact(columns).skip(row).take(height);
+                let target = part.get_mut(column * step + row..).unwrap_or_default();
+                transpose_tile(lines.map(|line| &line[first + column..][..width]), height, target, step);
             }
         }
     });
+}
+
+/// Writes at most [`TILE`] rows of at most as many elements as columns, through the registers or the nearest cache.
+fn transpose_tile<'a>(rows: impl Iterator<Item = &'a [f32]>, height: usize, into: &mut [f32], step: usize) {
+    let mut tile = [[0.0_f32; TILE]; TILE];
+    let mut width = 0;
+    for (line, row) in tile.iter_mut().zip(rows) {
+        width = row.len();
+        // Lengths that are known are copied without a call.
+        match row.first_chunk::<TILE>() {
+            Some(whole) => *line = *whole,
+            None => line[..width].copy_from_slice(row),
+        }
+    }
+    let turned: [[f32; TILE]; TILE] = from_fn(|column| from_fn(|row| tile[row][column]));
+    for (line, target) in turned[..width].iter().zip(into.chunks_mut(step.max(1))) {
+        match target.first_chunk_mut::<TILE>() {
+            Some(whole) if height == TILE => *whole = *line,
+            _ => {
+                let height = height.min(target.len());
+                target[..height].copy_from_slice(&line[..height]);
+            }
+        }
+    }
 }
 
 /// The index of the first value that is not finite.

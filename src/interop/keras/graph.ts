@@ -9,7 +9,7 @@ import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
-import { type Argument, argumentsOption, isFunction, isOperation } from './operations.js'
+import { type Argument, argumentsOption, broadcast, isFunction, isOperation, softmaxAlong } from './operations.js'
 import { onlyAxis } from './options.js'
 import { differsAtPadding, mayBeMasked, padsCount } from './padding.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
@@ -187,19 +187,33 @@ function applied(
     }
   }
   const axis = isOperation(object) ? -1 : (onlyAxis(object) ?? -1)
-  if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
+  const isLast = axis === -1 || axis === (values[0] as SymbolicTensor).shape.length - 1
+  const along = !isLast && object.className === 'Softmax' ? softmaxAlong(axis) : undefined
+  if (!isLast && !along) {
     origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined
   }
   try {
     const read = values.length === 1 ? (values[0] as SymbolicTensor) : values
-    const outputs = ready.apply(read, initialState.length > 0 ? { initialState } : {})
+    const made = along ?? (isBroadcast(values) ? broadcast(object) : undefined)
+    const layer = made ? (made[0]({ ...made[1], name: object.name } as never) as Ready) : ready
+    const outputs = layer.apply(read, initialState.length > 0 ? { initialState } : {})
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
     if (!(error instanceof SeqloomError)) throw error
     origin.problems.add(`the ${object.className} '${object.name}': ${error.message}`)
     return undefined
   }
+}
+
+/** Whether values have as many dimensions, of different sizes, and none is padded: what became of that, layers that merge would say. */
+function isBroadcast(values: readonly SymbolicTensor[]): boolean {
+  const [first, ...others] = values.map(({ shape }) => shape) as [readonly unknown[], ...(readonly unknown[])[]]
+  return (
+    others.some((shape) => String(shape) !== String(first)) &&
+    others.every((shape) => shape.length === first.length) &&
+    !values.some(mayBeMasked)
+  )
 }
 
 const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)

@@ -99,6 +99,10 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
     )
   }
   if (className === 'Softmax') {
+    if (Array.isArray(config.axis) && config.axis.length !== 1) {
+      origin.problems.add(`the axis ${JSON.stringify(config.axis)} of the Softmax '${name}': it must be one`)
+      return undefined
+    }
     optionsOf(object, ['axis'], origin)
     return mapped(made(layers.activation as Maker, { activation: 'softmax' }), [])
   }

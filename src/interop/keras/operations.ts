@@ -102,10 +102,26 @@ export function operationOf({ className, config }: KerasObject): Made | undefine
   // What else it is called with is not known.
   if (given.length > 1) return undefined
   if (Object.hasOwn(ofOne, name)) return written(ofOne[name] as (x: SymbolicValue) => SymbolicValue)
-  if (name === 'softmax' && (config.axis ?? -1) !== -1) return undefined
+  if (name === 'softmax') return softmaxAlong(config.axis)
   if (name === 'gelu' && config.approximate === true) return undefined
   if (activations.includes(name)) return [layers.activation as Maker, { activation: name }]
   return reduced(name, config)
+}
+
+/** What a merging layer, or an operation like it, does with tensors whose dimensions of 1 are repeated; undefined for others. */
+export function broadcast({ className }: Pick<KerasObject, 'className'>): Made | undefined {
+  const name = className.toLowerCase()
+  if (!Object.hasOwn(merging, name)) return undefined
+  const run = ofTwo[name] as OfTwo
+  return written((all: readonly SymbolicValue[]) => all.reduce((x, y) => run(x, y)))
+}
+
+/** A softmax along an axis, or a list of one; undefined for the batch and for several. */
+export function softmaxAlong(given: unknown): Made | undefined {
+  const axis = (Array.isArray(given) && given.length === 1 ? given[0] : given) ?? -1
+  if (axis === -1) return [layers.activation as Maker, { activation: 'softmax' }]
+  // Over the batch, rows would depend on each other.
+  return Number.isInteger(axis) && axis !== 0 ? written((x: SymbolicValue) => x.softmax({ axis })) : undefined
 }
 
 function twoOf(run: OfTwo, a: Argument, b: Argument): Made | undefined {

@@ -56,9 +56,9 @@ async function openArchive(source: Source): Promise<Opened> {
   const members = await directoryOf(source)
   const main = [...members.keys()].filter((name) => /^[^/]*\/data\.pkl$/.test(name))
   if (main.length !== 1) {
-    const keras = members.has('model.weights.h5') || members.has('config.json')
+    const way = wayFrom([...members.keys()])
     throw source.malformed(
-      `it is an archive, but not one of PyTorch: it has no data.pkl${keras ? '; interop.loadKeras reads .keras files' : ''}`,
+      `it is an archive, but not one of PyTorch: it has no data.pkl${way === undefined ? '' : `; ${way}`}`,
     )
   }
   const root = (main[0] as string).replace('data.pkl', '')
@@ -76,6 +76,20 @@ async function openArchive(source: Source): Promise<Opened> {
       return { offset: await plain(source, member), size: member.size, isBigEndian }
     },
   }
+}
+
+/** What to do with an archive of another kind, if its files tell what it is. */
+function wayFrom(names: readonly string[]): string | undefined {
+  if (names.some((name) => name === 'model.weights.h5' || name === 'config.json')) {
+    return 'interop.loadKeras reads .keras files'
+  }
+  if (names.every((name) => name.endsWith('.npy'))) {
+    return 'it holds arrays of NumPy; in Python, torch.save({name: torch.from_numpy(array) for name, array in numpy.load(path).items()}, path) writes what can be read'
+  }
+  if (names.some((name) => /(^|\/)(archive_format|serialized_exported_program\.json)$/.test(name))) {
+    return 'it is a program of torch.export; in Python, torch.save(dict(torch.export.load(path).state_dict), path) writes what can be read, and torch.onnx.export a model for interop.loadOnnx'
+  }
+  return undefined
 }
 
 const textOf = async (source: Source, member: Member) =>

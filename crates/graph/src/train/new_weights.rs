@@ -2,15 +2,22 @@
 
 use crate::error::{Error, Result};
 use crate::init;
-use crate::parallel::{each_rows, unless_cancelled};
+use crate::memory::refill;
+use crate::parallel::{each_rows, unless_cancelled, while_wanted};
 use crate::params::{Parameters, Slot};
 use crate::train::Trainer;
+use crate::train::stored::{Stored, each_part};
 use seqloom_kernels::{Placement, first_not_finite, scatter};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// How many elements of a page of memory are touched to have it: one.
 const PAGE: usize = 1024;
+
+/// Elements that are read and then moved to their places: few enough to stay in a cache, enough for all threads.
+const READ_AT_ONCE: usize = 1 << 19;
+
+const PIECES: &str = "Pieces of a weight";
 
 /// New values for the weights of a model, which keeps its own until [`Trainer::take_weights`].
 #[derive(Debug)]
@@ -43,7 +50,64 @@ impl NewWeights {
     /// # Errors
     /// `ERR_SHAPE` if the weight has not all the places; `ERR_DATA` for values that are not finite; `ERR_MEMORY`.
     pub fn put(&mut self, piece: &Piece, fill: impl FnOnce(&mut [f32])) -> Result<()> {
+        let name = self.room_for(piece)?;
         let &Piece { weight, ref placement, from, count, clamps } = piece;
+        let into = self.parameters.get_mut(weight).unwrap_or_default();
+        if let Some(target) = placement.contiguous(from, count, into) {
+            fill(target);
+            check(target, clamps, &name)?;
+        } else {
+            refill(&mut self.piece, count, 0.0, PIECES)?;
+            fill(&mut self.piece);
+            check(&mut self.piece, clamps, &name)?;
+            scatter(&self.piece, from, placement, into);
+        }
+        self.count(weight, count);
+        Ok(())
+    }
+
+    /// Reads elements of a file, on all threads: `read` fills memory with the bytes of the file from a place on, counted from the first
+    /// element of the box.
+    ///
+    /// # Errors
+    /// Those of [`Self::put`] and of `read`; `ABORTED`.
+    pub fn read(
+        &mut self,
+        piece: &Piece,
+        stored: Stored,
+        cancel: &AtomicBool,
+        read: impl Fn(usize, &mut [u8]) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let name = self.room_for(piece)?;
+        let &Piece { weight, ref placement, from, count, clamps } = piece;
+        let into = self.parameters.get_mut(weight).unwrap_or_default();
+        let fill = |target: &mut [f32], from: usize| {
+            each_part(target, |start, part| {
+                stored.read(part, from + start, &read)?;
+                check(part, clamps, &name)
+            })
+        };
+        unless_cancelled(cancel, || {
+            if let Some(target) = placement.contiguous(from, count, into) {
+                return fill(target, from);
+            }
+            let rows = (READ_AT_ONCE / placement.row()).max(1);
+            let most = rows * placement.row();
+            refill(&mut self.piece, most.min(count), 0.0, PIECES)?;
+            for first in while_wanted((from..from + count).step_by(most)) {
+                let here = most.min(from + count - first);
+                fill(&mut self.piece[..here], first)?;
+                scatter(&self.piece[..here], first, placement, into);
+            }
+            Ok(())
+        })?;
+        self.count(weight, count);
+        Ok(())
+    }
+
+    /// The name of the weight that elements go to.
+    fn room_for(&self, piece: &Piece) -> Result<String> {
+        let &Piece { weight, ref placement, from, count, .. } = piece;
         let Some(slot) = self.parameters.slots().get(weight) else {
             return Err(Error::shape(format!("There is no weight {weight}")));
         };
@@ -53,28 +117,19 @@ impl NewWeights {
                 slot.name, slot.shape
             )));
         }
-        let name = slot.name.clone();
         if slot.int8.is_some() {
             return Err(Error::unsupported(format!(
-                "The weight '{name}' is int8; give float32 weights to the model that is quantized"
+                "The weight '{}' is int8; give float32 weights to the model that is quantized",
+                slot.name
             )));
         }
-        let into = self.parameters.get_mut(weight).unwrap_or_default();
-        if let Some(target) = placement.contiguous(from, count, into) {
-            fill(target);
-            check(target, clamps, &name)?;
-        } else {
-            self.piece.clear();
-            self.piece.try_reserve(count).map_err(|_| Error::memory("no memory for a piece of a weight"))?;
-            self.piece.resize(count, 0.0);
-            fill(&mut self.piece);
-            check(&mut self.piece, clamps, &name)?;
-            scatter(&self.piece, from, placement, into);
-        }
+        Ok(slot.name.clone())
+    }
+
+    fn count(&mut self, weight: usize, count: usize) {
         if let Some(written) = self.written.get_mut(weight) {
             *written += count;
         }
-        Ok(())
     }
 
     /// Writes integers of an int8 weight that `fill` gives, from one of them on.
@@ -94,9 +149,7 @@ impl NewWeights {
             }
             *into = byte.cast_signed();
         }
-        if let Some(written) = self.written.get_mut(weight) {
-            *written += fill.len();
-        }
+        self.count(weight, fill.len());
         Ok(())
     }
 
@@ -115,9 +168,7 @@ impl NewWeights {
             )));
         }
         into.copy_from_slice(fill);
-        if let Some(written) = self.written.get_mut(weight) {
-            *written += fill.len();
-        }
+        self.count(weight, fill.len());
         Ok(())
     }
 
@@ -204,92 +255,4 @@ impl Trainer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Code;
-
-    const GRAPH: &str = r#"{ "version": 1,
-        "inputs": [{ "name": "x", "dtype": "float32", "shape": [null, 3] }],
-        "weights": [
-            { "name": "a", "shape": [3, 2], "trainable": true, "initializer": { "kind": "glorotUniform" } },
-            { "name": "b", "shape": [2], "trainable": true, "initializer": { "kind": "ones" } }
-        ],
-        "nodes": [
-            { "name": "d", "op": "dense", "inputs": [0], "weights": [0, 1], "outputs": [1], "attributes": {} }
-        ],
-        "outputs": [1] }"#;
-
-    fn trainer() -> Trainer {
-        Trainer::undrawn(crate::GraphSpec::from_json(GRAPH).unwrap(), 7).unwrap()
-    }
-
-    fn weights(trainer: &Trainer) -> [Vec<f32>; 2] {
-        [0, 1].map(|index| trainer.parameters().get(index).unwrap().to_vec())
-    }
-
-    fn piece(weight: usize, sizes: &[usize], strides: &[usize], from: usize, count: usize) -> Piece {
-        let placement = Placement::new(0, sizes, strides).unwrap();
-        Piece { weight, placement, from, count, clamps: false }
-    }
-
-    const TURNED: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-
-    #[test]
-    fn what_is_written_replaces_and_the_rest_is_drawn_or_kept() {
-        let mut drawn = trainer();
-        drawn.draw(&AtomicBool::new(false)).unwrap();
-        let [first, ones] = weights(&drawn);
-        for begin in [trainer as fn() -> Trainer, || {
-            let mut trainer = trainer();
-            trainer.draw(&AtomicBool::new(false)).unwrap();
-            trainer
-        }] {
-            let mut trainer = begin();
-            let mut new = trainer.new_weights().unwrap();
-            new.put(&piece(0, &[2, 3], &[1, 2], 0, 4), |into| into.copy_from_slice(&TURNED[..4])).unwrap();
-            new.put(&piece(0, &[2, 3], &[1, 2], 4, 2), |into| into.copy_from_slice(&TURNED[4..])).unwrap();
-            trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
-            assert_eq!(weights(&trainer), [vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], ones.clone()]);
-            let mut new = trainer.new_weights().unwrap();
-            new.put(&piece(1, &[2], &[1], 0, 2), |into| into.fill(5.0)).unwrap();
-            trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
-            assert_eq!(weights(&trainer), [vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], vec![5.0; 2]]);
-        }
-        let mut trainer = trainer();
-        let mut new = trainer.new_weights().unwrap();
-        new.put(&piece(1, &[2], &[1], 0, 2), |into| into.fill(5.0)).unwrap();
-        trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
-        assert_eq!(weights(&trainer), [first, vec![5.0; 2]]);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused() {
-        let mut trainer = trainer();
-        let mut new = trainer.new_weights().unwrap();
-        for wrong in [
-            piece(2, &[1], &[1], 0, 1),
-            piece(1, &[3], &[1], 0, 1),
-            piece(0, &[2, 3], &[1, 3], 0, 1),
-            piece(0, &[6], &[1], 5, 2),
-            piece(0, &[6], &[1], usize::MAX, 2),
-        ] {
-            assert_eq!(new.put(&wrong, |_| {}).unwrap_err().code, Code::Shape, "{wrong:?}");
-        }
-        for bad in [f32::NAN, f32::INFINITY] {
-            let error = new.put(&piece(1, &[2], &[1], 0, 2), |into| into.fill(bad)).unwrap_err();
-            assert_eq!(error.code, Code::Data);
-            assert!(error.message.contains("'b'"), "{}", error.message);
-        }
-        let clamped = Piece { clamps: true, ..piece(1, &[2], &[1], 0, 2) };
-        assert_eq!(new.put(&clamped, |into| into.fill(f32::NAN)).unwrap_err().code, Code::Data);
-        new.put(&clamped, |into| into.copy_from_slice(&[f32::NEG_INFINITY, 1.0])).unwrap();
-        new.put(&piece(0, &[6], &[1], 0, 2), |into| into.fill(1.0)).unwrap();
-        let error = trainer.take_weights(new, &AtomicBool::new(false)).unwrap_err();
-        assert_eq!(error.code, Code::Shape);
-        assert!(error.message.contains("'a'") && error.message.contains("2 of its 6"), "{}", error.message);
-        let mut new = trainer.new_weights().unwrap();
-        new.put(&clamped, |into| into.copy_from_slice(&[f32::NEG_INFINITY, 1.0])).unwrap();
-        trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
-        assert_eq!(weights(&trainer)[1], [f32::MIN, 1.0]);
-    }
-}
+mod tests;

@@ -2,6 +2,9 @@ import type { AttributeProto, GraphProto, NodeProto } from '../proto/messages.js
 import type { Constant, Value } from './values.js'
 import { malformed, unsupported } from './values.js'
 
+/** Operators of onnxruntime's own that are mapped: those of the standard with the same names mean the same. */
+const contributed: ReadonlySet<string> = new Set(['Gelu', 'BiasGelu', 'FastGelu', 'QuickGelu'])
+
 /** A node of a graph, its attributes by name. */
 export class Node {
   readonly op: string
@@ -18,7 +21,8 @@ export class Node {
   constructor(proto: NodeProto) {
     this.op = proto.opType ?? ''
     this.name = proto.name ?? ''
-    this.domain = proto.domain === 'ai.onnx' ? '' : (proto.domain ?? '')
+    const { domain = '' } = proto
+    this.domain = domain === 'ai.onnx' || (domain === 'com.microsoft' && contributed.has(this.op)) ? '' : domain
     this.inputs = proto.input
     this.outputs = proto.output
     this.#attributes = new Map(proto.attribute.map((attribute) => [attribute.name ?? '', attribute]))

@@ -405,19 +405,37 @@ function pow(call: Call): Value {
   throw unsupported('the exponent must be one constant')
 }
 
-function gelu(call: Call): Value {
-  const approximate = call.node.text('approximate', 'none') === 'tanh'
-  const run = (x: Symbolic) =>
-    approximate
-      ? x.mul(0.5).mul(
-          x
-            .mul(x.square().mul(0.044715).add(1))
-            .mul(Math.sqrt(2 / Math.PI))
-            .tanh()
-            .add(1),
-        )
-      : x.mul(0.5).mul(erf(x.mul(Math.SQRT1_2)).add(1))
+const exactGelu = (x: Symbolic) => x.mul(0.5).mul(erf(x.mul(Math.SQRT1_2)).add(1))
+
+const fastGelu = (x: Symbolic) =>
+  x.mul(0.5).mul(
+    x
+      .mul(x.square().mul(0.044715).add(1))
+      .mul(Math.sqrt(2 / Math.PI))
+      .tanh()
+      .add(1),
+  )
+
+const gelu: Operator = (call) => {
+  const run = call.node.text('approximate', 'none') === 'tanh' ? fastGelu : exactGelu
   return elementwise(call.builder, [call.computed(0)], first(run))
+}
+
+/** A function after a bias is added, if there is one: operators that onnxruntime makes of several when it optimizes a model. */
+const biased =
+  (run: (x: Symbolic) => Symbolic): Operator =>
+  (call) => {
+    const [x, bias] = [call.computed(0), call.given(1)]
+    return elementwise(call.builder, [(bias ? plus(call, x, bias) : x) as Computed], first(run))
+  }
+
+const quickGelu: Operator = (call) => {
+  const alpha = call.node.float('alpha', 1.702)
+  return elementwise(
+    call.builder,
+    [call.computed(0)],
+    first((x) => x.mul(x.mul(alpha).sigmoid())),
+  )
 }
 
 function where(call: Call): Value {
@@ -513,6 +531,9 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   Clip: clip,
   Pow: pow,
   Gelu: gelu,
+  BiasGelu: biased(exactGelu),
+  FastGelu: biased(fastGelu),
+  QuickGelu: quickGelu,
   Where: where,
   Cast: cast,
   CastLike: ({ inputs }) => inputs[0] as Value,

@@ -6,7 +6,7 @@ import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
 import { unsupported } from '../failure.js'
-import { Tensor } from '../tensor.js'
+import { recordedRows, Tensor } from '../tensor.js'
 import { coreName } from './coreName.js'
 import type { Kwargs, Layer } from './layer.js'
 import { maskedLike, unmasked } from './masks.js'
@@ -47,7 +47,7 @@ let recording: { readonly known: readonly (readonly SymbolicValue[])[]; taken: n
  */
 export function applied(layer: Layer, args: readonly unknown[], kwargs: Kwargs): Recorded[] {
   if (recording === undefined) throw new LayerInCall(layer.name)
-  if (!args.every((each) => each instanceof Recorded && !each.meanOfRows && each.joined === 1)) {
+  if (!args.every((each) => each instanceof Recorded && isPlain(each))) {
     throw new LayerInCall(layer.name)
   }
   const outputs = recording.known[recording.taken++]
@@ -228,17 +228,24 @@ function called(
     const value = variable.shape.length === 0 ? weight.sum({ axis: 0 }) : weight
     variable.traced = new Recorded(variable.trainable ? value : value.stopGradient())
   })
+  const given = inputs.map((each) => new Recorded(each))
+  const { like } = recordedRows
+  recordedRows.like = given[0]
   try {
     // As in a model of tfjs, where inputs come in an array even if there is one.
-    const result = layer.call(inputs.map((each) => new Recorded(each)) as Tensor[], { training: false, ...kwargs })
+    const result = layer.call(given as Tensor[], { training: false, ...kwargs })
     return [result].flat().map((each) => resultOf(layer, each, inputs[0]))
   } finally {
+    recordedRows.like = like
     for (const { variable } of declared) variable.traced = undefined
   }
 }
 
+/** Whether a value has its rows first, as ours do. */
+const isPlain = ({ meanOfRows, rows }: Recorded) => !meanOfRows && rows.joined === 1 && rows.at === 0
+
 function resultOf(layer: Custom, given: unknown, input: SymbolicValue | undefined) {
-  if (given instanceof Recorded && !given.meanOfRows && given.joined === 1) return given.symbolic
+  if (given instanceof Recorded && isPlain(given)) return given.symbolic
   if (given instanceof Tensor && !(given instanceof Recorded) && input) return rowsOfConstant(given, input)
   throw unsupported(
     `what call() of layer '${layer.name}' returns, ${describe(given)},`,

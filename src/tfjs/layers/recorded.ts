@@ -313,14 +313,12 @@ function reshaped(given: unknown, shape: readonly (number | null)[]): Recorded {
     if (productOf(from.slice(1, joined)) === 1) break
     return recorded(x.reshape([...from.slice(1, joined), ...others] as number[]), 'float32', { ...rowsFirst, joined })
   }
-  return recorded(
-    x.reshape(
-      namedSizes(
-        others.map((size) => (size === -1 ? null : size)),
-        from,
-      ),
-    ),
-  )
+  const sizes = others.map((size) => (size === -1 ? null : size))
+  const named = namedSizes(sizes, from)
+  if (named.length === from.length - 1 && named.every((size, at) => size !== null && size === from[at + 1])) {
+    return recorded(x)
+  }
+  return recorded(x.reshape(named))
 }
 
 const isOne = (size: unknown) => size === 1
@@ -704,6 +702,11 @@ const functions: Readonly<Record<string, Recording>> = {
   },
   windows: (x, axis: number, { size, ...settings }) =>
     recorded(separate(x).symbolic.windows(size, { ...settings, axis: axisIn(x, axis) }), 'float32', x.rows),
+  dropout: (x, rate: number, noiseShape, seed) => {
+    if (noiseShape) throw notRecorded('dropout with a noiseShape')
+    const { symbolic, rows } = separate(x)
+    return recorded(symbolic.dropout(rate, typeof seed === 'number' ? { seed } : {}), 'float32', rows)
+  },
   cast: (x, dtype) => new Recorded(joinedOf(x), { dtype, meanOfRows: isMean([x]), rows: x.rows }),
   clone: (x) => x,
   zerosLike: unary((x) => x.mul(0)),

@@ -29,9 +29,7 @@ const binary = [
 ]
 
 export function memberRows(sq, tf, { problem, both, union, quiet, row, section, of }) {
-  const picture = () => tf.ones([1, 3, 3, 1])
-  const volume = () => tf.ones([1, 3, 3, 3, 1])
-  const filter = () => tf.ones([2, 2, 1, 1])
+  const { picture, filter } = spatial(tf)
   const data = (api, values, shape) =>
     api.Tensor ? api.tensor(values, shape) : { data: Float32Array.from(values), shape }
 
@@ -372,7 +370,15 @@ export function memberRows(sq, tf, { problem, both, union, quiet, row, section, 
 const internal =
   /^(assert|assertInputCompatibility|assertNotDisposed|addInboundNode|batchInputShape|bumpUp|cacheMode|calculateLosses|callHook|check|checkTrainableWeightsConsistency|clearCallHook|computeInternalOutputs|constructor|createTrainFunction|disposeWeights|ensureNotDisposed|executeInternal|fitLoop|getLossIdentifiers|getMetricIdentifiers|getNodeAtIndex|getTrainingConfig|handleBuiltInMetrics|invokeCallHook|loadTrainingConfig|makeTestFunction|makeTrainFunction|predictLoop|retrieveSymbolicTensors|runInternalGraph|setCallHook|setFastWeightInitDuringBuild|standardizeUserData|standardizeUserDataXY|standardizeWeights|testFunction|testLoop|trainFunction|updatedConfig|isOptimizerOwned|warnOnIncompatibleInputShape|maybePerformIfTfjsFormat|nodeKey|evaluateDataset_|getStateful)$|_$/
 
+/** What convolutions and poolings are tried with. */
+const spatial = (tf) => ({
+  picture: () => tf.ones([1, 3, 3, 1]),
+  volume: () => tf.ones([1, 3, 3, 3, 1]),
+  filter: () => tf.ones([2, 2, 1, 1]),
+})
+
 function functionCalls(tf, two) {
+  const { picture, volume, filter } = spatial(tf)
   const one = () => tf.tensor1d([1, 2])
   const yes = () => tf.tensor1d([true, false], 'bool')
   return {

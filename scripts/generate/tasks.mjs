@@ -63,6 +63,7 @@ const code = (text) => `\`${text}\``
 function optionTypes() {
   const imports = new Map([
     ['LabelledText', './classifier/rows.js'],
+    ['TaggedTokens', './tagger/index.js'],
     ['TranslationRow', './translator/rows.js'],
   ])
   const interfaces = Object.values(modules)

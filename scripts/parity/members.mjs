@@ -29,6 +29,7 @@ const binary = [
 ]
 
 export function memberRows(sq, tf, { problem, both, union, quiet, row, section, of }) {
+  const { picture, filter } = spatial(tf)
   const data = (api, values, shape) =>
     api.Tensor ? api.tensor(values, shape) : { data: Float32Array.from(values), shape }
 
@@ -182,6 +183,13 @@ export function memberRows(sq, tf, { problem, both, union, quiet, row, section, 
     as4D: (x) => x.as4D(1, 1, 2, 2),
     as5D: (x) => x.as5D(1, 1, 1, 2, 2),
     asScalar: () => tf.tensor1d([1]).asScalar(),
+    avgPool: () => picture().avgPool(2, 1, 'valid'),
+    conv1d: () => tf.ones([1, 4, 1]).conv1d(tf.ones([2, 1, 1]), 1, 'valid'),
+    conv2d: () => picture().conv2d(filter(), 1, 'valid'),
+    depthwiseConv2d: () => picture().depthwiseConv2d(filter(), 1, 'valid'),
+    maxPool: () => picture().maxPool(2, 1, 'valid'),
+    pool: () => picture().pool(2, 'max', 'valid'),
+    separableConv2d: () => picture().separableConv2d(filter(), tf.ones([1, 1, 1, 1]), 1, 'valid'),
     batchNorm: (x) => x.batchNorm(tf.tensor1d([1, 2]), tf.tensor1d([1, 2])),
     broadcastTo: (x) => x.broadcastTo([2, 2, 2]),
     cast: (x) => x.cast('int32'),
@@ -362,7 +370,15 @@ export function memberRows(sq, tf, { problem, both, union, quiet, row, section, 
 const internal =
   /^(assert|assertInputCompatibility|assertNotDisposed|addInboundNode|batchInputShape|bumpUp|cacheMode|calculateLosses|callHook|check|checkTrainableWeightsConsistency|clearCallHook|computeInternalOutputs|constructor|createTrainFunction|disposeWeights|ensureNotDisposed|executeInternal|fitLoop|getLossIdentifiers|getMetricIdentifiers|getNodeAtIndex|getTrainingConfig|handleBuiltInMetrics|invokeCallHook|loadTrainingConfig|makeTestFunction|makeTrainFunction|predictLoop|retrieveSymbolicTensors|runInternalGraph|setCallHook|setFastWeightInitDuringBuild|standardizeUserData|standardizeUserDataXY|standardizeWeights|testFunction|testLoop|trainFunction|updatedConfig|isOptimizerOwned|warnOnIncompatibleInputShape|maybePerformIfTfjsFormat|nodeKey|evaluateDataset_|getStateful)$|_$/
 
+/** What convolutions and poolings are tried with. */
+const spatial = (tf) => ({
+  picture: () => tf.ones([1, 3, 3, 1]),
+  volume: () => tf.ones([1, 3, 3, 3, 1]),
+  filter: () => tf.ones([2, 2, 1, 1]),
+})
+
 function functionCalls(tf, two) {
+  const { picture, volume, filter } = spatial(tf)
   const one = () => tf.tensor1d([1, 2])
   const yes = () => tf.tensor1d([true, false], 'bool')
   return {
@@ -375,6 +391,16 @@ function functionCalls(tf, two) {
     logicalXor: () => tf.logicalXor(yes(), yes()),
     logicalNot: () => tf.logicalNot(yes()),
     backend: () => tf.backend(),
+    avgPool: () => tf.avgPool(picture(), 2, 1, 'valid'),
+    avgPool3d: () => tf.avgPool3d(volume(), 2, 1, 'valid'),
+    conv1d: () => tf.conv1d(tf.ones([1, 4, 1]), tf.ones([2, 1, 1]), 1, 'valid'),
+    conv2d: () => tf.conv2d(picture(), filter(), 1, 'valid'),
+    conv3d: () => tf.conv3d(volume(), tf.ones([2, 2, 2, 1, 1]), 1, 'valid'),
+    depthwiseConv2d: () => tf.depthwiseConv2d(picture(), filter(), 1, 'valid'),
+    maxPool: () => tf.maxPool(picture(), 2, 1, 'valid'),
+    maxPool3d: () => tf.maxPool3d(volume(), 2, 1, 'valid'),
+    pool: () => tf.pool(picture(), 2, 'max', 'valid'),
+    separableConv2d: () => tf.separableConv2d(picture(), filter(), tf.ones([1, 1, 1, 1]), 1, 'valid'),
     batchNorm: () => tf.batchNorm(two(), one(), one()),
     batchNorm2d: () => tf.batchNorm2d(two(), one(), one()),
     bincount: () => tf.bincount(tf.tensor1d([1, 0], 'int32'), [], 2),

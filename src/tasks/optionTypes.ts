@@ -12,6 +12,7 @@ import type { LabelWeights } from './shared/classWeights.js'
 import type { Encoder } from './shared/encoder.js'
 import type { Rows } from './shared/rows.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
+import type { TaggedTokens } from './tagger/index.js'
 import type { LanguageModel } from './transcriber/options.js'
 import type { TranslationRow } from './translator/rows.js'
 
@@ -519,7 +520,7 @@ export interface PredictTextsOptions {
   readonly signal?: AbortSignal
 }
 
-/** How a classifier, a tagger or a question answerer is trained. */
+/** How a classifier is trained. */
 export interface TrainClassifierOptions<Row = LabelledText> {
   /** How many passes over the rows to make; default 8, or as many as 400 training steps need. */
   readonly epochs?: number
@@ -572,11 +573,77 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
    */
   readonly distributed?: boolean
+  /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
+  readonly signal?: AbortSignal
+  /**
+   * Further callbacks for `fit`, such as `callbacks.dashboard()`, or one that changes a learning rate that was given as
+   * a number; default none.
+   */
+  readonly callbacks?: Callback | readonly Callback[]
+  /** Called as batches end; quick batches may be reported together. */
+  readonly onProgress?: (progress: ClassifierProgress) => void
+  /** Called, and awaited, as each epoch ends. */
+  readonly onEpoch?: (epoch: ClassifierEpoch) => void | Promise<void>
   /**
    * When a model is trained further, the share of tokens in the new rows that its vocabulary may lack beyond what it
    * lacked in the first training; default 0.1.
    */
   readonly maxUnknown?: number
+}
+
+/** How a tagger or a question answerer is trained. */
+export interface TrainTaggerOptions<Row = TaggedTokens> {
+  /** How many passes over the rows to make; default 8, or as many as 400 training steps need. */
+  readonly epochs?: number
+  /** The number of rows in a training step; default 32. */
+  readonly batchSize?: number
+  /** Adam's learning rate, or a schedule of it; default 0.001. */
+  readonly learningRate?: number | Schedule
+  /**
+   * The share of the rows that is kept apart to measure on: drawn by the seed, from every class in proportion, equal
+   * rows together; every class keeps a row to train on. Default 0.1, or 0 where that is too little to tell epochs
+   * apart: fewer than 20 different rows, or than 5 labels for each class.
+   */
+  readonly validationSplit?: number
+  /** Rows to validate on instead. */
+  readonly validationData?: Rows<Row>
+  /**
+   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the
+   * same; default 1.
+   */
+  readonly classWeight?: LabelWeights
+  /**
+   * Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation,
+   * those of training) are put back in the end; default true, but where the validation part is too small to tell epochs
+   * apart, the last epoch's weights are kept, with a warning.
+   */
+  readonly restoreBest?: boolean
+  /**
+   * After how many epochs each further layer of an `encoder` is trained, too: first only what follows it, then its last
+   * layer, in the end its embedding (arXiv 1801.06146). 0 trains all from the beginning. Default 1.
+   */
+  readonly unfreezeEvery?: number
+  /**
+   * How much slower each lower layer of an `encoder` learns than the one above it: its learning rate is this share of
+   * the rate there, the last layer's this share of the rate of what follows it (discriminative fine-tuning, arXiv
+   * 1801.06146, which has 1 / 2.6). 1 trains all at one rate. Default 1.
+   */
+  readonly layerDecay?: number
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   */
+  readonly backupDir?: string | URL
+  /**
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
+   */
+  readonly resume?: boolean
+  /**
+   * Whether all processes that `mpirun` has started train together; with false, each trains for itself; default what
+   * `configure` was told, or `SEQLOOM_DISTRIBUTED`.
+   */
+  readonly distributed?: boolean
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
   /**

@@ -1,12 +1,14 @@
 // The functions of tensors that are methods of tensors, too: `x.add(y)` is `add(x, y)`. This table is the one place that
 // says which they are; the types of the methods follow from it.
 import * as arithmetic from './ops/arithmetic.js'
+import * as convolution from './ops/convolution.js'
 import * as creation from './ops/creation.js'
 import * as gather from './ops/gather.js'
 import * as join from './ops/join.js'
 import * as logic from './ops/logic.js'
 import * as matrix from './ops/matrix.js'
 import * as normalize from './ops/normalize.js'
+import * as pooling from './ops/pooling.js'
 import * as reduce from './ops/reduce.js'
 import * as search from './ops/search.js'
 import * as shape from './ops/shape.js'
@@ -113,14 +115,14 @@ const others = {
 
 /** Methods of tfjs that are refused, and say what to use in their place. */
 const refused = {
-  avgPool: unsupported.avgPool,
-  maxPool: unsupported.maxPool,
-  pool: unsupported.pool,
-  conv1d: unsupported.conv1d,
-  conv2d: unsupported.conv2d,
+  avgPool: pooling.avgPool,
+  maxPool: pooling.maxPool,
+  pool: pooling.pool,
+  conv1d: convolution.conv1d,
+  conv2d: convolution.conv2d,
   conv2dTranspose: unsupported.conv2dTranspose,
-  depthwiseConv2d: unsupported.depthwiseConv2d,
-  separableConv2d: unsupported.separableConv2d,
+  depthwiseConv2d: convolution.depthwiseConv2d,
+  separableConv2d: convolution.separableConv2d,
   dilation2d: unsupported.dilation2d,
   batchToSpaceND: unsupported.batchToSpaceND,
   spaceToBatchND: unsupported.spaceToBatchND,

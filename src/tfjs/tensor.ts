@@ -173,6 +173,9 @@ export abstract class TracedTensor<R extends Rank = Rank> extends Tensor<R> {
   override dispose(): void {}
 }
 
+/** While a function is recorded: a tensor that has the rows, of which programs do not know how many there are. */
+export const recordedRows: { like?: TracedTensor | undefined } = {}
+
 /** All variables that are not disposed. */
 export const variablesByName = new Map<string, Variable>()
 let lastVariable = 0

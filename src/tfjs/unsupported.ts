@@ -1,27 +1,16 @@
 // What tfjs has and this entry has not. Each says what to use in its place.
 import { type Refused, refused, refusedFunctions } from './refused.js'
 
-const layer = (name: string) => `use the layer tf.layers.${name} in a model`
 const complex = 'complex numbers are not supported; compute with the real and the imaginary part'
 const images =
   'it is for sequences; decode and resize pictures with a package for images, and give their numbers to tf.tensor()'
-const flat = 'use the layers of tf.layers, such as conv1d, conv2d, maxPooling1d and averagePooling2d, in a model'
+const flat = 'use a layer of tf.layers, such as conv2dTranspose, in a model'
 const sparse = 'use tf.gather, tf.gatherND and tf.scatterND'
 
-export const conv1d: Refused = refused('conv1d', layer('conv1d'))
-export const conv2d: Refused = refused('conv2d', flat)
 export const conv2dTranspose: Refused = refused('conv2dTranspose', flat)
-export const conv3d: Refused = refused('conv3d', flat)
 export const conv3dTranspose: Refused = refused('conv3dTranspose', flat)
-export const depthwiseConv2d: Refused = refused('depthwiseConv2d', flat)
-export const separableConv2d: Refused = refused('separableConv2d', flat)
 export const dilation2d: Refused = refused('dilation2d', images)
-export const avgPool: Refused = refused('avgPool', flat)
-export const avgPool3d: Refused = refused('avgPool3d', flat)
-export const maxPool: Refused = refused('maxPool', flat)
-export const maxPool3d: Refused = refused('maxPool3d', flat)
 export const maxPoolWithArgmax: Refused = refused('maxPoolWithArgmax', flat)
-export const pool: Refused = refused('pool', layer('maxPooling1d'))
 export const localResponseNormalization: Refused = refused('localResponseNormalization', images)
 export const batchToSpaceND: Refused = refused('batchToSpaceND', 'use tf.reshape and tf.transpose')
 export const spaceToBatchND: Refused = refused('spaceToBatchND', 'use tf.reshape and tf.transpose')

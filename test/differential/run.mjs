@@ -1,8 +1,9 @@
 // Compares what we compute with what Keras, PyTorch or TensorFlow.js compute, in random cases:
-//   node test/differential/run.mjs [--peer keras|pytorch|tfjs] [--only NAME,…] [--cases 50] [--seed 1] [--case N] [--record]
+//   node test/differential/run.mjs [--peer keras|pytorch|tfjs] [--only NAME,…] [--cases 50] [--seed 1] [--case N] [--processes 2] [--record]
 // Each name of our layers, losses, metrics, optimizers and so on has cases, or a reason why not. `SEQLOOM_PYTHON` is a Python that has Keras or PyTorch;
 // `SEQLOOM_TFJS` a folder with node_modules/@tensorflow/tfjs. Each difference is told with the number that repeats it: `--only NAME --seed S --case N`.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { differences } from './compare.mjs'
 import { answer, prepare } from './ours.mjs'
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     cases: { type: 'string', default: '50' },
     case: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    processes: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     record: { type: 'boolean', default: false },
   },
 })
@@ -36,6 +38,11 @@ if (chosen.length === 0 && uncovered.length === 0) {
   process.exit(2)
 }
 
+const processes = Number(values.processes)
+if (!(Number.isInteger(processes) && processes >= 1)) {
+  process.stderr.write(`--processes must be an integer from 1, not '${values.processes}'\n`)
+  process.exit(2)
+}
 const first = Number(values.case ?? 0)
 const end = values.case === undefined ? Number(values.cases) : first + 1
 const recorded = []
@@ -66,13 +73,28 @@ async function compare(peer, entry, index) {
   }
 }
 
+/** Compares all cases of a name, each peer one after another. Gives them in their order. */
+async function compareAll(all, entry) {
+  const results = []
+  let next = first
+  const work = async (peer) => {
+    while (next < end) {
+      const index = next++
+      results[index - first] = await compare(peer, entry, index)
+    }
+  }
+  await Promise.all(all.map(work))
+  return results
+}
+
 try {
-  const peer = await (await import(`./peers/${values.peer}.mjs`)).start()
+  const { start } = await import(`./peers/${values.peer}.mjs`)
+  const all = await Promise.all(Array.from({ length: values.peer === 'tfjs' ? 1 : processes }, start))
   for (const entry of chosen) {
     let wrong = 0
     const right = []
-    for (let index = first; index < end; index++) {
-      const { given, theirs, found } = await compare(peer, entry, index)
+    for (const [at, { given, theirs, found }] of (await compareAll(all, entry)).entries()) {
+      const index = first + at
       if (found.length > 0) {
         wrong += 1
         if (wrong <= 5) print(`${entry.family} ${entry.name} ${index}: ${found.slice(0, 4).join('\n  ')}`)
@@ -85,7 +107,7 @@ try {
     print(`${entry.family} ${entry.name}: ${end - first} cases, ${wrong} differ`)
     faults += wrong
   }
-  await peer.stop()
+  for (const peer of all) await peer.stop()
 } catch (error) {
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 2

@@ -217,3 +217,15 @@ describe('encoding', () => {
     expect(tokenizer.decode(tokenizer.encodeSync(['a [PAD] and [UNK]'])[0] as Int32Array)).toBe('a [PAD] and [UNK]')
   })
 })
+
+it('maxUnknown is an option of those that count unknown tokens only', async () => {
+  const tagger = new tasks.SequenceTagger({ units: 4 })
+  const wrong = { maxUnknown: 0.5 } as object
+  await expect(tagger.train([{ tokens: ['a'], tags: ['x'] }], wrong)).rejects.toEqual(
+    coded('ERR_OPTION', /^SequenceTagger\.train: .*maxUnknown/),
+  )
+  const answerer = new tasks.QuestionAnswerer({ units: 4 })
+  await expect(answerer.train([{ story: 'a b', question: 'a', answer: 'b' }], wrong)).rejects.toEqual(
+    coded('ERR_OPTION', /^QuestionAnswerer\.train: .*maxUnknown/),
+  )
+})

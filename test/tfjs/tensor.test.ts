@@ -271,7 +271,7 @@ describe('what is not supported', () => {
     ['fromPixels', () => tf.browser.fromPixels?.({})],
     ['image', () => tf.image.resizeBilinear?.(1)],
     ['fft', () => tf.spectral.fft?.(1)],
-    ['conv2d', () => tf.conv2d(1)],
+    ['conv2dTranspose', () => tf.conv2dTranspose(1)],
     ['loadGraphModel', () => tf.loadGraphModel('x')],
     ['complex', () => tf.complex(1, 2)],
   ]

@@ -26,8 +26,8 @@ import { ServedTask } from '../shared/task.js'
 import {
   predictionSettings,
   type TrainingSettings,
-  trainClassifierOptions,
   trainingSettings,
+  trainTaggerOptions,
   usualEpochs,
 } from '../shared/training.js'
 import { defaultEpochs } from '../shared/work.js'
@@ -73,7 +73,7 @@ export interface AnswerEvaluation extends ClassReport {
  */
 export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings> {
   /** @internal The options of its constructor and of `train`. */
-  static readonly optionTables = [answererOptions, trainClassifierOptions] as const
+  static readonly optionTables = [answererOptions, trainTaggerOptions] as const
 
   readonly #given: QuestionAnswererOptions
 

@@ -1,4 +1,4 @@
-import type { QuestionAnswererOptions, TrainClassifierOptions } from '../optionTypes.js'
+import type { QuestionAnswererOptions, TrainTaggerOptions } from '../optionTypes.js'
 import { anyCell, cellSentence } from '../shared/cell.js'
 import { encoderOption } from '../shared/encoder.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
@@ -29,8 +29,7 @@ export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a
 })
 
 /** How a question answerer is trained: as a classifier, without an accuracy while it trains. */
-export type TrainAnswererOptions = Omit<TrainClassifierOptions<AnsweredQuestion>, 'onProgress' | 'onEpoch'> &
-  TaskListeners
+export type TrainAnswererOptions = Omit<TrainTaggerOptions<AnsweredQuestion>, 'onProgress' | 'onEpoch'> & TaskListeners
 
 /** The options with their defaults. */
 export type AnswererSettings = SettingsOf<QuestionAnswererOptions, typeof answererOptions>

@@ -28,10 +28,10 @@ import { batchesOf, survey } from '../shared/survey.js'
 import { ServedTask } from '../shared/task.js'
 import { textTokenizer } from '../shared/textTokenizer.js'
 import {
+  type ClassifierTraining,
   predictionSettings,
-  type TrainingSettings,
+  rowsLike,
   trainClassifierOptions,
-  trainingSettings,
   usualEpochs,
 } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -106,7 +106,8 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
    * aborts.
    */
   async train(rows: Rows<LabelledText>, options: TrainClassifierOptions = {}): Promise<History> {
-    const settings = trainingSettings(this.where('train'), '{ text, label }', options)
+    const where = this.where('train')
+    const settings = trainClassifierOptions.read(where, options, rowsLike(where, '{ text, label }', options))
     return await this.learnRows(rows, settings, {
       small: (...given) => this.#prepare(...given),
       large: (...given) => this.#prepareLarge(...given),
@@ -184,7 +185,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     where: string,
     rows: readonly LabelledText[],
     given: readonly LabelledText[] | undefined,
-    settings: TrainingSettings<LabelledText>,
+    settings: ClassifierTraining,
     known: ClassifierParts | undefined,
   ): Promise<Training<ClassifierParts, History>> {
     const { signal, batchSize } = settings
@@ -223,7 +224,7 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     where: string,
     all: Dataset<LabelledText>,
     given: readonly LabelledText[] | undefined,
-    settings: TrainingSettings<LabelledText>,
+    settings: ClassifierTraining,
     known: ClassifierParts | undefined,
   ): Promise<Training<ClassifierParts, History>> {
     const { signal, batchSize, validationSplit = defaultSplit } = settings

@@ -1,6 +1,6 @@
 import { describe, reading, SeqloomError } from '../../errors.js'
 import type { LabelledText } from '../classifier/rows.js'
-import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
+import type { PredictTextsOptions, TrainClassifierOptions, TrainTaggerOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
 import {
   callback,
@@ -161,57 +161,66 @@ export const encoderTrainingOptions = (unfreezeEvery: string) => ({
   ),
 })
 
-/** The options of `train` of a classifier, a tagger and a question answerer. */
+/** What trainings of classifiers, taggers and question answerers have in common. */
+const commonOptions = {
+  epochs: passes(usualEpochs),
+  batchSize: option(integer(1), 32, 'The number of rows in a training step'),
+  learningRate: option(rate, 1e-3, "Adam's learning rate, or a schedule of it"),
+  validationSplit: optional(
+    number(0, 1),
+    'The share of the rows that is kept apart to measure on: drawn by the seed, from every class in ' +
+      'proportion, equal rows together; every class keeps a row to train on.',
+    '0.1, or 0 where that is too little to tell epochs apart: fewer than 20 different rows, or than 5 labels ' +
+      'for each class',
+  ),
+  validationData: optional(rows, 'Rows to validate on instead'),
+  classWeight: optional(
+    weights,
+    "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels " +
+      'weigh the same',
+    '1',
+  ),
+  restoreBest: optional(
+    flag,
+    'Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without ' +
+      'validation, those of training) are put back in the end',
+    "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+      'with a warning',
+  ),
+  ...encoderTrainingOptions('1'),
+  ...backupOptions,
+  ...distribution,
+  signal: trainingSignal('classifier'),
+  callbacks: furtherCallbacks,
+  ...listeners('ClassifierProgress', 'ClassifierEpoch', './shared/training.js'),
+}
+
+/** The options of `train` of a classifier. */
 export const trainClassifierOptions = new OptionTable(
   'TrainClassifierOptions<Row = LabelledText>',
-  'How a classifier, a tagger or a question answerer is trained.',
-  {
-    epochs: passes(usualEpochs),
-    batchSize: option(integer(1), 32, 'The number of rows in a training step'),
-    learningRate: option(rate, 1e-3, "Adam's learning rate, or a schedule of it"),
-    validationSplit: optional(
-      number(0, 1),
-      'The share of the rows that is kept apart to measure on: drawn by the seed, from every class in ' +
-        'proportion, equal rows together; every class keeps a row to train on.',
-      '0.1, or 0 where that is too little to tell epochs apart: fewer than 20 different rows, or than 5 labels ' +
-        'for each class',
-    ),
-    validationData: optional(rows, 'Rows to validate on instead'),
-    classWeight: optional(
-      weights,
-      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels " +
-        'weigh the same',
-      '1',
-    ),
-    restoreBest: optional(
-      flag,
-      'Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without ' +
-        'validation, those of training) are put back in the end',
-      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
-        'with a warning',
-    ),
-    ...encoderTrainingOptions('1'),
-    ...backupOptions,
-    ...distribution,
-    maxUnknown: maxUnknown('rows'),
-    signal: trainingSignal('classifier'),
-    callbacks: furtherCallbacks,
-    ...listeners('ClassifierProgress', 'ClassifierEpoch', './shared/training.js'),
-  },
+  'How a classifier is trained.',
+  { ...commonOptions, maxUnknown: maxUnknown('rows') },
+)
+
+/** The options of `train` of a tagger and of a question answerer. */
+export const trainTaggerOptions = new OptionTable(
+  'TrainTaggerOptions<Row = TaggedTokens>',
+  'How a tagger or a question answerer is trained.',
+  commonOptions,
 )
 
 /** The training options, with their defaults where these do not depend on the rows. */
-export type TrainingSettings<Row = LabelledText> = SettingsOf<
-  TrainClassifierOptions<Row>,
-  typeof trainClassifierOptions
->
+export type TrainingSettings<Row = LabelledText> = SettingsOf<TrainTaggerOptions<Row>, typeof trainTaggerOptions>
+
+/** Those of a classifier. */
+export type ClassifierTraining = SettingsOf<TrainClassifierOptions, typeof trainClassifierOptions>
 
 /** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
 export const trainingSettings = <Row>(
   where: string,
   row: string,
-  options: TrainClassifierOptions<Row>,
-): TrainingSettings<Row> => trainClassifierOptions.read(where, options, rowsLike(where, row, options))
+  options: TrainTaggerOptions<Row>,
+): TrainingSettings<Row> => trainTaggerOptions.read(where, options, rowsLike(where, row, options))
 
 /**
  * The check of rows that are all like one. `ERR_OPTION` for an array in place of the options: labels apart from what

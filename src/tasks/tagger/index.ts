@@ -5,7 +5,7 @@ import { describe, SeqloomError } from '../../errors.js'
 import type { TagScheme } from '../../layers/tagScheme.js'
 import { isRecord } from '../../options.js'
 import { warn } from '../../warn.js'
-import type { PredictTextsOptions, SequenceTaggerOptions, TrainClassifierOptions } from '../optionTypes.js'
+import type { PredictTextsOptions, SequenceTaggerOptions, TrainTaggerOptions } from '../optionTypes.js'
 import { answersFor, inParts } from '../shared/answers.js'
 import { countsOf, weightsOf } from '../shared/classWeights.js'
 import { defaultSplit, divide } from '../shared/division.js'
@@ -36,8 +36,8 @@ import { ServedTask } from '../shared/task.js'
 import {
   predictionSettings,
   type TrainingSettings,
-  trainClassifierOptions,
   trainingSettings,
+  trainTaggerOptions,
   usualEpochs,
 } from '../shared/training.js'
 import { Vocabulary } from '../shared/vocabulary.js'
@@ -95,7 +95,7 @@ export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
  */
 export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   /** @internal The options of its constructor and of `train`. */
-  static readonly optionTables = [taggerOptions, trainClassifierOptions] as const
+  static readonly optionTables = [taggerOptions, trainTaggerOptions] as const
 
   readonly #given: SequenceTaggerOptions
 
@@ -138,7 +138,7 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, also for options that are not those of the
    * `encoder`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
    */
-  async train(rows: Rows<TaggedTokens>, options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
+  async train(rows: Rows<TaggedTokens>, options: TrainTaggerOptions<TaggedTokens> = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
     return await this.learnRows(rows, settings, {
       small: (...given) => this.#prepare(...given),

@@ -11,6 +11,7 @@ import { cumprod, cumsum } from '../ops/search.js'
 import { broadcastTo, cast, reshape, tile, transpose } from '../ops/shape.js'
 import { mirrorPad, pad, reverse, slice, stridedSlice } from '../ops/slice.js'
 import { exp } from '../ops/unary.js'
+import { windows } from '../ops/windows.js'
 import { parseAxes, parseAxis } from '../shapes.js'
 import type { Tensor } from '../tensor.js'
 import { summedTo } from './elementwise.js'
@@ -63,6 +64,7 @@ export const layoutRules: Readonly<Record<string, Rule>> = {
   reverse: moved(reverse),
   pad: moved((x, paddings) => pad(x, paddings, -1)),
   mirrorPad: moved(mirrorPad),
+  windows: moved((x, axis, settings) => windows(x, axis, { ...settings, filler: -1 })),
   gather: moved(gather),
   gatherND: moved(gatherND),
   unstack: moved(unstack),

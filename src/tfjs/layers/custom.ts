@@ -6,10 +6,11 @@ import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
 import { unsupported } from '../failure.js'
-import { Tensor } from '../tensor.js'
+import { recordedRows, Tensor } from '../tensor.js'
 import { coreName } from './coreName.js'
 import type { Kwargs, Layer } from './layer.js'
 import { maskedLike, unmasked } from './masks.js'
+import { askable, inBothPhases } from './phases.js'
 import { Recorded, rowsOfConstant } from './recorded.js'
 import type { LayerVariable } from './variable.js'
 import { tracedOf } from './written.js'
@@ -47,7 +48,7 @@ let recording: { readonly known: readonly (readonly SymbolicValue[])[]; taken: n
  */
 export function applied(layer: Layer, args: readonly unknown[], kwargs: Kwargs): Recorded[] {
   if (recording === undefined) throw new LayerInCall(layer.name)
-  if (!args.every((each) => each instanceof Recorded && !each.meanOfRows && each.joined === 1)) {
+  if (!args.every((each) => each instanceof Recorded && isPlain(each))) {
     throw new LayerInCall(layer.name)
   }
   const outputs = recording.known[recording.taken++]
@@ -133,28 +134,41 @@ function partOf(
   const first = given.length - counts.reduce((sum, count) => sum + count, 0)
   const outer = recording
   try {
-    const traced = tracedOf(
-      layer.name,
-      given,
-      (inputs, weights) => {
-        let next = first
-        const known = counts.map((count) => {
-          next += count
-          return inputs.slice(next - count, next)
-        })
-        recording = { known, taken: 0 }
-        try {
-          return called(layer, declared, inputs.slice(0, first), weights, kwargs)
-        } catch (error) {
-          if (!(error instanceof Application)) throw error
-          application = error
-          sources = error.args.map(({ symbolic }) => inputs.indexOf(symbolic))
-          if (sources.every((source) => source >= 0)) throw error
-          return error.args.map(({ symbolic }) => symbolic)
-        }
-      },
-      weightsOf(layer, declared),
-    )
+    const record = (options: Kwargs) =>
+      tracedOf(
+        layer.name,
+        given,
+        (inputs, weights) => {
+          let next = first
+          const known = counts.map((count) => {
+            next += count
+            return inputs.slice(next - count, next)
+          })
+          recording = { known, taken: 0 }
+          try {
+            return called(layer, declared, inputs.slice(0, first), weights, options)
+          } catch (error) {
+            if (!(error instanceof Application)) throw error
+            application = error
+            sources = error.args.map(({ symbolic }) => inputs.indexOf(symbolic))
+            if (sources.every((source) => source >= 0)) throw error
+            return error.args.map(({ symbolic }) => symbolic)
+          }
+        },
+        weightsOf(layer, declared),
+      )
+    // Layers are applied once: `call` that applies some is recorded as it is outside of training.
+    const recordTraining = (options: Kwargs) => {
+      if (application) return undefined
+      const made = record(options)
+      const isWhole = application === undefined
+      application = undefined
+      return isWhole ? made : undefined
+    }
+    const traced =
+      counts.length === 0
+        ? inBothPhases(layer.name, kwargs, record, recordTraining)
+        : record(askable(kwargs, false).given)
     return { application: application as Application | undefined, sources, traced }
   } catch (error) {
     if (!(error instanceof Application)) throw error
@@ -195,7 +209,7 @@ export function recordCell(
     weights: weightsOf(cell, declared),
     step(values, weights) {
       const given = ['x', ...names].map((name) => (values as Record<string, SymbolicValue>)[name] as SymbolicValue)
-      const [output, ...states] = called(cell, declared, given, weights as never, {})
+      const [output, ...states] = called(cell, declared, given, weights as never, { training: false })
       return { output, ...Object.fromEntries(names.map((name, at) => [name, states[at] as SymbolicValue])) } as never
     },
   }) as unknown as Cell
@@ -228,17 +242,24 @@ function called(
     const value = variable.shape.length === 0 ? weight.sum({ axis: 0 }) : weight
     variable.traced = new Recorded(variable.trainable ? value : value.stopGradient())
   })
+  const given = inputs.map((each) => new Recorded(each))
+  const { like } = recordedRows
+  recordedRows.like = given[0]
   try {
     // As in a model of tfjs, where inputs come in an array even if there is one.
-    const result = layer.call(inputs.map((each) => new Recorded(each)) as Tensor[], { training: false, ...kwargs })
+    const result = layer.call(given as Tensor[], kwargs)
     return [result].flat().map((each) => resultOf(layer, each, inputs[0]))
   } finally {
+    recordedRows.like = like
     for (const { variable } of declared) variable.traced = undefined
   }
 }
 
+/** Whether a value has its rows first, as ours do. */
+const isPlain = ({ meanOfRows, rows }: Recorded) => !meanOfRows && rows.joined === 1 && rows.at === 0
+
 function resultOf(layer: Custom, given: unknown, input: SymbolicValue | undefined) {
-  if (given instanceof Recorded && !given.meanOfRows && given.joined === 1) return given.symbolic
+  if (given instanceof Recorded && isPlain(given)) return given.symbolic
   if (given instanceof Tensor && !(given instanceof Recorded) && input) return rowsOfConstant(given, input)
   throw unsupported(
     `what call() of layer '${layer.name}' returns, ${describe(given)},`,

@@ -146,7 +146,14 @@ export class Layer implements VariableOwner {
     this.#recorded = recorded
     this.#recordedShape = shape
     for (const layer of inner) if (!this.#inner.includes(layer)) this.#inner.push(layer)
-    return outputs
+    return this.#saysOneOutput(values) ? outputs.slice(0, 1) : outputs
+  }
+
+  /** Whether a layer of one's own says that it has one output: as in tfjs, what else `call` returns is left out. */
+  #saysOneOutput(values: readonly Value[]): boolean {
+    if (this.computeOutputShape === Layer.prototype.computeOutputShape) return false
+    const shape = this.computeOutputShape(single(values.map((value): Shape => [...value.shape])))
+    return Array.isArray(shape) && !Array.isArray(shape[0])
   }
 
   /** @internal Applies the layer to values that `call` of another one gives it. */

@@ -4,6 +4,7 @@ import { check } from '../failure.js'
 import { checkDimensions, sizeFromShape } from '../shapes.js'
 import {
   allocateValues,
+  recordedRows,
   type Scalar,
   Tensor,
   type Tensor1D,
@@ -13,6 +14,7 @@ import {
   type Tensor5D,
   type Tensor6D,
   TensorBuffer,
+  TracedTensor,
   Variable,
 } from '../tensor.js'
 import type {
@@ -136,8 +138,17 @@ export function variable<R extends Rank>(
   return new Variable<R>(initialValue, trainable, name, dtype)
 }
 
+/** A tensor with as many rows as there are, where a function is recorded: programs give it the null of `x.shape[0]`. */
+function ofRows<R extends Rank>(shape: ShapeMap[R], value: unknown): Tensor<R> | undefined {
+  const { like } = recordedRows
+  if (!(like && typeof value === 'number' && Array.isArray(shape) && shape.includes(null as never))) return undefined
+  return like.record('fill', [like, shape, value]) as Tensor<R>
+}
+
 /** A tensor of zeros. */
 export function zeros<R extends Rank>(shape: ShapeMap[R], dtype: DataType = 'float32'): Tensor<R> {
+  const rows = ofRows<R>(shape, 0)
+  if (rows) return rows
   checkDimensions(shape)
   return new Tensor<R>(shape, dtype, allocateValues('zeros', dtype, sizeFromShape(shape)))
 }
@@ -149,6 +160,8 @@ export function ones<R extends Rank>(shape: ShapeMap[R], dtype: DataType = 'floa
 
 /** A tensor with one value everywhere; the dtype is by default that of the value. */
 export function fill<R extends Rank>(shape: ShapeMap[R], value: number | string, dtype?: DataType): Tensor<R> {
+  const rows = ofRows<R>(shape, value)
+  if (rows) return rows
   checkDimensions(shape)
   const type = dtype ?? inferDtype(value)
   const values = allocateValues('fill', type, sizeFromShape(shape))
@@ -158,12 +171,14 @@ export function fill<R extends Rank>(shape: ShapeMap[R], value: number | string,
 
 /** Zeros in the shape and dtype of a tensor. */
 export function zerosLike<T extends Tensor>(x: T | TensorLike): T {
+  if (x instanceof TracedTensor) return x.record('zerosLike', [x]) as T
   const $x = convertToTensor<Tensor>(x, 'x', 'zerosLike')
   return zeros($x.shape, $x.dtype) as Tensor as T
 }
 
 /** Ones in the shape and dtype of a tensor. */
 export function onesLike<T extends Tensor>(x: T | TensorLike): T {
+  if (x instanceof TracedTensor) return x.record('onesLike', [x]) as T
   const $x = convertToTensor<Tensor>(x, 'x', 'onesLike')
   return ones($x.shape, $x.dtype) as Tensor as T
 }

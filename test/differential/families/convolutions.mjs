@@ -4,13 +4,14 @@ import { training } from './training.mjs'
 
 const odd = (random) => random.integer(1, 4)
 
-/** A layer over a sequence that is long enough for its windows. */
+/** A layer over a sequence that is long enough for its windows: at least `least` elements in each dimension. */
 const over =
-  (name, options, { trains = true, rank = 3 } = {}) =>
+  (name, options, { trains = true, rank = 3, least = 10 } = {}) =>
   (random, peer) => {
     const batch = random.pick([1, 2, 4])
     const channels = random.pick([1, 2, 4])
-    const shape = [batch, random.integer(10, 14), ...Array(rank - 3).fill(random.integer(10, 12)), channels]
+    const first = random.integer(least, least + 4)
+    const shape = [batch, first, ...Array(rank - 3).fill(random.integer(least, least + 2)), channels]
     const given = {
       kind: 'model',
       batch,
@@ -85,7 +86,10 @@ export default {
   conv2dTranspose: entry(over('conv2dTranspose', transposed, { rank: 4 })),
   // Where each window is one element and strides leave some out, TensorFlow's gradient is not that of its own result.
   conv3dTranspose: entry(
-    over('conv3dTranspose', (random) => ({ ...transposed(random), kernelSize: random.integer(2, 4) }), { rank: 5 }),
+    over('conv3dTranspose', (random) => ({ ...transposed(random), kernelSize: random.integer(2, 4) }), {
+      rank: 5,
+      least: 4,
+    }),
   ),
   depthwiseConv1d: entry(over('depthwiseConv1d', depthwise)),
   separableConv1d: entry(

@@ -40,4 +40,8 @@ const quiet = {
   CUDA_VISIBLE_DEVICES: '-1',
   PYTHONWARNINGS: 'ignore',
   PYTHONDONTWRITEBYTECODE: '1',
+  // Cases are small, and several processes answer them.
+  TF_NUM_INTRAOP_THREADS: '1',
+  TF_NUM_INTEROP_THREADS: '1',
+  OMP_NUM_THREADS: '1',
 }

@@ -16,6 +16,7 @@ mod file_reader;
 mod fit;
 pub mod generator;
 mod heap;
+pub mod histogram;
 mod holder;
 mod job;
 pub mod lock;

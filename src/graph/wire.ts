@@ -67,5 +67,5 @@ export interface TrainSpec {
   readonly precision?: Precision
 }
 
-/** What the factors of products are. */
+/** @inline What the factors of products are. */
 export type Precision = 'float32' | 'bfloat16'

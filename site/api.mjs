@@ -15,6 +15,7 @@ const unexported = {
     'src/errors.ts:errorCodes',
     'src/table.ts:cellActivations',
     'src/table.ts:otherActivations',
+    'src/losses/formulas.ts:formulas',
     'src/metrics/metric.ts:others',
     'src/tasks/shared/cell.ts:ready',
     'src/initializers/initializer.ts:Table',
@@ -22,6 +23,8 @@ const unexported = {
   ],
   'a symbolic tensor remembers how it was made': ['src/layers/layer.ts:Call'],
   'bounds of type parameters': ['src/search/subject.ts:Options'],
+  'what notebooks ask for': ['src/pictures/display.ts:Displayed'],
+  'settings of any names': ['src/tfjs/described.ts:Settings'],
   'types of functions that many constants have': [
     'src/tfjs/ops/elementwise.ts:Unary',
     'src/tfjs/ops/elementwise.ts:Binary',

@@ -63,6 +63,7 @@ export type { LayerConfig } from './layers/serialize.js'
 export type { Weight } from './layers/weight.js'
 export * as losses from './losses/index.js'
 export * as metrics from './metrics/index.js'
+export type { AnyMetric } from './model/compile.js'
 export type {
   BatchOptions,
   BeamSearchOptions,

@@ -62,6 +62,7 @@ export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Ou
     return true
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const direction: Direction = this.goBackwards
       ? { order: 'backward', outputOrder: 'processing' }

@@ -50,6 +50,7 @@ export interface BatchEvent {
   readonly epoch: number
   /** How many batches of the epoch are done. */
   readonly batch: number
+  /** How many the epoch has; 0 while that is not known, in the first epoch of a stream. */
   readonly batches: number
   /** Rows per second. */
   readonly rate: number

@@ -98,7 +98,7 @@ export abstract class Observer implements Callback {
     const now = performance.now()
     if (!this.#open || now - this.#told < Math.max(leastInterval, (now - this.#began) / manyBatches)) return
     this.#told = now
-    const { epoch = 0, batch = 0, batches = 1, size = 1, seconds = 0, ...values } = logs
+    const { epoch = 0, batch = 0, batches = 0, size = 1, seconds = 0, ...values } = logs
     // The last batch of an epoch may be smaller.
     this.#size = Math.max(size, this.#size)
     const rate = ((batch + 1) * this.#size) / Math.max(seconds, 1e-6)

@@ -467,7 +467,7 @@ export class Layer implements VariableOwner {
     return config
   }
 
-  /** Sets a function that {@link invokeCallHook} calls. */
+  /** Sets a function that `invokeCallHook` calls. */
   setCallHook(hook: CallHook | null): void {
     this.#callHook = hook ?? undefined
   }

@@ -1,6 +1,5 @@
-import type { TableRow } from '../data/columns.js'
 import { Dataset, type Start } from '../data/dataset.js'
-import { type TableOptions, textColumns, wholeRows } from '../data/table.js'
+import { type TableOptions, textColumns } from '../data/table.js'
 import { describe, SeqloomError } from '../errors.js'
 import { given } from '../options.js'
 
@@ -39,12 +38,8 @@ export function readColumns<Name extends string, Row>(
   )
 }
 
-/** Rows as they are, with all their columns, among them those named by options. */
-export const readWhole = (file: FileOptions, columns: Readonly<Record<string, string>>): Dataset<TableRow> =>
-  namingFlags(columns, wholeRows(file.data, Object.values(columns), tableOptions(file)))
-
 /** A table whose errors name the options that name its columns. */
-function namingFlags<Row>(columns: Readonly<Record<string, string>>, table: Dataset<Row>): Dataset<Row> {
+export function namingFlags<Row>(columns: Readonly<Record<string, string>>, table: Dataset<Row>): Dataset<Row> {
   const all = async function* (start: Start) {
     const blocks = table.open(start)[Symbol.asyncIterator]()
     try {
@@ -67,7 +62,8 @@ export async function namingOptions<T>(columns: Readonly<Record<string, string>>
   } catch (error) {
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
     const missing = /\bhas no (?:column )?('.*?'); /.exec(error.message)?.[1]
-    const name = Object.keys(columns).find((each) => describe(columns[each]) === missing)
+    // What a model itself names has no flag, and a name of two words.
+    const name = Object.keys(columns).find((each) => describe(columns[each]) === missing && !each.includes(' '))
     if (name === undefined) throw error
     throw new SeqloomError('ERR_DATA', `${error.message}; --${name} names another`, { cause: error })
   }

@@ -23,5 +23,6 @@ export async function taskFor(name: string, folder: string): Promise<AnyTaskComm
   const { contents, command } = await commandOf(folder)
   if (command?.use?.name === name) return command
   const takes = command?.use && `'seqloom ${command.use.name}' takes`
-  throw mistaken(folder, (usedBy(name)[0] as AnyTaskCommand).kind, contents, takes)
+  const wanted = usedBy(name).map(({ kind }) => kind)
+  throw mistaken(folder, wanted, contents, takes)
 }

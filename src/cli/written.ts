@@ -2,20 +2,22 @@ import { Option } from 'commander'
 import { SeqloomError } from '../errors.js'
 import type { Written } from '../tasks/decoding/decoder.js'
 import { writeOptions } from '../tasks/decoding/options.js'
-import { optionValues, text } from './flags.js'
+import { answerFlags, checkAnswering } from './answering.js'
+import { optionValues } from './flags.js'
 import { oneLine, print, printJson } from './output.js'
 import { checkPicture } from './pictures.js'
 import type { Flags } from './taskCommand.js'
 
-/** The flags of a command that writes about one or more `about`s, and their check. */
-export const writeCommand = (what: string, about: string) => ({
+/** The flags of a command that writes about one or more `about`s, and their check; `columns` are those of a table of them. */
+export const writeCommand = (what: string, about: string, columns: Readonly<Record<string, string>>) => ({
   options: writeOptions,
   flags: [
     new Option('--attention-map <file>', `draw what each token of a ${what} attends to, as SVG`),
-    new Option('--force', 'replace a file that is not such a drawing').default(false),
-    text(),
+    ...answerFlags(columns, 'replace the file at --out, and one at --attention-map that is not such a drawing'),
   ],
-  async check(given: readonly string[], { attentionMap: map, force }: Flags): Promise<void> {
+  async check(given: readonly string[], flags: Flags): Promise<void> {
+    const { attentionMap: map, force } = flags
+    checkAnswering(given, flags)
     if (map === undefined) return
     if (given.length !== 1) {
       throw new SeqloomError('ERR_OPTION', `--attention-map draws one ${about}; ${given.length} were given`)
@@ -26,10 +28,10 @@ export const writeCommand = (what: string, about: string) => ({
 
 /** The same flags as options of a task, and the file of a drawing. */
 export function writing(flags: Flags, signal: AbortSignal) {
-  const { attentionMap, encoding, json } = flags
+  const { attentionMap, json } = flags
   const map = attentionMap as string | undefined
   return {
-    ...{ map, json: json as boolean, encoding: encoding as string | undefined },
+    ...{ map, json: json as boolean },
     settings: { ...optionValues(writeOptions, flags), signal, alignments: map !== undefined },
   }
 }
@@ -38,25 +40,31 @@ export function writing(flags: Flags, signal: AbortSignal) {
 export const unsaved = ({ scheduledSampling = 0 }: Flags): string | undefined =>
   (scheduledSampling as number) > 0 ? '--scheduled-sampling' : undefined
 
-/**
- * Prints a written text, and its alternatives with their scores. As JSON, it is under `name`, between what it is about
- * and what else is known.
- */
+type WithOthers = Written & { readonly alternatives?: readonly Written[] }
+
+/** A written text in columns, the text under `name`, and what else is known; `nested` with its alternatives. */
+export function columnsOf(name: string, written: WithOthers, besides: object, nested: boolean): object {
+  const [first, ...others] = [written, ...(written.alternatives ?? [])].map(
+    ({ text, score, logProbability, finished }) => ({
+      ...{ [name]: text, score, log_probability: logProbability, finished },
+    }),
+  )
+  return { ...first, ...(nested && others.length > 0 && { alternatives: others }), ...(nested && besides) }
+}
+
+/** Prints a written text, and its alternatives with their scores; as JSON with what it is `about`. */
 export function show(
   about: Readonly<Record<string, string>>,
   name: string,
-  written: Written & { readonly alternatives?: readonly Written[] },
+  written: WithOthers,
   besides: object,
   json: boolean,
 ): void {
-  const found: readonly Written[] = [written, ...(written.alternatives ?? [])]
   if (json) {
-    const [first, ...others] = found.map(({ text, score, logProbability, finished }) => ({
-      ...{ [name]: text, score, log_probability: logProbability, finished },
-    }))
-    printJson({ ...about, ...first, ...(others.length > 0 && { alternatives: others }), ...besides })
+    printJson({ ...about, ...columnsOf(name, written, besides, true) })
     return
   }
+  const found: readonly Written[] = [written, ...(written.alternatives ?? [])]
   for (const { text, score } of found) {
     print(found.length > 1 ? `${score.toFixed(4)}\t${oneLine(text)}` : oneLine(text))
   }

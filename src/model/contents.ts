@@ -57,15 +57,17 @@ export function wordsFor({ kind, unfinished }: Contents): string {
 /** The words for a kind without the article: `text classifier`. */
 export const nounFor = (kind: Kind): string => kind.words.replace(/^an? /, '')
 
+const either = new Intl.ListFormat('en', { type: 'disjunction' })
+
 /**
- * Says that a folder holds something other than what was wanted, what it is, and what loads it (or else what `takes`
+ * Says that a folder holds something other than one of the kinds that were wanted, what it is, and what loads it (or else what `takes`
  * it).
  */
-export function mistaken(folder: string, wanted: Kind, found: Contents, takes?: string): SeqloomError {
+export function mistaken(folder: string, wanted: readonly Kind[], found: Contents, takes?: string): SeqloomError {
   const { task } = found.kind
   const loads = task === undefined ? 'loadModel loads' : `tasks.${task}.load loads`
   return new SeqloomError(
     'ERR_FORMAT',
-    `${folder} is no ${nounFor(wanted)}: it holds ${wordsFor(found)}, which ${takes ?? loads}`,
+    `${folder} is no ${either.format(wanted.map(nounFor))}: it holds ${wordsFor(found)}, which ${takes ?? loads}`,
   )
 }

@@ -63,7 +63,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
   const path = files.path(descriptionName)
   const description = parseDescription(path, text)
   const contents = contentsOf(description)
-  if (wanted !== undefined && contents.kind !== wanted) throw mistaken(files.name, wanted, contents)
+  if (wanted !== undefined && contents.kind !== wanted) throw mistaken(files.name, [wanted], contents)
   const model = await formatChecked(path, () => build(description.model))
   try {
     await restoreWeights(files, description, model, () => model.engine.prepareToLoad())

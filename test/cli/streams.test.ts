@@ -75,7 +75,11 @@ describe('predict --out', () => {
       ['labels.jsonl.gz', data.jsonLines],
     ] as const) {
       const ran = await seqloom([...args, at(name)])
-      expect(ran).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/labels of 90 texts/) })
+      expect(ran).toMatchObject({
+        code: 0,
+        stdout: '',
+        stderr: expect.stringMatching(/wrote 90 rows with their answers/),
+      })
       const found: Record<string, unknown>[] = []
       for await (const row of read(at(name)) as AsyncIterable<Record<string, unknown>>) found.push(row)
       expect(found.map(({ text }) => text)).toEqual(rows.map(({ text }) => text))
@@ -94,9 +98,12 @@ describe('predict --out', () => {
       code: 2,
       stderr: expect.stringMatching(/must end in/),
     })
-    expect(await seqloom([...args, at('labels.csv'), '--explain'])).toMatchObject({
-      code: expect.any(Number),
-      stderr: expect.stringMatching(/give it without --out/),
+    expect(await seqloom([...args, at('explained.jsonl'), '--explain'])).toMatchObject({ code: 0 })
+    const [line = ''] = readFileSync(at('explained.jsonl'), 'utf8').split('\n')
+    expect(JSON.parse(line)).toMatchObject({
+      text: 'poor thing 0',
+      tokens: ['poor', 'thing', expect.any(String)],
+      values: { length: 3 },
     })
   }, 60_000)
 
@@ -173,7 +180,7 @@ describe('predict --out', () => {
       expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/\tfine 1\n.*\tpoor 2\n$/) })
     }
     expect((await predict('body,stars\nfine 1,5\n')).stdout).toMatch(/\tfine 1\n$/)
-    expect((await predict('{"text": 1}\n')).stderr).toContain("ERR_DATA: -: line 1 has no 'body'")
+    expect((await predict('{"text": 1}\n')).stderr).toMatch(/ERR_DATA: -: line 1: has no 'body'.*--text names another/)
     const parquet = await predict('PAR1\u0000\u0001')
     expect(parquet.stderr).toContain('ERR_DATA: standard input holds Parquet, which is read from files alone')
   }, 60_000)

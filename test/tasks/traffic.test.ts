@@ -76,8 +76,9 @@ describe('a classifier that answers while it is trained', () => {
     await expect(classifier.train(rows, { ...quick, onEpoch })).rejects.toThrow('mine')
     expect(await classifier.predict(texts)).toEqual(before)
     const controller = new AbortController()
-    const aborted = classifier.train(rows, {
-      ...quick,
+    // So many steps that the first epoch is far from its end when the first of them is told.
+    const aborted = classifier.train(madeUpRows(3000), {
+      ...{ ...quick, batchSize: 1 },
       signal: controller.signal,
       onProgress: () => controller.abort(),
     })

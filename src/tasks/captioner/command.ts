@@ -1,24 +1,27 @@
 import { dirname, resolve } from 'node:path'
 import { Option } from 'commander'
+import { answerAll } from '../../cli/answering.js'
 import { size } from '../../cli/arguments.js'
 import { type FilePicture, readPicture, type Size, writePicture } from '../../cli/pictures.js'
 import { lossView } from '../../cli/progress.js'
 import { showScores } from '../../cli/results.js'
 import { type FileOptions, readColumns, tableHelp } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
-import { inBatches, lines } from '../../cli/texts.js'
-import { show, unsaved, writeCommand, writing } from '../../cli/written.js'
+import { columnsOf, show, unsaved, writeCommand, writing } from '../../cli/written.js'
 import type { Dataset } from '../../data/dataset.js'
 import { AbortError, SeqloomError } from '../../errors.js'
+import { pathOf } from '../../path.js'
 import { type Caption, Captioner } from './index.js'
 import { saving } from './saved.js'
+
+const imageColumn = "the column of PNG files, relative to the data file's folder, for a captioner"
 
 /** What the command line does with a captioner. */
 export const command = taskCommand({
   kind: saving.kind,
   load: Captioner.load,
   columns: {
-    image: "the column of PNG files, relative to the data file's folder, for a captioner",
+    image: imageColumn,
     caption: 'the column of captions',
   },
   read: (file, captioner: Captioner) =>
@@ -40,23 +43,32 @@ export const command = taskCommand({
   },
   use: {
     name: 'caption',
-    description: 'Describes images: the given PNG files, or those named by the lines of standard input.',
+    description:
+      'Describes images: the given PNG files, or those named by a column of a table or by the lines of standard input.',
     argument: ['[images...]', 'PNG files; they are resized to the size that the model was trained on'],
-    ...writeCommand('caption', 'image'),
+    ...writeCommand('caption', 'image', { image: imageColumn }),
     async run(captioner, files, flags, signal) {
-      const { encoding, json, settings, map } = writing(flags, signal)
+      const { json, settings, map } = writing(flags, signal)
       const size = imageSize(captioner, flags.model)
-      for await (const batch of files.length > 0 ? inBatches(files) : lines(process.stdin, signal, encoding)) {
-        const images: FilePicture[] = []
-        for (const file of batch) images.push(await readPicture(file, size))
-        const captions = await captioner.caption(images, settings)
-        for (const [index, found] of captions.entries()) {
-          const { attention } = found
-          show({ image: batch[index] as string }, 'caption', found, attention ? { attention } : {}, json)
-        }
-        if (map === undefined) continue
-        await writePicture(map, await captioner.attentionPicture(images[0] as FilePicture, captions[0] as Caption))
-      }
+      const beside = flags.data as string | undefined
+      const besides = ({ attention }: Caption) => (attention ? { attention } : {})
+      await answerAll(files, flags, signal, {
+        columns: { image: flags.image as string },
+        read: ({ image }) => image,
+        async answer(some) {
+          const images: FilePicture[] = []
+          for (const file of some) images.push(await readPicture(pathBeside(beside, file), size))
+          const captions = await captioner.caption(images, settings)
+          const [image] = images
+          const [caption] = captions
+          if (map !== undefined && image && caption) {
+            await writePicture(map, await captioner.attentionPicture(image, caption))
+          }
+          return captions
+        },
+        show: ({ image }, found) => show({ image }, 'caption', found, besides(found), json),
+        written: (found, nested) => columnsOf('caption', found, besides(found), nested),
+      })
     },
   },
 })
@@ -67,6 +79,10 @@ function imageSize({ imageSize: size }: Captioner, model: unknown): Size {
   const trained = size ? `images of ${size.channels} numbers a point` : 'annotations'
   throw new SeqloomError('ERR_UNSUPPORTED', `${model} was trained on ${trained}; files hold red, green and blue`)
 }
+
+/** The path of an image that is named in a data file, or given. */
+const pathBeside = (data: string | undefined, image: string): string =>
+  resolve(data === undefined ? '.' : dirname(data), pathOf('an image', image))
 
 /** The most picture files that are kept in memory for further captions of theirs. */
 const mostKept = 64
@@ -79,7 +95,7 @@ function readCaptions(
   const { data, image, caption, signal } = file
   const pictures = new Map<string, FilePicture>()
   return readColumns(file, { image, caption }, async (row) => {
-    const from = resolve(dirname(data), row.image)
+    const from = pathBeside(data, row.image)
     if (signal?.aborted) throw new AbortError(signal)
     const picture = pictures.get(from) ?? (await readPicture(from, size))
     if (pictures.size >= mostKept) pictures.clear()

@@ -1,10 +1,12 @@
 import { Option } from 'commander'
-import { table as tableFlags } from '../../cli/flags.js'
-import { oneLine, print, printJson } from '../../cli/output.js'
+import { answerFlags, checkAnswering, checkFor } from '../../cli/answering.js'
+import { note, oneLine, print, printJson } from '../../cli/output.js'
 import { lossView } from '../../cli/progress.js'
 import { type FileOptions, tableHelp } from '../../cli/rows.js'
 import { table } from '../../cli/table.js'
 import { type Flags, taskCommand } from '../../cli/taskCommand.js'
+import { from } from '../../data/sources.js'
+import { write } from '../../data/write.js'
 import { SeqloomError } from '../../errors.js'
 import { withRows } from '../shared/rows.js'
 import { readForecastData, readForecastRows } from './columns.js'
@@ -37,13 +39,13 @@ export const command = taskCommand({
   },
   use: {
     name: 'predict',
-    description: 'A forecaster prints its forecast.',
+    description: 'A forecaster continues the series that it has read, or that of --data.',
     argument: ['[texts...]', 'texts to label'],
     flags: [
-      new Option('--data <file>', 'a table of a series to continue from'),
-      new Option('--known <file>', 'for a forecaster: a CSV file of covariates that are known ahead'),
-      ...tableFlags(),
+      ...answerFlags({}),
+      new Option('--known <file>', 'for a forecaster: a table of covariates that are known ahead'),
     ],
+    check: checkAnswering,
     async run(forecaster, texts, flags, signal) {
       if (texts.length > 0) {
         throw new SeqloomError('ERR_OPTION', `${flags.model} is a forecaster, which takes no texts`)
@@ -54,20 +56,16 @@ export const command = taskCommand({
 })
 
 /**
- * Prints what a forecaster expects after the series that it has read, or after those of a file: with a time, rows of
- * time and group with what is known of them from another file.
+ * Prints or writes what a forecaster expects after the series that it has read, or after those of a file: with a time,
+ * rows of time and group with what is known of them from another file.
  */
 async function predict(
   forecaster: AnyForecaster,
-  flags: Flags & Partial<FileOptions> & { readonly known?: string },
+  flags: Flags & Partial<FileOptions> & { readonly known?: string; readonly out?: string },
 ): Promise<void> {
-  const { data, known: ahead, json } = flags
+  const { data, known: ahead, json, out, signal } = flags
   const { time, group, variables, covariates } = forecaster
-  for (const flag of ['out', 'explain', 'force']) {
-    if (!flags[flag]) continue
-    const cure = flag === 'out' ? '; a forecast is printed, and > FILE keeps it' : ''
-    throw new SeqloomError('ERR_OPTION', `--${flag} is for classifiers of texts${cure}`)
-  }
+  checkFor('a forecaster', flags, ['explain'])
   if (data !== undefined) {
     await forecaster.read((await readForecastData({ ...flags, data }, forecaster)) as never)
   }
@@ -81,22 +79,28 @@ async function predict(
         forecaster.forecast({ known: typedRows('--known', rows, columns, decimal) }),
       )
     : forecaster.forecast()
-  const digits = (value: number) => Number(value.toPrecision(6))
-  for (const [index, row] of forecasts.entries()) {
+  const rows = forecasts.flatMap((row, index) => {
     const place =
       time === undefined
         ? { step: index + 1 }
         : { [time]: row[time], ...(group !== undefined && { [group]: row[group] }) }
-    for (const variable of variables) {
+    return variables.map((variable) => {
       const { median, lower, upper } = row[variable] as Forecast
-      if (json) printJson({ ...place, variable, median, lower, upper })
-      else {
-        const names = Object.values(place).map((value) => oneLine(String(value)))
-        print([...names, variable, digits(median), digits(lower), digits(upper)].join('\t'))
-      }
-    }
+      return { ...place, variable, median, lower, upper }
+    })
+  })
+  if (out !== undefined) {
+    const count = await write(from(rows), out, { overwrite: flags.force === true, ...(signal && { signal }) })
+    note(`wrote ${count} rows of the forecast in ${out}`)
+    return
+  }
+  for (const row of rows) {
+    if (json) printJson(row)
+    else print(Object.values(row).map(cell).join('\t'))
   }
 }
+
+const cell = (value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(6)) : oneLine(String(value)))
 
 function showMeasures(
   steps: readonly Readonly<Record<string, ForecastMeasures>>[],

@@ -1,39 +1,29 @@
 import { accuracyView } from '../../cli/accuracyView.js'
-import { print } from '../../cli/output.js'
+import { answerAll, answerFlags, checkAnswering, checkFor } from '../../cli/answering.js'
+import { oneLine, print, printJson } from '../../cli/output.js'
 import { showReport } from '../../cli/results.js'
 import { readColumns, tableHelp } from '../../cli/rows.js'
 import { reportTable } from '../../cli/table.js'
 import { taskCommand } from '../../cli/taskCommand.js'
 import { numberIn } from '../../data/numbers.js'
-import { SequenceTagger, type TaggedTokens, type TokenFeatures } from './index.js'
+import { SequenceTagger, type TaggedTokens, type TokenFeatures, type TokenSequence } from './index.js'
 import { saving } from './saved.js'
+
+const tokensColumn = 'the column of tokens separated by spaces (or a JSON array), for a tagger'
 
 /** What the command line does with a sequence tagger. */
 export const command = taskCommand({
   kind: saving.kind,
   load: SequenceTagger.load,
-  columns: {
-    tokens: 'the column of tokens separated by spaces (or a JSON array), for a tagger',
-    tags: 'the column of tags',
-  },
+  columns: { tokens: tokensColumn, tags: 'the column of tags' },
   read(file, tagger: SequenceTagger) {
-    // Columns may have any name, so those of features are numbered.
-    const columns = Object.fromEntries(tagger.features.map((name, at) => [`feature ${at}`, name]))
-    const names = { tokens: file.tokens, tags: file.tags, ...columns }
+    const features = featureColumns(tagger)
+    const names = { tokens: file.tokens, tags: file.tags, ...features }
     const rows = readColumns(file, names, (row: Record<string, string>) => row, { lists: true })
     let numeric: Promise<ReadonlySet<string>> | undefined
     return rows.map(async (row): Promise<TaggedTokens> => {
-      numeric ??= numericIn(tagger, rows.once ? [row] : rows, columns)
-      const ofNumbers = await numeric
-      const features = Object.entries(columns).map(([column, name]) => {
-        const list = listOf(row[column] as string)
-        return [name, ofNumbers.has(name) ? list.map((value) => numberIn(String(value)) ?? Number.NaN) : list] as const
-      })
-      return {
-        tokens: listOf(row.tokens as string),
-        tags: listOf(row.tags as string),
-        ...(features.length > 0 && { features: Object.fromEntries(features) as TokenFeatures }),
-      }
+      numeric ??= numericIn(tagger, rows.once ? [row] : rows, features)
+      return { ...sequenceOf(row, features, await numeric), tags: listOf(row.tags as string) }
     })
   },
   show(result, json) {
@@ -54,7 +44,58 @@ export const command = taskCommand({
     view: accuracyView,
     create: (options) => new SequenceTagger(options),
   },
+  use: {
+    name: 'predict',
+    description: 'A tagger tags the tokens of each.',
+    argument: ['[texts...]', 'texts to label'],
+    flags: answerFlags({ tokens: tokensColumn }),
+    check: checkAnswering,
+    async run(tagger, texts, given, signal) {
+      checkFor('a tagger', given, ['known', 'explain'])
+      const { json, tokens } = given
+      const features = featureColumns(tagger)
+      const numeric = await numericIn(tagger, [], features)
+      await answerAll(texts, given, signal, {
+        columns: { tokens: tokens as string, ...features },
+        values: { lists: true },
+        read: (row: Readonly<Record<string, string>>) => sequenceOf(row, features, numeric),
+        answer: (some) => tagger.predict(some, { signal }),
+        show(_, found) {
+          if (json) printJson({ tokens: found })
+          else print(found.map(({ token, tag }) => `${oneLine(token)}/${tag}`).join(' '))
+        },
+        written: (found, nested) => ({
+          tags: nested ? found.map(({ tag }) => tag) : joined(found.map(({ tag }) => tag)),
+          probabilities: found.map(({ probability }) => probability),
+        }),
+      })
+    },
+  },
 })
+
+/** The columns of features. They may have any name, so they are numbered. */
+const featureColumns = (tagger: SequenceTagger): Readonly<Record<string, string>> =>
+  Object.fromEntries(tagger.features.map((name, at) => [`feature ${at}`, name]))
+
+/** The tokens of a row, and their features, of which some are `numeric`. */
+function sequenceOf(
+  row: Readonly<Record<string, string>>,
+  columns: Readonly<Record<string, string>>,
+  numeric: ReadonlySet<string>,
+): TokenSequence {
+  const features = Object.entries(columns).map(([column, name]) => {
+    const list = listOf(row[column] as string)
+    return [name, numeric.has(name) ? list.map((value) => numberIn(String(value)) ?? Number.NaN) : list] as const
+  })
+  return {
+    tokens: listOf(row.tokens as string),
+    ...(features.length > 0 && { features: Object.fromEntries(features) as TokenFeatures }),
+  }
+}
+
+/** A list as {@link listOf} reads it. */
+const joined = (list: readonly string[]): string =>
+  list.some((each) => each === '' || /\s/.test(each)) ? JSON.stringify(list) : list.join(' ')
 
 /**
  * The features that are of numbers: those of which the tagger knows it; before training those of which all rows have

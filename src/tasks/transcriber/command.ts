@@ -1,20 +1,22 @@
-import { optionValues, text } from '../../cli/flags.js'
+import { answerAll, answerFlags, checkAnswering } from '../../cli/answering.js'
+import { optionValues } from '../../cli/flags.js'
 import { oneLine, print, printJson } from '../../cli/output.js'
 import { lossView } from '../../cli/progress.js'
 import { readColumns, tableHelp } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
-import { inBatches, lines } from '../../cli/texts.js'
 import { SeqloomError } from '../../errors.js'
 import { Transcriber, type Transcription } from './index.js'
 import { transcribeOptions } from './options.js'
 import { saving } from './saved.js'
+
+const framesColumn = 'the column of frames, each an array of numbers, for a transcriber'
 
 /** What the command line does with a transcriber. */
 export const command = taskCommand({
   kind: saving.kind,
   load: Transcriber.load,
   columns: {
-    frames: 'the column of frames, each an array of numbers, for a transcriber',
+    frames: framesColumn,
     transcript: 'the column of what the frames say',
   },
   read: (file, _: Transcriber) =>
@@ -42,17 +44,22 @@ export const command = taskCommand({
   },
   use: {
     name: 'transcribe',
-    description: 'Writes what frames say: JSON arrays of frames, given or as lines of standard input.',
+    description:
+      'Writes what frames say: JSON arrays of frames, given, in a column of a table or as lines of standard input.',
     argument: ['[frames...]', 'frames, each an array of numbers: [[0.1, 0.2], [0.3, 0.1]]'],
     options: transcribeOptions,
-    flags: [text()],
+    flags: answerFlags({ frames: framesColumn }),
+    check: checkAnswering,
     async run(transcriber, given, flags, signal) {
-      const { encoding, json } = flags
       const settings = { ...optionValues(transcribeOptions, flags), signal }
-      const input = given.length > 0 ? inBatches(given) : lines(process.stdin, signal, encoding as string | undefined)
-      for await (const batch of input) {
-        for (const found of await transcriber.transcribe(batch.map(framesOf), settings)) show(found, json as boolean)
-      }
+      await answerAll(given, flags, signal, {
+        columns: { frames: flags.frames as string },
+        values: { lists: true },
+        read: ({ frames }) => framesOf(frames),
+        answer: (some) => transcriber.transcribe(some, settings),
+        show: (_, found) => show(found, flags.json as boolean),
+        written: ({ text, score, ...found }, nested) => ({ transcript: text, score, ...(nested && found) }),
+      })
     },
   },
 })

@@ -2,6 +2,7 @@ mod bfloat16;
 
 use super::*;
 use crate::error::Code;
+use crate::gradients::{GradientMut, Gradients};
 use crate::params::SLOT_ALIGNMENT;
 use crate::values::WeightSpec;
 use crate::wire::GraphSpec;

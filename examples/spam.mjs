@@ -22,7 +22,9 @@ function readsAsText(text) {
   const signs = text.match(/[^\p{L}\p{N}\s.,;:!?'"()-]/gu) ?? []
   const words = text.match(/\p{L}+/gu) ?? []
   const isClean = !/<[^>]*>|&\w+;|https?:|www\.|=[0-9A-F]{2}|_{3}|-{4}|\*{3}/i.test(text)
-  return isClean && words.length >= 40 && words.join('').length > 0.65 * text.length && signs.length < 0.02 * text.length
+  return (
+    isClean && words.length >= 40 && words.join('').length > 0.65 * text.length && signs.length < 0.02 * text.length
+  )
 }
 
 const every = Number(process.argv[2] ?? 1)

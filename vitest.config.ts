@@ -11,6 +11,8 @@ export default defineConfig({
     // Timings and memory are measured in some files, so only one file runs at a time.
     fileParallelism: false,
     testTimeout: 60_000,
+    // What a page shows comes later on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     // The package is tested as Node loads it, not as Vite would transform it.
     server: { deps: { external: [/\/dist\//] } },

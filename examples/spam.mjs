@@ -17,6 +17,16 @@ function subjectAndBody(mail) {
   return `${subject}\n${end < 0 ? '' : mail.slice(end).trim()}`
 }
 
+/** Whether a mail is written for people to read: sentences, without markup, addresses of pages, or rows of signs. */
+function readsAsText(text) {
+  const signs = text.match(/[^\p{L}\p{N}\s.,;:!?'"()-]/gu) ?? []
+  const words = text.match(/\p{L}+/gu) ?? []
+  const isClean = !/<[^>]*>|&\w+;|https?:|www\.|=[0-9A-F]{2}|_{3}|-{4}|\*{3}/i.test(text)
+  return (
+    isClean && words.length >= 40 && words.join('').length > 0.65 * text.length && signs.length < 0.02 * text.length
+  )
+}
+
 const every = Number(process.argv[2] ?? 1)
 const picture = process.argv[3]
 const mails = loadMails().filter((_, index) => index % every === 0)
@@ -55,8 +65,8 @@ const [prediction] = await classifier.predict([text])
 console.log(`“${text}”\n→ ${prediction.label} (${(100 * prediction.probability).toFixed(1)} %)`)
 
 if (picture) {
-  // A mail that fits into a picture and is surely spam.
-  const spam = heldOut.filter(({ text, label }) => label === 'spam' && text.length > 200 && text.length < 700)
+  // A mail that fits into a picture, can be read, and is surely spam.
+  const spam = heldOut.filter(({ text, label }) => label === 'spam' && text.length < 900 && readsAsText(text))
   const sure = await classifier.predict(spam.map((row) => row.text))
   const chosen = spam[sure.findIndex(({ label, probability }) => label === 'spam' && probability > 0.95)] ?? spam[0]
   const [explanation] = await classifier.explain([chosen.text], { label: 'spam' })

@@ -10,6 +10,9 @@ import type {
   StatesEvent,
 } from '../src/record/event.js'
 
+/** After how many batches an epoch of a length that is not known is drawn as half done. */
+const usualBatches = 100
+
 /** A point of a curve. */
 export type Point = readonly [x: number, y: number]
 
@@ -24,6 +27,8 @@ export class Run {
   epochs = 0
   /** Where it is, in epochs, and when it was there. */
   place = 0
+  /** Whether nobody knows yet how long an epoch is. */
+  #isOpen = false
   time = 0
   /** Where this process began, and when. */
   #from: Point = [0, 0]
@@ -61,7 +66,9 @@ export class Run {
         this.#goesOn = true
         break
       case 'batch': {
-        this.place = event.epoch - 1 + event.batch / event.batches
+        // An epoch whose length is not known is never over before its end.
+        this.place = event.epoch - 1 + event.batch / (event.batches || event.batch + usualBatches)
+        this.#isOpen = event.batches === 0
         this.rate = Number(event.rate)
         this.rates.push([this.place, this.rate])
         this.batches.push({ x: this.place, values: numbers(event.values) })
@@ -69,6 +76,7 @@ export class Run {
       }
       case 'epoch':
         this.place = event.epoch
+        this.#isOpen = false
         this.batches.length = 0
         this.ended.set(event.epoch, event)
         break
@@ -86,7 +94,7 @@ export class Run {
   /** Seconds until its last epoch ends, at the speed so far. */
   get left(): number | undefined {
     const [place, time] = this.#from
-    if (this.state !== 'running' || this.place <= place) return undefined
+    if (this.state !== 'running' || this.#isOpen || this.place <= place) return undefined
     return Math.max(0, ((this.epochs - this.place) * (this.time - time)) / (this.place - place) / 1000)
   }
 

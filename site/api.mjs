@@ -6,6 +6,32 @@ import { pages } from './pages.mjs'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
+/** What public types name although programs have no use for it, by the reason. */
+const unexported = {
+  'of the runtime, declared for programs that are compiled without its types': [
+    ...['URL', 'ReadableStream', 'AbortSignal', 'RequestInit', 'Response'].map((name) => `src/globals.d.ts:${name}`),
+  ],
+  'lists and tables from which unions of names are computed, which are shown': [
+    'src/errors.ts:errorCodes',
+    'src/table.ts:cellActivations',
+    'src/table.ts:otherActivations',
+    'src/losses/formulas.ts:formulas',
+    'src/metrics/metric.ts:others',
+    'src/tasks/shared/cell.ts:ready',
+    'src/initializers/initializer.ts:Table',
+    'src/settings.ts:ValuesOf',
+  ],
+  'a symbolic tensor remembers how it was made': ['src/layers/layer.ts:Call'],
+  'bounds of type parameters': ['src/search/subject.ts:Options'],
+  'what notebooks ask for': ['src/pictures/display.ts:Displayed'],
+  'settings of any names': ['src/tfjs/described.ts:Settings'],
+  'types of functions that many constants have': [
+    'src/tfjs/ops/elementwise.ts:Unary',
+    'src/tfjs/ops/elementwise.ts:Binary',
+    'src/tfjs/refused.ts:Refused',
+  ],
+}
+
 /** Writes the pages; throws after TypeDoc's first warning. */
 export async function writeApi() {
   const app = await Application.bootstrapWithPlugins({
@@ -17,10 +43,11 @@ export async function writeApi() {
     readme: 'none',
     logLevel: LogLevel.Warn,
     treatWarningsAsErrors: true,
-    // What no program can name, since it is not exported, is shown by its name alone.
-    validation: { notExported: false },
+    intentionallyNotExported: Object.values(unexported).flat(),
     excludeInternal: true,
     excludePrivate: true,
+    // What a subclass may do is told by defineLayer and defineCell.
+    excludeProtected: true,
     disableSources: true,
     hideGenerator: true,
     hidePageHeader: true,

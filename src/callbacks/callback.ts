@@ -43,6 +43,9 @@ export const closing: unique symbol = Symbol('closing')
 /** @internal The key that says that a callback writes or shows something: of several ranks, rank 0 alone calls it. */
 export const recording: unique symbol = Symbol('recording')
 
+/** @internal The key of the least seconds between two batches that a callback is told of; default 0. */
+export const batchPause: unique symbol = Symbol('batchPause')
+
 /** @internal The key of what a callback does with the pictures of a task. */
 export const showing: unique symbol = Symbol('showing')
 
@@ -101,6 +104,8 @@ export interface Callback {
   readonly [keeper]?: Keeper
   /** @internal Whether it only writes or shows something. */
   readonly [recording]?: boolean
+  /** @internal How rarely `onBatchEnd` may be called. */
+  readonly [batchPause]?: number
   /** @internal Called last of all, however a training ends, and awaited. */
   [closing]?(ending: Ending): void | Promise<void>
   /** @internal Receives what a task can show of its model between two epochs. */

@@ -29,7 +29,7 @@ class Dashboard extends RecordedRun {
     const { port: _, logDir = 'runs', name, stay: __, onListening: ___, ...observed } = options
     const folder = absolutePathOf('callbacks.dashboard: logDir', logDir)
     const nameOf = (start: StartEvent) => `${name ?? start.name}-${stamp(new Date(start.time))}`
-    super(folder, nameOf, () => this.#server?.changed(), observed)
+    super(folder, nameOf, observed)
     this.#options = options
     this.#folder = folder
   }

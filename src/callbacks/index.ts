@@ -1,5 +1,6 @@
 import { type Callback, checkCallbacks } from './callback.js'
 
+export type { AttentionWeights, ConfusionMatrix, HiddenStates, Sample } from '../record/event.js'
 export type { PlotOptions } from '../record/plot.js'
 export { type BackupAndRestoreOptions, backupAndRestore } from './backupAndRestore.js'
 export type { Callback, CallbackState, History, Logs, Training, TrainingParams } from './callback.js'

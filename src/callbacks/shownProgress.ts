@@ -1,5 +1,5 @@
 import type { Epoch, Progress } from '../cli/progress.js'
-import { type Callback, closing, type Logs } from './callback.js'
+import { batchPause, type Callback, closing, type Logs } from './callback.js'
 
 /** The losses and metrics in logs, without the training's position. */
 function scores({ epoch, batch, batches, size, seconds, ...values }: Logs): Logs {
@@ -18,6 +18,8 @@ export async function shownProgress(verbose: 1 | 2): Promise<Callback> {
     verbose === 1,
   )
   return {
+    // The bar is drawn no more often.
+    [batchPause]: 0.1,
     onBatchEnd: (batch, logs, { epochs }) =>
       show.progress({ epoch: (logs.epoch ?? 0) + 1, epochs, done: batch + 1, total: logs.batches ?? 1, logs }),
     onEpochEnd: (epoch, logs, { epochs }) => show.epoch({ epoch: epoch + 1, epochs, seconds: logs.seconds ?? 0, logs }),

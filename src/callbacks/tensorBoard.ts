@@ -5,7 +5,7 @@ import type { EndEvent, PictureEvent, RecordedValues, RunEvent, StartEvent } fro
 import { EventFile } from '../record/eventFile.js'
 import { heatPng } from '../record/heatPng.js'
 import { Observer, type ObserverOptions, observerChecks } from '../record/observer.js'
-import type { Callback, Logs } from './callback.js'
+import { batchPause, type Callback, type Logs } from './callback.js'
 
 /** Options of {@link tensorBoard}. */
 export interface TensorBoardOptions extends ObserverOptions {
@@ -19,6 +19,8 @@ export interface TensorBoardOptions extends ObserverOptions {
 }
 
 class TensorBoard extends Observer {
+  /** @internal */
+  override readonly [batchPause]: number
   readonly #folder: string
   /** How many batches there are from one that is written to the next. */
   readonly #every: number
@@ -51,6 +53,7 @@ class TensorBoard extends Observer {
     super(observed)
     this.#folder = absolutePathOf('callbacks.tensorBoard: logDir', logDir)
     this.#every = updateFreq === 'batch' ? 1 : updateFreq === 'epoch' ? Number.POSITIVE_INFINITY : updateFreq
+    this[batchPause] = this.#every === Number.POSITIVE_INFINITY ? this.#every : 0
   }
 
   protected async open({ steps, model }: StartEvent): Promise<void> {
@@ -129,8 +132,8 @@ class TensorBoard extends Observer {
 
 /**
  * Writes files of events that TensorBoard shows: losses and metrics (those of validation to a folder of their own, as
- * Keras does), the learning rate, norms of gradients; as often as `pictureFreq` says, histograms of weights and, with
- * `gradientData`, of gradients, and what the options ask for: confusion matrices, attention and states as images, texts.
+ * Keras does), the learning rate, norms of gradients; as often as `pictureFreq` says, histograms of weights
+ * and of the last step's gradients, and what the options ask for: confusion matrices, attention and states as images, texts.
  * Epochs count from 1. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`.
  *
  * ```ts

@@ -29,7 +29,7 @@ const cellList = custom(
   (v) => Array.isArray(v) && v.length > 0 && Array.from(v).every((each) => each instanceof Cell),
 )
 
-/** The outputs of a cell. */
+/** @inline The outputs of a cell. */
 type OutputsOf<C extends Cell> = C extends Cell<infer Outputs> ? Outputs : readonly string[]
 
 /**

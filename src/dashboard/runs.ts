@@ -1,4 +1,4 @@
-import { type open, readdir } from 'node:fs/promises'
+import { lstat, type open, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { SeqloomError } from '../errors.js'
@@ -16,13 +16,29 @@ import {
 /** How much of a record's beginning and end is read for the list. */
 const piece = 65_536
 
+/** How long it is believed that a run which has ended does not go on, in milliseconds. */
+const rest = 2000
+
+/** A run, and how long its record is. */
+export interface FoundRun extends ListedRun {
+  readonly size: number
+}
+
+/** What is known of a folder. */
+interface Known {
+  readonly size: number
+  /** When it was looked at. */
+  readonly looked: number
+  /** What its record says; undefined if it has none. */
+  readonly said: Said | undefined
+}
+
 /** The runs below a folder, or the only one in it. */
 export class Runs {
   readonly #folder: string
   /** The only run, if the folder is that of a run. */
   readonly #only: string | undefined
-  /** What is known of a run for as long as its record does not grow. */
-  readonly #known = new Map<string, { readonly size: number; readonly found: Found | undefined }>()
+  readonly #known = new Map<string, Known>()
 
   private constructor(folder: string, only: string | undefined) {
     this.#folder = folder
@@ -60,34 +76,34 @@ export class Runs {
   }
 
   /** The runs, the newest first. */
-  async list(): Promise<ListedRun[]> {
+  async list(): Promise<FoundRun[]> {
     const names = this.#only === undefined ? await folders(this.#folder) : [this.#only]
-    const found: ListedRun[] = []
+    const found: FoundRun[] = []
     for (const name of names) {
-      const about = await this.#about(name)
-      if (about) found.push({ name, time: about.time, state: stateOf(about) })
+      const known = await this.#look(name).catch(() => undefined)
+      if (known) this.#known.set(name, known)
+      else this.#known.delete(name)
+      if (known?.said) found.push({ name, time: known.said.time, state: stateOf(known.said), size: known.size })
     }
     return found.sort((a, b) => b.time - a.time || (a.name < b.name ? -1 : 1))
   }
 
-  async #about(name: string): Promise<Found | undefined> {
-    const file = await openRegular(this.path(name)).catch(() => undefined)
-    if (!file) return undefined
+  async #look(name: string): Promise<Known> {
+    const [before, looked] = [this.#known.get(name), performance.now()]
+    if (before?.said?.ended && looked - before.looked < rest) return before
+    const { size } = await lstat(this.path(name))
+    if (before?.size === size) return { ...before, looked }
+    const file = await openRegular(this.path(name))
     try {
-      const { size } = await file.stat()
-      const before = this.#known.get(name)
-      if (before?.size === size) return before.found
-      const found = await read(file, size, before?.found)
-      this.#known.set(name, { size, found })
-      return found
+      return { size, looked, said: await read(file, size, before?.said) }
     } finally {
       await file.close()
     }
   }
 }
 
-/** What is read of a run. */
-interface Found {
+/** What the record of a run says. */
+interface Said {
   readonly time: number
   readonly pid: number
   readonly host: string
@@ -99,7 +115,7 @@ async function folders(folder: string): Promise<string[]> {
   return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
 }
 
-async function read(file: Awaited<ReturnType<typeof open>>, size: number, known: Found | undefined) {
+async function read(file: Awaited<ReturnType<typeof open>>, size: number, known: Said | undefined) {
   const start = known ?? startOf(await text(file, 0, Math.min(size, piece)))
   if (!start) return undefined
   const from = Math.max(0, size - piece)
@@ -125,7 +141,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
 }
 
 /** What the first line says; undefined unless it is that of a record of a version that is known. */
-function startOf(head: string): Found | undefined {
+function startOf(head: string): Said | undefined {
   const start = parsed(head.split('\n', 1)[0] as string) as Partial<StartEvent> | undefined
   if (start?.type !== 'start' || typeof start.time !== 'number' || (start.version ?? 0) > recordVersion)
     return undefined
@@ -133,7 +149,7 @@ function startOf(head: string): Found | undefined {
 }
 
 /** A run without an end goes on as long as its process is there; of another computer's, nothing is known. */
-function stateOf({ ended, pid, host }: Found): RunState {
+function stateOf({ ended, pid, host }: Said): RunState {
   if (ended) return ended
   if (host !== hostname()) return 'running'
   try {

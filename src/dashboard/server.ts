@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { SeqloomError } from '../errors.js'
 import { ownFolder } from '../native/place.js'
+import { Portions } from './portions.js'
 import type { Runs } from './runs.js'
-import { Stream } from './stream.js'
+import { type News, Stream } from './stream.js'
 
 /** The files of the page, below `dashboard` in the package. */
 const files: Readonly<Record<string, readonly [name: string, type: string]>> = {
@@ -28,8 +29,8 @@ const headers = {
 /** How many pages may be open. */
 const mostPages = 32
 
-/** How often records are looked at, in milliseconds. */
-const interval = 500
+/** How often records are looked at while a page is open, in milliseconds: the first, but for at most a share of the time. */
+const [often, seldom, share] = [300, 2000, 0.02]
 
 /** How long a page has to take what is left when the server closes, in milliseconds. */
 const patience = 1000
@@ -42,8 +43,6 @@ export class DashboardServer {
   readonly #streams = new Set<Stream>()
   #port = 0
   #timer: NodeJS.Timeout | undefined
-  #updating: Promise<void> | undefined
-  #again = false
 
   private constructor(runs: Runs) {
     this.#runs = runs
@@ -84,18 +83,11 @@ export class DashboardServer {
     return `http://127.0.0.1:${this.#port}/${this.#token}/`
   }
 
-  /** Sends what is new to the pages. */
-  readonly changed = (): void => {
-    if (this.#streams.size === 0) return
-    if (this.#updating) this.#again = true
-    else this.#updating = this.#update()
-  }
-
   /** Sends the rest, as far as pages take it soon, and stops listening. */
   async close(): Promise<void> {
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     this.#server.close()
-    const rest = this.#list().then((list) => Promise.all([...this.#streams].map((stream) => stream.update(list))))
+    const rest = this.#news().then((news) => Promise.all([...this.#streams].map((stream) => stream.update(news))))
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, patience)
@@ -108,18 +100,23 @@ export class DashboardServer {
     setTimeout(() => this.#server.closeAllConnections(), patience).unref()
   }
 
-  async #update(): Promise<void> {
-    do {
-      this.#again = false
-      const list = await this.#list()
-      // A page that is slow keeps only itself waiting.
-      for (const stream of this.#streams) void stream.update(list)
-    } while (this.#again)
-    this.#updating = undefined
+  async #news(): Promise<News> {
+    const runs = await this.#runs.list().catch(() => [])
+    const list = JSON.stringify(runs, ['name', 'time', 'state'])
+    return { runs, list: `event: runs\ndata: ${list}\n\n`, portions: new Portions(this.#runs) }
   }
 
-  #list() {
-    return this.#runs.list().catch(() => [])
+  /** Looks at the records after a while, and again and again as long as a page is open. */
+  #watch(pause: number): NodeJS.Timeout {
+    const look = async () => {
+      const began = performance.now()
+      const news = await this.#news()
+      // A page that is slow keeps only itself waiting.
+      for (const stream of this.#streams) void stream.update(news)
+      const next = Math.min(seldom, Math.max(often, (performance.now() - began) / share))
+      this.#timer = this.#streams.size > 0 ? this.#watch(next) : undefined
+    }
+    return setTimeout(() => void look(), pause).unref()
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -146,17 +143,12 @@ export class DashboardServer {
     const lastId = request.headers['last-event-id']
     response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream' })
     response.write('retry: 1000\n\n')
-    const stream = new Stream(response, this.#runs, wanted, typeof lastId === 'string' ? lastId : undefined)
+    const stream = new Stream(response, wanted, typeof lastId === 'string' ? lastId : undefined)
     this.#streams.add(stream)
     response.on('error', () => undefined)
-    response.on('close', () => {
-      this.#streams.delete(stream)
-      if (this.#streams.size > 0) return
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    })
-    this.#timer ??= setInterval(this.changed, interval).unref()
-    this.changed()
+    response.on('close', () => this.#streams.delete(stream))
+    void this.#news().then((news) => stream.update(news))
+    this.#timer ??= this.#watch(often)
   }
 }
 

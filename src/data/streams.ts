@@ -24,4 +24,5 @@ export {
   type WriteTokensOptions,
   writeTokens,
 } from './tokens/index.js'
+export type { CorpusTokenizer } from './tokens/tokenizer.js'
 export { type WriteOptions, write } from './write.js'

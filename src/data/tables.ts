@@ -17,7 +17,7 @@ export interface CsvOptions extends ColumnOptions, Pick<TableOptions, 'delimiter
 /** Options of {@link jsonLines} and `data.text`. */
 export interface TextFileOptions extends Pick<TableOptions, 'encoding'> {}
 
-/** Column options with an input: rows to train with. */
+/** @inline Column options with an input: rows to train with. */
 type WithX<Options extends ColumnOptions> = Options & { readonly x: NonNullable<ColumnOptions['x']> }
 
 /** Rows of a table, or what they make, packed, and where they are. */

@@ -39,7 +39,7 @@ export type NestedArray = readonly (number | boolean | NumericArray | NestedArra
 /** One input or target: a tensor, nested or ragged arrays, or a typed array with one number per row. */
 export type Data = TensorLike | ForeignTensor | NestedArray | NumericArray
 
-/** A text, or nested arrays of texts, for inputs of texts. */
+/** @inline A text, or nested arrays of texts, for inputs of texts. */
 export type Texts = string | readonly Texts[]
 
 /** The inputs or targets of a model: several in the model's order or by name, or a single one by itself. */

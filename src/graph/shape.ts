@@ -7,7 +7,7 @@ export type Shape = readonly Dim[]
 /** The element types of values. */
 export type DType = 'float32' | 'int32'
 
-/** The element types of symbolic values: those of the graph, and texts, which are read before it. */
+/** @inline The element types of symbolic values: those of the graph, and texts, which are read before it. */
 export type ValueType = DType | 'string'
 
 /** A shape as messages show it: `[null, null, 5]`. */

@@ -69,5 +69,5 @@ export interface TrainSpec {
   readonly checkpointEvery?: number
 }
 
-/** What the factors of products are. */
+/** @inline What the factors of products are. */
 export type Precision = 'float32' | 'bfloat16'

@@ -1,5 +1,6 @@
 import { type Initializer, makeInitializer, type Seeded } from './initializer.js'
 
+export type { ComputedInitializer } from './computed.js'
 export type { Initializer, InitializerName, Seeded } from './initializer.js'
 
 /** All zeros. */

@@ -26,6 +26,7 @@ export class Activation extends Layer {
     return [this.single(inputs, '[batch, …, features]', 2, 8)]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     return [scope.node('activation', [x], [], x.shape, { kind: this.activation })]

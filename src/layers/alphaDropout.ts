@@ -13,6 +13,7 @@ export class AlphaDropout extends DropoutLayer {
     super('layers.alphaDropout', options)
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const { rate } = this

@@ -2,10 +2,10 @@ import { SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import { type Check, custom } from '../options.js'
 
-/** A dimension as an option: its place, the batch being 0, or counted from the end; also in an array of one. */
+/** @inline A dimension as an option: its place, the batch being 0, or counted from the end; also in an array of one. */
 export type GivenAxis = number | readonly [number]
 
-/** One dimension or several. */
+/** @inline One dimension or several. */
 export type GivenAxes = number | readonly number[]
 
 const isAxis = (value: unknown): boolean => Number.isInteger(value) && value !== 0

@@ -87,6 +87,7 @@ export class BatchNormalization extends Layer {
     return [shape]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const { builder } = scope

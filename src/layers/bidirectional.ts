@@ -197,6 +197,7 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     return [...this.#mergedShapes(y as Shape, z as Shape), ...ahead, ...back]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [before, behind] = this.divided(inputs)
     const lowered = [

@@ -148,6 +148,7 @@ export abstract class ConvLSTM<
     return this.inLayer(() => this.#runner(inputs).outputShapes(inputs))
   }
 
+  /** @internal */
   override lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
     return this.#runner(inputs.map(({ shape }) => shape)).lowerIn(scope, inputs, direction)
   }

@@ -60,6 +60,7 @@ export abstract class ConvTranspose extends Windowed {
     return [[batch, ...all, this.filters]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const { filters, windows } = this

@@ -197,6 +197,7 @@ export abstract class Convolution extends Windowed {
     return this.filters
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const { filters, groups, windows } = this

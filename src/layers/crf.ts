@@ -143,6 +143,7 @@ export class CRF<Out extends Outputs = Outputs> extends Layer<Out> {
     return [tags, ...best, ...(this.#returnMarginals ? [marginals] : [])] as V[]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [scores] = inputs as [Value]
     const { size } = this

@@ -31,6 +31,7 @@ export abstract class Ends extends Layer {
     return [placed(shape, [this.#window], (message) => this.shapeError(message))]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     return [flatCut(scope, x, this.#window)]

@@ -30,7 +30,7 @@ export interface LayerDefinition<
   readonly call: (inputs: ValuesOf<Inputs>, weights: WeightsOf<Weights>, context: LayerContext) => Result
 }
 
-/** What a layer returns if its function returns this. */
+/** @inline What a layer returns if its function returns this. */
 type Returned<Result> = Result extends readonly SymbolicValue[]
   ? { readonly [I in keyof Result]: SymbolicTensor }
   : SymbolicTensor
@@ -44,6 +44,7 @@ export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out
   readonly #program: Program
   protected override readonly outputCount: number
 
+  /** @internal */
   constructor(name: string, program: Program, outputCount: number, options: LayerOptions) {
     super(`layer '${name}'`, options, { accepted: {} })
     this.baseName = name

@@ -79,6 +79,7 @@ export class Dense extends Layer {
     return [[...shape.slice(0, -1), this.units]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const shape = [...x.shape.slice(0, -1), this.units]

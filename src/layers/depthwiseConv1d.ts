@@ -44,6 +44,7 @@ export class DepthwiseConv1D extends Windowed {
     return channels * this.#multiplier
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [window] = this.windows as readonly [Windows]

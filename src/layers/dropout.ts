@@ -64,6 +64,7 @@ export abstract class DropoutLayer extends Layer {
     )
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     return [this.dropped(scope, inputs[0] as Value)]
   }

@@ -76,6 +76,7 @@ export class Embedding extends Layer {
     return [[...shape, this.outputDim]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [tokens] = inputs as [Value]
     const table = scope.weight('embeddings', [this.inputDim, this.outputDim], this.#initializer)

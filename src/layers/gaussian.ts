@@ -36,6 +36,7 @@ export abstract class Gaussian extends Layer {
     return [this.single(inputs, '[batch, …]', 2, 8)]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const settings = { rate: 0, shareSteps: false, ...this.#noise, ...seeded(this.#seed) }

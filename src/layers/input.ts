@@ -84,6 +84,7 @@ export class InputLayer extends Layer {
     return [this.shape]
   }
 
+  /** @internal */
   override lower(): readonly Value[] {
     throw new SeqloomError('ERR_STATE', 'an input is not an operation')
   }

@@ -9,7 +9,7 @@ import { custom, isCallable } from '../options.js'
 import type { LayerOptions, SavedOptions, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 
-/** The function of a {@link lambda} layer, of one value or of an array of several. */
+/** @inline The function of a {@link lambda} layer, of one value or of an array of several. */
 // biome-ignore lint/suspicious/noExplicitAny: whether it takes one value or several shows when the layer is used.
 export type LambdaFunction = (inputs: any) => SymbolicValue
 

@@ -16,6 +16,7 @@ export class LastStep extends Layer {
     return [[shape[0] ?? null, this.features(shape)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     return [scope.node('lastStep', [x], [], [x.shape[0] ?? null, this.features(x.shape)], {})]

@@ -75,6 +75,7 @@ export class LayerNormalization extends TracedLayer<SymbolicTensor> {
     return [shape]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const axes = this.#axes(x.shape)

@@ -72,9 +72,12 @@ export { gru as gruCell } from '../cells/gru.js'
 export { lstm as lstmCell } from '../cells/lstm.js'
 export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
 export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
+export type { Activation } from './activation.js'
 export { type ActivationOptions, activation } from './activation.js'
 export type { ActivationName, CellActivation } from './activations.js'
+export type { AlphaDropout } from './alphaDropout.js'
 export { alphaDropout } from './alphaDropout.js'
+export type { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
 export {
   type AdditiveAttentionOptions,
   type AttentionBaseOptions,
@@ -85,10 +88,15 @@ export {
   multiHeadAttention,
   type WithScores,
 } from './attention.js'
+export type { AveragePooling1D } from './averagePooling1d.js'
 export { averagePooling1d } from './averagePooling1d.js'
+export type { AveragePooling2D } from './averagePooling2d.js'
 export { averagePooling2d } from './averagePooling2d.js'
+export type { AveragePooling3D } from './averagePooling3d.js'
 export { averagePooling3d } from './averagePooling3d.js'
+export type { BatchNormalization } from './batchNormalization.js'
 export { type BatchNormalizationOptions, batchNormalization } from './batchNormalization.js'
+export type { Bidirectional } from './bidirectional.js'
 export {
   type BidirectionalOptions,
   type BothWithState,
@@ -96,39 +104,68 @@ export {
   bidirectional,
   type MergeMode,
 } from './bidirectional.js'
+export type { Conv1D } from './conv1d.js'
 export { conv1d } from './conv1d.js'
+export type { Conv1DTranspose } from './conv1dTranspose.js'
 export { conv1dTranspose } from './conv1dTranspose.js'
+export type { Conv2D } from './conv2d.js'
 export { type Conv2DOptions, conv2d } from './conv2d.js'
+export type { Conv2DTranspose } from './conv2dTranspose.js'
 export { conv2dTranspose } from './conv2dTranspose.js'
+export type { Conv3D } from './conv3d.js'
 export { conv3d } from './conv3d.js'
+export type { Conv3DTranspose } from './conv3dTranspose.js'
 export { conv3dTranspose } from './conv3dTranspose.js'
 export type { ConvLSTMOptions } from './convLstm.js'
+export type { ConvLSTM1D } from './convLstm1d.js'
 export { convLstm1d } from './convLstm1d.js'
+export type { ConvLSTM2D } from './convLstm2d.js'
 export { convLstm2d } from './convLstm2d.js'
 export type { ConvolutionOptions } from './convolution.js'
 export type { ConvTransposeOptions } from './convTranspose.js'
+export type { CRF } from './crf.js'
 export { type CRFOptions, crf, type TagOrEdge, type WithPaths } from './crf.js'
-export type { BothEnds } from './cropping1d.js'
+export type { BothEnds, Cropping1D } from './cropping1d.js'
 export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
+export type { Dense } from './dense.js'
 export { type DenseOptions, dense } from './dense.js'
+export type { DepthwiseConv1D } from './depthwiseConv1d.js'
 export { type DepthwiseConv1DOptions, depthwiseConv1d } from './depthwiseConv1d.js'
+export type { Dot } from './dot.js'
 export { type DotOptions, dot } from './dot.js'
+export type { DoublyStochasticPenalty } from './doublyStochastic.js'
 export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
+export type { Dropout } from './dropout.js'
 export { type DropoutOptions, dropout } from './dropout.js'
+export type { Embedding } from './embedding.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
+export type { GaussianDropout } from './gaussianDropout.js'
 export { type GaussianDropoutOptions, gaussianDropout } from './gaussianDropout.js'
+export type { GaussianNoise } from './gaussianNoise.js'
 export { type GaussianNoiseOptions, gaussianNoise } from './gaussianNoise.js'
+export type { GroupNormalization } from './groupNormalization.js'
 export { type GroupNormalizationOptions, groupNormalization } from './groupNormalization.js'
+export type { GRU } from './gru.js'
 export { type GRUOptions, gru } from './gru.js'
+export type { InnerModel } from './inner.js'
+export type { Lambda } from './lambda.js'
 export { type LambdaOptions, lambda } from './lambda.js'
+export type { LastStep } from './lastStep.js'
 export { lastStep } from './lastStep.js'
 export type { AnyLayer, ApplyOptions, Layer, LayerOptions, SymbolicTensor } from './layer.js'
+export type { LayerNormalization } from './layerNormalization.js'
 export { type LayerNormalizationOptions, layerNormalization } from './layerNormalization.js'
+export type { LSTM } from './lstm.js'
 export { type LSTMOptions, lstm } from './lstm.js'
+export type { Masking } from './masking.js'
 export { type MaskingOptions, masking } from './masking.js'
+export type { MaxPooling1D } from './maxPooling1d.js'
 export { maxPooling1d } from './maxPooling1d.js'
+export type { MaxPooling2D } from './maxPooling2d.js'
 export { maxPooling2d } from './maxPooling2d.js'
+export type { MaxPooling3D } from './maxPooling3d.js'
 export { maxPooling3d } from './maxPooling3d.js'
+export type { Concatenate, Merge } from './merge.js'
 export {
   add,
   average,
@@ -139,20 +176,34 @@ export {
   multiply,
   subtract,
 } from './merge.js'
+export type { Normalization } from './normalization.js'
 export { type NormalizationOptions, normalization } from './normalization.js'
+export type { Permute } from './permute.js'
 export { type PermuteOptions, permute } from './permute.js'
+export type { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export type { PReLU } from './prelu.js'
 export { type PReLUOptions, prelu } from './prelu.js'
+export type { CategoryEncoding } from './preprocessing/categoryEncoding.js'
 export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
+export type { Discretization } from './preprocessing/discretization.js'
 export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
+export type { HashedCrossing } from './preprocessing/hashedCrossing.js'
 export { type HashedCrossingOptions, hashedCrossing } from './preprocessing/hashedCrossing.js'
+export type { Hashing } from './preprocessing/hashing.js'
 export { type HashingOptions, hashing } from './preprocessing/hashing.js'
+export type { IntegerLookup } from './preprocessing/integerLookup.js'
 export { type IntegerLookupOptions, integerLookup } from './preprocessing/integerLookup.js'
+export type { NestedTexts } from './preprocessing/items.js'
 export type { LookupOptions } from './preprocessing/lookup.js'
+export type { PreprocessingData } from './preprocessing/preprocessing.js'
+export type { StringLookup } from './preprocessing/stringLookup.js'
 export { type StringLookupOptions, stringLookup } from './preprocessing/stringLookup.js'
+export type { TextVectorization } from './preprocessing/textVectorization.js'
 export { type TextVectorizationOptions, textVectorization } from './preprocessing/textVectorization.js'
-export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
+export type { Recurrence, RecurrenceOptions, WithState, WithStates } from './recurrence.js'
 export type { RecurrentOptions } from './recurrent.js'
+export type { Flatten, RepeatVector, Reshape } from './reshape.js'
 export {
   flatten,
   type RepeatVectorOptions,
@@ -160,22 +211,39 @@ export {
   repeatVector,
   reshape,
 } from './reshape.js'
+export type { RNN } from './rnn.js'
 export { type RNNOptions, rnn } from './rnn.js'
+export type { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
+export type { SeparableConv1D } from './separableConv1d.js'
 export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
+export type { SimpleRNN } from './simpleRnn.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
+export type { SpatialDropout1D } from './spatialDropout1d.js'
 export { type SpatialDropout1DOptions, spatialDropout1d } from './spatialDropout1d.js'
+export type {
+  GlobalAveragePooling2D,
+  GlobalAveragePooling3D,
+  GlobalMaxPooling2D,
+  GlobalMaxPooling3D,
+} from './spatialPooling.js'
 export {
   globalAveragePooling2d,
   globalAveragePooling3d,
   globalMaxPooling2d,
   globalMaxPooling3d,
 } from './spatialPooling.js'
+export type { TimeDistributed } from './timeDistributed.js'
 export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export type { SequenceInputs, TimedInputs } from './timed.js'
+export type { TransducerJoint } from './transducerJoint.js'
 export { type TransducerJointOptions, transducerJoint } from './transducerJoint.js'
+export type { UnitNormalization } from './unitNormalization.js'
 export { type UnitNormalizationOptions, unitNormalization } from './unitNormalization.js'
+export type { UpSampling1D } from './upSampling1d.js'
 export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
 export type { WindowPoolingOptions } from './windowPooling.js'
+export type { ZeroPadding1D } from './zeroPadding1d.js'
 export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
 
 /** The classes of layers that saved models may contain. */

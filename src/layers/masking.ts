@@ -24,6 +24,7 @@ export class Masking extends Layer {
     return [this.single(inputs, '[batch, time, features]', 3)]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     return [scope.node('masking', [x], [], x.shape, { maskValue: this.maskValue })]

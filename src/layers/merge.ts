@@ -31,6 +31,7 @@ export abstract class Merge extends Layer {
     ]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
     return [scope.node(this.#op, inputs, [], shape, {})]
@@ -106,6 +107,7 @@ export class Concatenate extends Layer {
     return [joined]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
     const position = this.#position(shape.length)

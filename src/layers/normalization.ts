@@ -95,6 +95,7 @@ export class Normalization extends TracedLayer<SymbolicTensor> {
     return [shape]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     return super.lower(scope.frozen(), inputs)
   }

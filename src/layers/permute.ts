@@ -31,6 +31,7 @@ export class Permute extends Layer {
     return [[0, ...this.#dims].map((axis) => shape[axis] as Dim)]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [shape] = this.outputShapes([x.shape]) as [Shape]

@@ -26,6 +26,7 @@ abstract class Pooling extends Layer {
     return [[shape[0] ?? null, ...(this.#keepdims ? [1] : []), this.features(shape)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [batch = null, width] = [x.shape[0], this.features(x.shape)]

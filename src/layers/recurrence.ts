@@ -35,7 +35,7 @@ export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Ou
   /** How many outputs each step has. */
   abstract readonly outputCount: number
 
-  /** Adds the recurrence: the outputs as the options ask for them, then the last states. */
+  /** @internal Adds the recurrence: the outputs as the options ask for them, then the last states. */
   abstract lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[]
 
   /** A layer with the same options that runs the other way, under another name if one is given. */
@@ -62,6 +62,7 @@ export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Ou
     return true
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const direction: Direction = this.goBackwards
       ? { order: 'backward', outputOrder: 'processing' }

@@ -149,6 +149,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     return this.returnState ? [output, ...Array<Shape>(this.stateCount).fill(state)] : [output]
   }
 
+  /** @internal */
   override lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
     const [sequence, ...states] = this.#lowerCell(scope, inputs, direction)
     return [(this.returnSequences ? sequence : states[0]) as Value, ...states]

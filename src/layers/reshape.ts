@@ -38,6 +38,7 @@ export class Reshape extends Layer {
     return [[batch ?? null, ...this.#target.map((dim): Dim => dim ?? total / known)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [shape] = this.outputShapes([x.shape]) as [Shape]
@@ -71,6 +72,7 @@ export class Flatten extends Layer {
     return [[batch ?? null, (rest as number[]).reduce((product, dim) => product * dim, 1)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [shape] = this.outputShapes([x.shape]) as [Shape]
@@ -109,6 +111,7 @@ export class RepeatVector extends Layer {
     return [[shape[0] ?? null, this.n, this.features(shape)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [shape] = this.outputShapes([x.shape]) as [Shape]

@@ -52,13 +52,13 @@ type LastOf<Union> = (Union extends unknown ? (f: () => Union) => void : never) 
     : never
   : never
 
-/** What an {@link rnn} returns with `returnState`: its outputs, then the states. */
+/** @inline What an {@link rnn} returns with `returnState`: its outputs, then the states. */
 export type OutputsAndStates<C extends Cell> =
   C extends Cell<infer Names, infer States>
     ? readonly [...NamedValues<Names>, ...KeyedValues<keyof States & string>]
     : Outputs
 
-/** What an {@link rnn} returns: its output, or a list if the cell has several. */
+/** @inline What an {@link rnn} returns: its output, or a list if the cell has several. */
 export type OutputsOf<C extends Cell> =
   C extends Cell<infer Names> ? (Names extends readonly [string] ? SymbolicTensor : NamedValues<Names>) : Outputs
 
@@ -177,6 +177,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     return this.returnState ? [...returned, ...shapes.slice(this.outputCount)] : returned
   }
 
+  /** @internal */
   override lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
     const split = this.#split(inputs)
     const { rows, time, resolved } = this.#resolve(inputs.map((value) => value.shape))

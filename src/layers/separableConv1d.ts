@@ -56,6 +56,7 @@ export class SeparableConv1D extends Windowed {
     return this.filters
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [window] = this.windows as readonly [Windows]

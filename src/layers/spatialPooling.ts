@@ -24,6 +24,7 @@ abstract class SpatialPooling extends Layer {
     return [[batch, ...ones, this.features(inputs[0] as Shape)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [shape] = this.outputShapes([x.shape]) as [Shape]

@@ -23,7 +23,7 @@ export function partOf(tag: string): TagPart | undefined {
   return { place, type: tag.slice(2) || untyped }
 }
 
-/** How tags mark entities. */
+/** @inline How tags mark entities. */
 export type TagScheme = 'IOB' | 'BIO' | 'BIOES' | 'BILOU' | 'BMES'
 
 /** The letters of each scheme. */

@@ -97,6 +97,7 @@ export class TimeDistributed extends Layer {
     return this.layer instanceof Layer && (this.layer.className === 'Flatten' || this.layer.className === 'Reshape')
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     if (this.#isStepwise) return this.#lowerLayer(scope, this.layer as AnyLayer, inputs)
     const [x] = inputs as [Value]

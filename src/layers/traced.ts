@@ -26,6 +26,7 @@ export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<O
     return program.outputs.slice(0, this.outputCount).map((id) => wireShape(shapes[id] as TracedShape))
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const resolved = this.#resolve(inputs.map((value) => value.shape))
     const floats = inputs.map((value) =>

@@ -68,6 +68,7 @@ export class TransducerJoint extends Layer<SymbolicTensor> {
     return [[encoded[0] ?? null, encoded[1] ?? null, predicted[1] ?? null, this.units]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
     const width = this.features((inputs[0] as Value).shape)

@@ -26,6 +26,7 @@ export class UpSampling1D extends Layer {
     return [[batch, time === null ? null : time * this.#size, this.features(inputs[0] as Shape)]]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const [batch, time, width] = x.shape as [Dim, Dim, number]

@@ -8,10 +8,10 @@ import {
   resolveRegularizer,
 } from '../regularizers/regularizer.js'
 
-/** A regularizer as an option: an object, a name, or null for none. */
+/** @inline A regularizer as an option: an object, a name, or null for none. */
 export type GivenRegularizer = Regularizer | RegularizerName | null
 
-/** A constraint as an option: an object, a name, or null for none. */
+/** @inline A constraint as an option: an object, a name, or null for none. */
 export type GivenConstraint = Constraint | ConstraintName | null
 
 /**

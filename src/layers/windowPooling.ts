@@ -48,6 +48,7 @@ export abstract class WindowPooling extends Layer {
     return [placed(shape, this.#windows, (message) => this.shapeError(message))]
   }
 
+  /** @internal */
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     if (this.#kind === 'max') return [this.#reduced(scope, x, lowest, 'max')]

@@ -5,7 +5,7 @@ import { type Check, custom } from '../options.js'
 
 // What convolutions and pooling have in common: their axes, in front of the channels, are cut into windows.
 
-/** A size for each axis: a number for all of them, or an array with one for each. */
+/** @inline A size for each axis: a number for all of them, or an array with one for each. */
 export type PerAxis = number | readonly number[]
 
 /** The check of {@link PerAxis}. */

@@ -1,5 +1,6 @@
 import { type Loss, makeLoss, type Reduction } from './loss.js'
 
+export type { FormulaName } from './formulas.js'
 export type { Loss, LossKind, LossName, Reduction } from './loss.js'
 export type { TracedFunction } from './traced.js'
 

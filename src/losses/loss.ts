@@ -6,13 +6,13 @@ import { losses, operations } from '../table.js'
 import { type FormulaName, formulaOf, formulas } from './formulas.js'
 import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
 
-/** The losses that Rust computes. */
+/** @inline The losses that Rust computes. */
 export type NativeLoss = keyof typeof losses
 
-/** Losses that read how their output was made. */
+/** @inline Losses that read how their output was made. */
 export type StructuredLoss = 'crf'
 
-/** Losses of targets that are sequences of their own lengths, whose symbols have no step. */
+/** @inline Losses of targets that are sequences of their own lengths, whose symbols have no step. */
 export type UnalignedLoss = 'ctc' | 'transducer'
 
 /** The kinds of losses. */
@@ -46,6 +46,7 @@ const short = {
   kld: 'klDivergence',
 } as const satisfies Readonly<Record<string, LossKind>>
 
+/** @inline */
 type ShortName = keyof typeof short
 
 /** Names of losses: their kinds and Keras's short names. */

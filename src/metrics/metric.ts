@@ -13,7 +13,7 @@ import {
   positive,
 } from '../options.js'
 
-/** Metrics of yes-no decisions by thresholds: the largest one where another is at least a given number. */
+/** @inline Metrics of yes-no decisions by thresholds: the largest one where another is at least a given number. */
 export type PointKind =
   | 'sensitivityAtSpecificity'
   | 'specificityAtSensitivity'
@@ -23,7 +23,7 @@ export type PointKind =
 /** Counts of yes-no decisions. */
 export type CountKind = 'truePositives' | 'trueNegatives' | 'falsePositives' | 'falseNegatives'
 
-/** The kinds of metrics that are no losses. */
+/** @inline The kinds of metrics that are no losses. */
 export type OwnKind =
   | 'sparseCategoricalAccuracy'
   | 'categoricalAccuracy'

@@ -8,7 +8,7 @@ import type { TrainedOutput, TrainPlan } from './compile.js'
 /** A factor for the loss of every row or step by its class: `{ 0: 1, 1: 10 }`. Classes that are left out have 1. */
 export type ClassWeight = Readonly<Record<number, number>>
 
-/** Factors of classes; of several trained outputs in their order (null for ones) or by name. */
+/** @inline Factors of classes; of several trained outputs in their order (null for ones) or by name. */
 export type ClassWeights = ClassWeight | readonly (ClassWeight | null)[] | { readonly [output: string]: ClassWeight }
 
 /** From the targets of all trained outputs, a factor for each row or step of each output. */

@@ -21,14 +21,14 @@ import { penalty } from '../regularizers/penalty.js'
 import { lower } from './lower.js'
 import { outputNames, type Topology } from './topology.js'
 
-/** One thing for every output, or one for each: in order, or by the output's name. */
+/** @inline One thing for every output, or one for each: in order, or by the output's name. */
 export type PerOutput<T> = T | readonly (T | null)[] | { readonly [output: string]: T }
 
 /** A metric's name, what `metrics.*` or `losses.*` returns, or a function of your own. */
 export type AnyMetric = MetricName | Metric | Loss | TracedFunction
 
 /**
- * Metrics for every output: one, or an array. Or those of each output, one or several: as an array of arrays in the
+ * @inline Metrics for every output: one, or an array. Or those of each output, one or several: as an array of arrays in the
  * order of outputs (null for none), or by output name.
  */
 export type Metrics =

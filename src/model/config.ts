@@ -8,10 +8,10 @@ import { checkDepth, limits } from '../limits.js'
 import { isRecord } from '../options.js'
 import { connect, type Topology } from './topology.js'
 
-/** Where a value comes from: a layer's name, which of its uses, and which of its outputs. */
+/** @inline Where a value comes from: a layer's name, which of its uses, and which of its outputs. */
 export type Source = readonly [layer: string, use: number, output: number]
 
-/** A layer of a saved model: its options, and the inputs of each of its uses. */
+/** @inline A layer of a saved model: its options, and the inputs of each of its uses. */
 export type SavedLayer = LayerConfig & { readonly inboundNodes: readonly (readonly Source[])[] }
 
 /** A model as JSON, in the manner of Keras. */

@@ -1,4 +1,5 @@
 import {
+  batchPause,
   type Callback,
   checkCallbacks,
   closing,
@@ -67,6 +68,9 @@ interface Position {
 }
 
 const given = (supply: Supply) => (supply instanceof Feeder ? supply.feed : [...supply])
+
+/** Seconds between two events of batches that nobody waits for: the last of an epoch is told anyway. */
+const seldom = 1e9
 
 const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto' ? 1 : Number(verbose))
 
@@ -152,7 +156,6 @@ class FitLoop {
       ...(options.validationFreq === undefined ? {} : { validationFreq: options.validationFreq }),
       ...(swaps.length > 0 && { swapAverage: true }),
       ...(swaps.some(({ swapOnEpoch }) => swapOnEpoch) && { swapOnEpoch: true }),
-      gradientNorms: callbacks.some((callback) => callback.gradientNorms),
       ...(averageEvery > 1 && { averageEvery }),
     }
     const rows = (supply: Supply | undefined) => (supply instanceof Feeder ? 0 : (supply?.[0]?.shape[0] ?? 0))
@@ -211,11 +214,17 @@ class FitLoop {
     engine.fetch()
     const checkpoints = ranks.rank === 0 ? this.#callbacks.map((callback) => callback[keeper]?.checkpoints) : []
     const start = this.#from === undefined ? {} : { start: this.#from.progress }
-    const waits = {
+    const told = this.#callbacks.filter(({ onBatchEnd }) => onBatchEnd)
+    // What is told of a training changes nothing of it: one that goes on may be told of other things.
+    const reports = {
+      gradientNorms: this.#callbacks.some(({ gradientNorms }) => gradientNorms),
+      batchEventSeconds: Math.min(seldom, ...told.map((callback) => callback[batchPause] ?? 0)),
       awaitBatches: wantsAny(this.#callbacks, ['trainBatchBegin', 'trainBatchEnd']),
       awaitTests: wantsAny(this.#callbacks, ['testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd']),
     }
-    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start, ...waits, ...shared }, ...checkpoints))
+    const settings = JSON.stringify(
+      Object.assign({ ...this.#settings, ...start, ...reports, ...shared }, ...checkpoints),
+    )
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
     options.signal?.addEventListener('abort', wake, { once: true })

@@ -44,7 +44,7 @@ import {
   setLearningRate,
   train,
 } from './training.js'
-import { copyWeights, countValues, getWeights, putWeights, setWeights } from './weights.js'
+import { copyWeights, countValues, getWeights, type Histogram, histograms, putWeights, setWeights } from './weights.js'
 import { loadWeights, saveWeights } from './weightsFile.js'
 
 /** The most rows that are computed at once. */
@@ -377,6 +377,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** @internal As `getWeights`, off this thread. */
   copyWeights(): Promise<TensorLike[]> {
     return copyWeights(this.engine)
+  }
+
+  /** @internal The distributions of the first `most` weights, or of their gradients in the last step of training. */
+  histograms(of: 'weights' | 'gradients', most: number): Promise<Histogram[]> {
+    return histograms(this.engine, of, most)
   }
 
   /** @internal Like `setWeights`, for what {@link copyWeights} returned, without blocking this thread. */

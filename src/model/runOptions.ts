@@ -17,7 +17,7 @@ import {
 import type { ClassWeights } from './classWeight.js'
 import type { SampleWeight } from './sampleWeight.js'
 
-/** How much is shown. */
+/** @inline How much is shown. */
 export type Verbose = 0 | 1 | 2 | boolean | 'auto'
 
 /** Options of {@link Model.predict}. */

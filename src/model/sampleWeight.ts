@@ -8,7 +8,7 @@ import { isRecord } from '../options.js'
 import { type TrainedOutput, weightSlots } from './compile.js'
 
 /**
- * Factors of the losses: for each row `[rows]`, or for each step of sequences `[rows, time]`. A model with several trained
+ * @inline Factors of the losses: for each row `[rows]`, or for each step of sequences `[rows, time]`. A model with several trained
  * outputs takes one for all, or one for each: in order (null for ones), or by the output's name.
  */
 export type SampleWeight = Data | readonly (Data | null)[] | { readonly [output: string]: Data }

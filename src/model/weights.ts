@@ -38,6 +38,27 @@ export async function copyWeights(engine: Engine): Promise<TensorLike[]> {
   })
 }
 
+/** How the values of a tensor are distributed. */
+export interface Histogram {
+  readonly name: string
+  /** The least and the largest finite value. */
+  readonly least: number
+  readonly most: number
+  readonly mean: number
+  readonly deviation: number
+  /** How many values are in each of equally wide ranges from the least to the largest. */
+  readonly counts: readonly number[]
+  /** How many values are not finite. */
+  readonly notFinite: number
+}
+
+/** {@link Model.histograms} */
+export async function histograms(engine: Engine, of: 'weights' | 'gradients', most: number): Promise<Histogram[]> {
+  return await engine.queue('histograms', 'callbacks', () =>
+    engine.cancellable(undefined, () => engine.ready().histograms(of === 'gradients', most)),
+  )
+}
+
 /** As {@link setWeights} for what {@link copyWeights} gave, without holding this thread. */
 export async function putWeights(engine: Engine, weights: readonly TensorLike[]): Promise<void> {
   await engine.queue('setWeights', 'callbacks', async () => {

@@ -192,6 +192,13 @@ export declare class NativeModel {
    */
   generate(prompt: Int32Array, maxTokens: number, optionsJson: string): NativeGenerator
   /**
+   * The distributions of the first `most` weights, or of the gradients of the last step of training, computed on
+   * another thread. Of gradients there are none before the first step.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
+  histograms(ofGradients: boolean, most: number): Promise<NativeHistogram[]>
+  /**
    * Builds a model from the JSON of its graph; `seed` keys its weights and everything random. Weights get their
    * first values when they are first needed, on the thread that needs them.
    *
@@ -774,6 +781,24 @@ export interface NativeGradients {
   outputs: Array<NativeTensor>
   /** The gradients by the states of recurrences, if they were asked for. */
   states: Array<NativeStateGradient>
+}
+
+/** The distribution of the elements of a weight, or of its gradient. */
+export interface NativeHistogram {
+  /** The weight's name. */
+  name: string
+  /** The least finite element. */
+  least: number
+  /** The largest finite element. */
+  most: number
+  /** The mean of the finite elements. */
+  mean: number
+  /** Their standard deviation. */
+  deviation: number
+  /** How many elements are in each of some equally wide ranges from the least to the largest; none if none is finite. */
+  counts: Array<number>
+  /** How many elements are not finite. */
+  notFinite: number
 }
 
 /** Hypotheses, row after row, the best one of each row first; their tokens and alignments lie one after the other. */

@@ -1,6 +1,6 @@
 import type { AdamaxOptions } from './rules.js'
 
-export type { LookaheadOptions, OptimizerOptions } from './optimizer.js'
+export type { LookaheadOptions, OptimizerOf, OptimizerOptions } from './optimizer.js'
 export * from './rules.js'
 export type { LearningRate, Schedule } from './schedule.js'
 export * as schedules from './schedules.js'

@@ -11,7 +11,7 @@ import {
   positive,
 } from '../options.js'
 
-/** The kinds of schedules. */
+/** @inline The kinds of schedules. */
 export type ScheduleKind =
   | 'exponentialDecay'
   | 'inverseTimeDecay'

@@ -1,6 +1,8 @@
 // The record of a run: a file of JSON lines, `run.jsonl`, in a folder of its own. The first line is a `start`, the last
 // one of a run that came to its end is an `end`. Epochs count from 1; numbers that JSON does not have are texts.
 
+import type { Histogram } from '../model/weights.js'
+
 /** The name of the file of a record. */
 export const recordName = 'run.jsonl'
 
@@ -48,6 +50,7 @@ export interface BatchEvent {
   readonly epoch: number
   /** How many batches of the epoch are done. */
   readonly batch: number
+  /** How many the epoch has; 0 while that is not known, in the first epoch of a stream. */
   readonly batches: number
   /** Rows per second. */
   readonly rate: number
@@ -66,21 +69,7 @@ export interface EpochEvent {
   readonly values: RecordedValues
 }
 
-/** How the values of a tensor are distributed. */
-export interface Histogram {
-  readonly name: string
-  /** The least and the largest finite value. */
-  readonly least: number
-  readonly most: number
-  readonly mean: number
-  readonly deviation: number
-  /** How many values are in each of equally wide ranges from the least to the largest. */
-  readonly counts: readonly number[]
-  /** How many values are not finite. */
-  readonly notFinite: number
-}
-
-/** The values of weights, or of their gradients, after an epoch. */
+/** The values of weights, or of the gradients of the epoch's last step. */
 export interface HistogramsEvent {
   readonly type: 'histograms'
   readonly epoch: number

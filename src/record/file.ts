@@ -5,25 +5,27 @@ import { cannot, makeFolder } from '../files.js'
 import { warn } from '../warn.js'
 import { type RunEvent, recordName } from './event.js'
 
+/** How long an event waits for others, so that they are written at once, in milliseconds. */
+const patience = 100
+
 /** Writes the record of a run. */
 export class RecordFile {
   /** The run's folder. */
   readonly folder: string
   readonly #path: string
-  readonly #changed: () => void
   #lines: string[] = []
-  #writing: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> = Promise.resolve()
   #broken = false
 
-  private constructor(folder: string, changed: () => void) {
+  private constructor(folder: string) {
     this.folder = folder
     this.#path = join(folder, recordName)
-    this.#changed = changed
   }
 
   /** Makes a new folder for a run, below another one, and in it an empty record. Rejects with `ERR_IO`. */
-  static async create(parent: string, name: string, changed: () => void): Promise<RecordFile> {
-    const file = new RecordFile(await freshFolder(parent, name), changed)
+  static async create(parent: string, name: string): Promise<RecordFile> {
+    const file = new RecordFile(await freshFolder(parent, name))
     try {
       await writeFile(file.#path, '', { flag: 'wx' })
     } catch (cause) {
@@ -33,8 +35,8 @@ export class RecordFile {
   }
 
   /** Goes on with the record in a folder. */
-  static reopen(folder: string, changed: () => void): RecordFile {
-    return new RecordFile(folder, changed)
+  static reopen(folder: string): RecordFile {
+    return new RecordFile(folder)
   }
 
   /**
@@ -44,22 +46,23 @@ export class RecordFile {
   write(event: RunEvent): void {
     if (this.#broken) return
     this.#lines.push(`${JSON.stringify(event)}\n`)
-    this.#writing ??= this.#drain()
+    this.#timer ??= setTimeout(() => void this.flush(), patience).unref()
   }
 
-  /** Waits until everything is written. */
+  /** Writes everything. */
   async flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#writing = this.#writing.then(() => this.#append())
     await this.#writing
   }
 
-  async #drain(): Promise<void> {
+  async #append(): Promise<void> {
+    const text = this.#lines.join('')
+    this.#lines = []
+    if (text === '') return
     try {
-      while (this.#lines.length > 0) {
-        const text = this.#lines.join('')
-        this.#lines = []
-        await appendFile(this.#path, text)
-        this.#changed()
-      }
+      await appendFile(this.#path, text)
     } catch (error) {
       this.#broken = true
       this.#lines = []
@@ -67,8 +70,6 @@ export class RecordFile {
         'WARN_RECORD',
         `the record of the training ends here: cannot write ${this.#path}: ${(error as Error).message}`,
       )
-    } finally {
-      this.#writing = undefined
     }
   }
 }

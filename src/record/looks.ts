@@ -4,12 +4,9 @@ import { recurrentLayers, states as statesOf } from '../inspect/states.js'
 import type { Model } from '../model/model.js'
 import { custom, isCallable, isRecord, type OptionRules } from '../options.js'
 import type { AttentionWeights, ConfusionMatrix, HiddenStates, PictureEvent, Sample } from './event.js'
-import { histogram } from './histogram.js'
 
-/** What is looked at after an epoch, besides the weights. Each of these takes time or needs data. */
+/** What is looked at after an epoch, besides weights and gradients. Each of these takes time or needs data. */
 export interface LookOptions {
-  /** A few rows with their targets, on which gradients are taken for their histograms. */
-  readonly gradientData?: readonly [x: DataSet, y: DataSet]
   /**
    * The confusion matrix: of rows with the numbers of their classes (and the classes' names), for a model that gives
    * the probabilities of classes, `[rows, classes]`, or a probability, `[rows, 1]`; or a function that counts by
@@ -39,7 +36,6 @@ const orData = (expected: string, ...names: readonly string[]) =>
 
 /** The checks of {@link LookOptions}. */
 export const lookChecks: OptionRules['accepted'] = {
-  gradientData: custom('[x, y]', (value) => Array.isArray(value) && value.length === 2),
   confusion: orData('{ x, y }', 'x', 'y'),
   attention: aFunction,
   states: orData('{ x }', 'x'),
@@ -82,29 +78,6 @@ async function hidden(model: Model, given: NonNullable<LookOptions['states']>): 
     }),
   )
   return { tokens: tokens?.slice(0, row.length) ?? row.map((_, step) => String(step + 1)), values }
-}
-
-/** The weights and gradients of which there are histograms at most. */
-const mostTensors = 64
-
-/**
- * The histograms of tensors with these names, made piece by piece, so that the event loop gets its turns; and how long
- * that kept this thread busy.
- */
-export async function histograms(
-  of: 'weights' | 'gradients',
-  tensors: readonly { readonly name: string; readonly data: ArrayLike<number> }[],
-  epoch: number,
-): Promise<{ readonly event: PictureEvent; readonly milliseconds: number }> {
-  const found = []
-  let milliseconds = 0
-  for (const { name, data } of tensors.slice(0, mostTensors)) {
-    const began = performance.now()
-    found.push(histogram(name, data))
-    milliseconds += performance.now() - began
-    await new Promise<void>((resolve) => setImmediate(resolve))
-  }
-  return { event: { type: 'histograms', epoch, of, histograms: found }, milliseconds }
 }
 
 async function confused(model: Model, given: NonNullable<LookOptions['confusion']>): Promise<ConfusionMatrix> {

@@ -1,21 +1,21 @@
 import { hostname } from 'node:os'
 import type { Callback, Logs, Training, TrainingParams } from '../callbacks/callback.js'
-import { closing, type Ending, recording, showing } from '../callbacks/callback.js'
+import { batchPause, closing, type Ending, recording, showing } from '../callbacks/callback.js'
 import { AbortError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { version } from '../native/version.js'
 import { custom, flag, integer, type OptionRules } from '../options.js'
 import { type EndEvent, type RunEvent, recorded, recordedValues, recordVersion, type StartEvent } from './event.js'
-import { histograms, type LookOptions, look, lookChecks } from './looks.js'
+import { type LookOptions, look, lookChecks } from './looks.js'
 
 /** What is noted of a training, besides its losses and metrics. */
 export interface ObserverOptions extends LookOptions {
   /** Whether the norm of every layer's gradient is noted, as `callbacks.gradientNorms` does; default true. */
   readonly gradientNorms?: boolean
   /**
-   * How many epochs there are from one look at the model to the next: at the distributions of weights and gradients,
-   * and at what the options below ask for. 0 is never. Default `'auto'`: after the first and the last epoch, and in
-   * between as often as that takes less than 1% of the time.
+   * How many epochs there are from one look at the model to the next: at the distributions of the weights and of the
+   * gradients of the epoch's last step, and at what the options below ask for. 0 is never. Default `'auto'`: after the
+   * first and the last epoch, and in between as often as that takes less than 1% of the time.
    */
   readonly pictureFreq?: 'auto' | number
 }
@@ -36,10 +36,15 @@ const leastInterval = 250
 /** How many batches are noted of a training, roughly, before they become rarer. */
 const manyBatches = 2000
 
+/** The weights and the gradients of which there are histograms at most. */
+const mostTensors = 64
+
 /** Follows a training and notes it as events. */
 export abstract class Observer implements Callback {
   /** @internal */
   readonly [recording] = true
+  /** @internal Rarer than events of batches are is how often they are noted. */
+  readonly [batchPause]: number = leastInterval / 2000
   readonly gradientNorms: boolean
   readonly #freq: 'auto' | number
   /** What a task offers to look at. */
@@ -57,7 +62,6 @@ export abstract class Observer implements Callback {
   #epoch = 0
   #looked = 0
   #size = 1
-  #work: Promise<void> = Promise.resolve()
 
   constructor({ gradientNorms = true, pictureFreq = 'auto', ...looks }: ObserverOptions) {
     this.gradientNorms = gradientNorms
@@ -94,7 +98,7 @@ export abstract class Observer implements Callback {
     const now = performance.now()
     if (!this.#open || now - this.#told < Math.max(leastInterval, (now - this.#began) / manyBatches)) return
     this.#told = now
-    const { epoch = 0, batch = 0, batches = 1, size = 1, seconds = 0, ...values } = logs
+    const { epoch = 0, batch = 0, batches = 0, size = 1, seconds = 0, ...values } = logs
     // The last batch of an epoch may be smaller.
     this.#size = Math.max(size, this.#size)
     const rate = ((batch + 1) * this.#size) / Math.max(seconds, 1e-6)
@@ -117,7 +121,6 @@ export abstract class Observer implements Callback {
 
   /** @internal */
   async [closing](ending: Ending): Promise<void> {
-    await this.#work
     const open = this.#open
     this.#open = false
     await this.close(open ? endOf(ending) : undefined)
@@ -129,29 +132,17 @@ export abstract class Observer implements Callback {
     return this.#spent + this.#cost < budget * (performance.now() - this.#began)
   }
 
-  /** Looks at the model while the training waits; what needs no model is computed afterwards. */
+  /** Looks at the model while the training waits. */
   async #look(model: Model, epoch: number): Promise<void> {
-    // The copies of one look are in memory at a time.
-    await this.#work
     const began = performance.now()
-    const options = { ...this.#offered, ...this.#own }
-    for (const event of await look(model, options, epoch)) this.write(event)
-    const weights = await namedCopies(model)
-    const gradients = options.gradientData && (await namedGradients(model, options.gradientData))
+    for (const event of await look(model, { ...this.#offered, ...this.#own }, epoch)) this.write(event)
+    for (const of of ['weights', 'gradients'] as const) {
+      const histograms = await model.histograms(of, mostTensors)
+      if (histograms.length > 0) this.write({ type: 'histograms', epoch, of, histograms })
+    }
     this.#cost = performance.now() - began
     this.#spent += this.#cost
     this.#looked = epoch
-    this.#work = (async () => {
-      // What is computed beside the training takes a core from it.
-      const note = async (of: 'weights' | 'gradients', tensors: typeof weights) => {
-        const { event, milliseconds } = await histograms(of, tensors, epoch)
-        this.write(event)
-        this.#cost += milliseconds
-        this.#spent += milliseconds
-      }
-      await note('weights', weights)
-      if (gradients) await note('gradients', gradients)
-    })()
   }
 
   #start({ model, epochs }: Training): StartEvent {
@@ -168,14 +159,4 @@ function endOf({ failure }: Ending): EndEvent {
   if (failure.error instanceof AbortError) return { ...end, state: 'aborted' }
   const { error } = failure
   return { ...end, state: 'failed', message: error instanceof Error ? error.message : String(error) }
-}
-
-async function namedCopies(model: Model) {
-  const copies = await model.copyWeights()
-  return model.weights.map(({ name }, at) => ({ name, data: copies[at]?.data as ArrayLike<number> }))
-}
-
-async function namedGradients(model: Model, [x, y]: NonNullable<LookOptions['gradientData']>) {
-  const { weights } = await model.gradients(x, y)
-  return Object.entries(weights).map(([name, { data }]) => ({ name, data: data as ArrayLike<number> }))
 }

@@ -9,22 +9,15 @@ import { Observer, type ObserverOptions } from './observer.js'
 export class RecordedRun extends Observer {
   readonly #parent: string
   readonly #nameOf: (start: StartEvent) => string
-  readonly #changed: () => void
   #file: RecordFile | undefined
   /** The run that a resumed training continues. */
   #before: string | undefined
 
-  /** `parent` is the folder of the runs; `changed` is called when something was written. */
-  constructor(
-    parent: string,
-    nameOf: (start: StartEvent) => string,
-    changed: () => void,
-    options: ObserverOptions = {},
-  ) {
+  /** `parent` is the folder of the runs. */
+  constructor(parent: string, nameOf: (start: StartEvent) => string, options: ObserverOptions = {}) {
     super(options)
     this.#parent = parent
     this.#nameOf = nameOf
-    this.#changed = changed
   }
 
   onTrainBegin(): void | Promise<void> {
@@ -35,11 +28,11 @@ export class RecordedRun extends Observer {
     const { RecordFile } = await import('./file.js')
     const { pid, host, epochs, time } = start
     if (this.#before !== undefined && (await isThere(join(this.#parent, this.#before, recordName)))) {
-      this.#file = RecordFile.reopen(join(this.#parent, this.#before), this.#changed)
+      this.#file = RecordFile.reopen(join(this.#parent, this.#before))
       this.#file.write({ type: 'continue', time, pid, host, epochs })
       return
     }
-    this.#file = await RecordFile.create(this.#parent, this.#nameOf(start), this.#changed)
+    this.#file = await RecordFile.create(this.#parent, this.#nameOf(start))
     this.#file.write({ ...start, name: basename(this.#file.folder) })
   }
 

@@ -26,6 +26,7 @@ import { checkSpace, type Sampled, type Space } from './space.js'
 import type { Options, Subject } from './subject.js'
 import { planOf, type TaskClass, type TaskPlan, type TaskSearch, TaskSubject } from './taskSubject.js'
 
+export type { ServerOptions } from '../dashboard/listening.js'
 export type { ModelSearch } from './modelSubject.js'
 export type { SearchResult } from './result.js'
 export type { SearchOptions, SearchProgress } from './search.js'

@@ -338,11 +338,7 @@ class Search<Fitted> {
   /** Keeps the record of a training, where there is somebody to see it. */
   #recorded(folder: SearchFolder, name: string): RecordedRun | undefined {
     if (this.#options.folder === undefined && this.#server === undefined) return undefined
-    return new RecordedRun(
-      folder.runs,
-      () => name,
-      () => this.#server?.changed(),
-    )
+    return new RecordedRun(folder.runs, () => name)
   }
 
   async #found(folder: SearchFolder, refit: Refit | false): Promise<SearchResult<Options, Fitted>> {

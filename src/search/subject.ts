@@ -3,7 +3,7 @@ import { SeqloomError } from '../errors.js'
 import { isCallable, isRecord } from '../options.js'
 import type { Sampled, Space } from './space.js'
 
-/** The options of a trial. */
+/** @inline The options of a trial. */
 export type Options = Sampled<Space>
 
 /** How a trial is trained. */

@@ -18,7 +18,7 @@ import {
 // biome-ignore lint/suspicious/noExplicitAny: tasks take options of their own.
 export type TaskClass = new (options?: any) => Task
 
-/** The options of a task's `train`. */
+/** @inline The options of a task's `train`. */
 type TrainOptions<C extends TaskClass> = NonNullable<Parameters<InstanceType<C>['train']>[1]>
 
 /** A search for the options of a task. */

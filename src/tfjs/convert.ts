@@ -5,6 +5,7 @@ import { checkDimensions, sizeFromShape } from './shapes.js'
 import { allocateValues, Tensor, unknownDtype } from './tensor.js'
 import type { DataType, DataValues, TensorLike } from './types.js'
 
+/** @inline */
 type Numbers = Float32Array | Int32Array | Uint8Array
 
 /** Whether a value is a typed array of numbers; one of another realm, as of a test's, is one as well. */

@@ -1,4 +1,4 @@
-/** Settings as they were given or as they are by default. */
+/** @inline Settings as they were given or as they are by default. */
 export type Settings = Readonly<Record<string, number | string | undefined>>
 
 /** A value that stands for something that layers make: a class by its name, and its settings. */

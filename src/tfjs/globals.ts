@@ -97,11 +97,11 @@ export const engine = () => ({
   },
 })
 
-type Flag = number | boolean | string
+export type Flag = number | boolean | string
 const flags = new Map<string, Flag>()
 
 /** Flags that programs set and read; none of them changes anything here. */
-class Environment {
+export class Environment {
   get(name: string): Flag {
     return flags.get(name) ?? name === 'IS_NODE'
   }

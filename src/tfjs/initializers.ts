@@ -11,6 +11,7 @@ import { randomNormal, randomUniform, truncatedNormal } from './ops/random.js'
 import type { Tensor } from './tensor.js'
 import type { DataType } from './types.js'
 
+/** @inline */
 type Apply = (shape: number[], dtype?: DataType) => Tensor
 
 /** How weights begin. */

@@ -20,7 +20,9 @@ export enum Reduction {
   SUM_BY_NONZERO_WEIGHTS = 3,
 }
 
+/** @inline */
 type Values = Tensor | TensorLike
+/** @inline */
 type Weights = Tensor | TensorLike | null | undefined
 
 /** Weighs losses and reduces them. */

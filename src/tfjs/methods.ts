@@ -134,10 +134,10 @@ const refused = {
   irfft: unsupported.irfft,
 }
 
-type Rest<F> = F extends (x: never, ...rest: infer A) => unknown ? A : never
+export type Rest<F> = F extends (x: never, ...rest: infer A) => unknown ? A : never
 
 /** A function as a method that returns a tensor of the same kind. */
-type AlikeMethod<F> = <T extends Tensor>(this: T, ...rest: Rest<F>) => T
+export type AlikeMethod<F> = <T extends Tensor>(this: T, ...rest: Rest<F>) => T
 
 /** A function as a method. What it returns is what the program expects of it, by default any tensor. */
 type Method<F> = F extends (...args: never) => infer R

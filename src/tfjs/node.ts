@@ -18,6 +18,7 @@ const missing = refusedFunctions(
   'use a package for pictures and sounds, and interop of seqloom for models of others',
 )
 
+/** @inline */
 type NodeFunctions = typeof present & Readonly<Record<string, (...args: unknown[]) => never>>
 
 export const node: NodeFunctions = new Proxy(present as unknown as NodeFunctions, {

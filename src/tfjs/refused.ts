@@ -1,6 +1,6 @@
 import { unsupported } from './failure.js'
 
-/** A function that is not there. */
+/** @inline A function that is not there. */
 export type Refused = (...args: unknown[]) => never
 
 /** A function that says what to use in its place. */

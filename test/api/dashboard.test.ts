@@ -88,15 +88,13 @@ describe('callbacks.dashboard', () => {
           pictureFreq: 2,
           name: 'try',
           confusion: { x, y, labels: ['a', 'b'] },
-          gradientData: [x, y],
         },
         samples: async () => ({ prompt: 'p', text: 't' }),
       }),
     })
     const found = events(logDir)
-    // Histograms are made while the training goes on.
-    expect(found.map(({ type }) => type).filter((type) => type !== 'batch' && type !== 'histograms')).toEqual([
-      ...['start', 'epoch', 'epoch', 'confusion', 'sample', 'epoch', 'end'],
+    expect(found.map(({ type }) => type).filter((type) => type !== 'batch')).toEqual([
+      ...['start', 'epoch', 'epoch', 'confusion', 'sample', 'histograms', 'histograms', 'epoch', 'end'],
     ])
     const pictured = found.filter(({ type }) => type === 'histograms')
     expect(pictured.map(({ epoch, of }) => [epoch, of])).toEqual([
@@ -113,6 +111,42 @@ describe('callbacks.dashboard', () => {
     const weights = found.find(({ type }) => type === 'histograms') as unknown as { histograms: { counts: number[] }[] }
     expect(weights.histograms[0]?.counts.reduce((sum, count) => sum + count)).toBe(4)
     expect(found.at(-1)).toMatchObject({ state: 'done' })
+  })
+
+  it('shows how weights and the gradients of the last step are distributed, those of rows of a table that no token named, too', async () => {
+    const model = sequential(
+      [
+        layers.embedding({ inputDim: 9, outputDim: 3 }),
+        layers.gru({ units: 2 }),
+        layers.dense({ units: 2, activation: 'softmax' }),
+      ],
+      { seed: 3 },
+    )
+    model.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' })
+    const [rows, classes] = [[[4, 8, 1, 5]], [1]] as const
+    const { weights: expected } = await model.gradients(rows as never, classes as never)
+    const logDir = fresh()
+    await model.fit(rows as never, classes as never, { callbacks: callbacks.dashboard({ logDir, ...quiet }) })
+    const of = (what: string) =>
+      (
+        events(logDir).find(({ type, of }) => type === 'histograms' && of === what) as unknown as {
+          histograms: { name: string; least: number; most: number; mean: number; deviation: number; counts: number[] }[]
+        }
+      ).histograms
+    const compare = (histograms: ReturnType<typeof of>, tensors: Record<string, { data: ArrayLike<number> }>) => {
+      expect(histograms.map(({ name }) => name)).toEqual(Object.keys(tensors))
+      for (const { name, least, most, mean, deviation, counts } of histograms) {
+        const values = Array.from(tensors[name]?.data as ArrayLike<number>)
+        const average = values.reduce((sum, value) => sum + value, 0) / values.length
+        const variance = values.reduce((sum, value) => sum + (value - average) ** 2, 0) / values.length
+        expect([least, most]).toEqual([Math.min(...values), Math.max(...values)])
+        expect(mean).toBeCloseTo(average, 6)
+        expect(deviation).toBeCloseTo(Math.sqrt(variance), 6)
+        expect(counts.reduce((sum, count) => sum + count)).toBe(values.length)
+      }
+    }
+    compare(of('weights'), model.namedWeights())
+    compare(of('gradients'), expected)
   })
 
   it('changes nothing of what is learned', async () => {
@@ -166,6 +200,34 @@ describe('callbacks.dashboard', () => {
     ])
     const epochs = events(logDir).flatMap((event) => (event.type === 'epoch' ? [event.epoch] : []))
     expect(epochs).toEqual([1, 2, 3, 3, 4])
+  })
+
+  it('watches a training that is resumed although it was not watched before, and the other way round', async () => {
+    for (const [first, second] of [
+      [false, true],
+      [true, false],
+    ]) {
+      const [logDir, backupDir] = [fresh(), fresh()]
+      const train = (isWatched: boolean | undefined, ...others: object[]) =>
+        small().fit(x, y, {
+          epochs: 3,
+          callbacks: [
+            ...(isWatched ? [callbacks.dashboard({ logDir, ...quiet })] : []),
+            callbacks.backupAndRestore({ backupDir }),
+            ...others,
+          ],
+        })
+      const stops = (epoch: number) => {
+        if (epoch === 1) throw new Error('power cut')
+      }
+      await expect(train(first, { onEpochEnd: stops })).rejects.toThrow('power cut')
+      const { epoch } = await train(second)
+      expect(epoch.at(-1)).toBe(2)
+      if (second) {
+        const noted = events(logDir).flatMap((event) => (event.type === 'epoch' ? [event.epoch] : []))
+        expect(noted).toEqual([2, 3])
+      }
+    }
   })
 
   it('listens at an address with a secret, on this computer, and answers nobody else', async () => {

@@ -51,7 +51,7 @@ describe('callbacks.tensorBoard', () => {
       ...{ epochs: 3, batchSize: 2, validationData: [x, y] },
       callbacks: [
         callbacks.tensorBoard({
-          ...{ logDir, updateFreq: 'batch', pictureFreq: 1, gradientData: [x, y], confusion: { x, y } },
+          ...{ logDir, updateFreq: 'batch', pictureFreq: 1, confusion: { x, y } },
           attention: () => ({
             rows: ['a', 'b'],
             columns: ['c', 'd', 'e'],

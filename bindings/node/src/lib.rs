@@ -17,6 +17,7 @@ mod file_reader;
 mod fit;
 pub mod generator;
 mod heap;
+pub mod histogram;
 mod holder;
 mod job;
 pub mod lock;

@@ -49,6 +49,42 @@ fn learns_and_reports() {
 }
 
 #[test]
+fn tells_of_batches_no_more_often_than_asked_for_and_of_the_last_of_an_epoch() {
+    let options = json!({ "epochs": 2, "batchSize": 16, "gradientNorms": true, "batchEventSeconds": 1e9 });
+    let events = fit(&mut trainer(3, ADAM), &data(80), options);
+    let told = |event: &Event| match event {
+        Event::BatchEnd { epoch, batch, .. } => Some((*epoch, *batch)),
+        _ => None,
+    };
+    assert_eq!(events.iter().filter_map(told).collect::<Vec<_>>(), [(0, 0), (0, 4), (1, 4)]);
+    let all =
+        fit(&mut trainer(3, ADAM), &data(80), json!({ "epochs": 2, "batchSize": 16, "gradientNorms": true }));
+    let logs = |events: &[Event]| match events.iter().rfind(|event| told(event).is_some()) {
+        Some(Event::BatchEnd { logs, .. }) => logs.clone(),
+        _ => panic!("no batch"),
+    };
+    assert_eq!(logs(&events), logs(&all));
+}
+
+#[test]
+fn gradients_are_distributed_as_the_last_step_had_them() {
+    let go = std::sync::atomic::AtomicBool::new(false);
+    let mut trainer = trainer(3, ADAM);
+    assert!(trainer.gradient_histograms(9, &go).unwrap().is_empty());
+    fit(&mut trainer, &data(80), json!({ "epochs": 1, "batchSize": 16 }));
+    let squares: Vec<_> = trainer.optimizer().unwrap().gradient_squares().collect();
+    let found = trainer.gradient_histograms(9, &go).unwrap();
+    assert_eq!(found.len(), squares.len());
+    for ((name, histogram), (weight, square)) in found.iter().zip(squares) {
+        assert_eq!(name, weight);
+        let count = histogram.counts.iter().sum::<u64>() as f64;
+        let moment = (histogram.deviation.powi(2) + histogram.mean.powi(2)) * count;
+        assert!((moment - square).abs() <= 1e-5 * square + 1e-12, "{name}: {moment} {square}");
+    }
+    assert_eq!(trainer.weight_histograms(1, &go).unwrap().len(), 1);
+}
+
+#[test]
 fn one_seed_one_result_for_any_number_of_threads() {
     let tensors = data(70);
     let run = |threads: usize, seed: u64| {

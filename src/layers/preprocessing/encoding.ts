@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../../graph/shape.js'
 import type { Items } from './items.js'
 
-/** How ids are given: as they are, or as vectors with a place for each id. */
+/** @inline How ids are given: as they are, or as vectors with a place for each id. */
 export type OutputMode = 'int' | 'oneHot' | 'multiHot' | 'count' | 'tfIdf'
 
 /**

@@ -7,7 +7,7 @@ import { encoded, encodedShape, type OutputMode } from './encoding.js'
 import { type Items, itemsOf } from './items.js'
 import { Preprocessing, type PreprocessingData } from './preprocessing.js'
 
-/** A key for SipHash: one number, or two. */
+/** @inline A key for SipHash: one number, or two. */
 export type Salt = number | readonly [number, number]
 
 /** Options of layers with a vocabulary. */

@@ -41,6 +41,7 @@ export abstract class Preprocessing extends Layer {
     super.used(call)
   }
 
+  /** @internal */
   override lower(): readonly Value[] {
     throw new SeqloomError('ERR_STATE', `layer '${this.label}' runs before the graph`)
   }

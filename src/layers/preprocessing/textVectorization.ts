@@ -7,10 +7,10 @@ import { areTexts, type Items } from './items.js'
 import { Lookup } from './lookup.js'
 import { textCheck } from './stringLookup.js'
 
-/** What is done to a text before it is cut. */
+/** @inline What is done to a text before it is cut. */
 export type Standardization = 'lowerAndStripPunctuation' | 'lower' | 'stripPunctuation' | ((text: string) => string)
 
-/** How a text is cut into tokens. */
+/** @inline How a text is cut into tokens. */
 export type Split = 'whitespace' | 'character' | ((text: string) => readonly string[])
 
 /** What a saved model has in the place of a function, which it cannot hold. */

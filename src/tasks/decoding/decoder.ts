@@ -10,7 +10,6 @@ import type { LookOptions } from '../../record/looks.js'
 import type { Kept } from '../shared/division.js'
 import { fitRows, trainKept } from '../shared/fitTask.js'
 import type { Trainee } from '../shared/keepBest.js'
-import { gradientLooks } from '../shared/looks.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
 import type { Unfreezing } from '../shared/unfreezing.js'
@@ -151,23 +150,18 @@ export async function trainDecoder(
 ): Promise<History> {
   const { model } = parts
   const rows = 'rows' in data ? data.rows : data.words.length
-  const { batchSize, epochs = defaultEpochs(usualEpochs, rows, batchSize), looks, unfreezing } = options
+  const { batchSize, epochs = defaultEpochs(usualEpochs, rows, batchSize), unfreezing } = options
   const settings = { ...options, epochs }
   const steps = epochs * Math.ceil(rows / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 2e-3, decaySteps: steps }) } = settings
   const optimizer = adam({ learningRate, globalClipNorm: 1 })
-  const seen = 'rows' in data ? held && asBatch(held) : asBatch(data)
-  return await trainKept(
-    parts,
-    { ...settings, looks: { ...gradientLooks(seen?.x, seen?.y), ...looks } },
-    {
-      unfreezing,
-      compile: () =>
-        model.compile({ optimizer, loss: ['sparseCategoricalCrossentropy', null, null], metrics: ['perplexity'] }),
-      callbacksFor: (best) => [reports(rows, settings, best, byLoss, tokenLoss)],
-      run: (range, callbacks) => runEpochs(model, data, held, { ...settings, callbacks, range }, seed),
-    },
-  )
+  return await trainKept(parts, settings, {
+    unfreezing,
+    compile: () =>
+      model.compile({ optimizer, loss: ['sparseCategoricalCrossentropy', null, null], metrics: ['perplexity'] }),
+    callbacksFor: (best) => [reports(rows, settings, best, byLoss, tokenLoss)],
+    run: (range, callbacks) => runEpochs(model, data, held, { ...settings, callbacks, range }, seed),
+  })
 }
 
 /** A decoder's training of some of all its epochs. */

@@ -13,7 +13,7 @@ export type Writing = string | readonly string[]
 /** Whether a value may be a text or an array of tokens. */
 export const isWriting = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value)
 
-/** How texts are cut into tokens: into words and punctuation, into characters, or by a given tokenizer. */
+/** @inline How texts are cut into tokens: into words and punctuation, into characters, or by a given tokenizer. */
 export type Level = 'word' | 'character' | Tokenizer
 
 /** How {@link Units} encode. */

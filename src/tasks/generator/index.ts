@@ -25,7 +25,6 @@ import {
   sameIds,
 } from '../shared/encoder.js'
 import { throwIfAborted, trainKept } from '../shared/fitTask.js'
-import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList, finite, type RowStream } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -378,10 +377,9 @@ async function trainGenerator(
   const rate =
     typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
   const optimizer = adam({ learningRate: rate })
-  const looks = { ...('open' in x ? {} : gradientLooks(...x)), samples: () => sampleOf(parts) }
   return await trainKept(
     parts,
-    { ...settings, looks },
+    { ...settings, looks: { samples: () => sampleOf(parts) } },
     {
       unfreezing: waiting,
       compile: () => model.compile({ optimizer, loss: 'sparseCategoricalCrossentropy', metrics: ['perplexity'] }),

@@ -13,7 +13,6 @@ import { inParts } from '../shared/answers.js'
 import { defaultSplit, divide, type Kept } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
-import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import type { Rows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -180,7 +179,6 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     const corpus = {
       examples: examples(rows, goal, seed),
       rows: rows.length,
-      first: together([...examplesOf(rows.slice(0, batchSize), goal, randomOf(seed, 0))]),
       held: held && this.#measured(parts, held),
     }
     return { parts, run: () => trainOn(parts, corpus, { ...settings, epochs, ...division.kept }, seed) }
@@ -219,7 +217,6 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     const texts = new Dataset<Int32Array>({ name: training.name, all: ids })
     const corpus = {
       ...{ examples: streamedExamples(texts, buffer, goal, seed), rows },
-      first: together([...examplesOf(sample.slice(0, batchSize), goal, randomOf(seed, 0))]),
       held: held && this.#measured(parts, held),
     }
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, rows, batchSize)
@@ -294,8 +291,6 @@ interface Corpus {
   readonly examples: Dataset<Example>
   /** How many texts a pass has. */
   readonly rows: number
-  /** Some, to show gradients of. */
-  readonly first: Measured
   /** What is measured on. */
   readonly held: Measured | undefined
 }
@@ -303,7 +298,7 @@ interface Corpus {
 /** Compiles the model with Adam, trains it on texts that are masked anew in each epoch, and puts the kept weights back. */
 async function trainOn(
   parts: LanguageEncoderParts,
-  { examples: all, rows, first, held }: Corpus,
+  { examples: all, rows, held }: Corpus,
   settings: LanguageEncoderTraining & Partial<Kept> & { readonly epochs: number },
   seed: number,
 ): Promise<History> {
@@ -323,7 +318,7 @@ async function trainOn(
   })
   return await keepBest(
     parts,
-    { ...settings, looks: gradientLooks(first.x, first.y) },
+    settings,
     (best) => [reports(rows, settings, best, byLoss)],
     (callbacks) =>
       model.fit(batches as never, {

@@ -27,7 +27,7 @@ const ready = {
   gruD: (units: number) => cells.gruD({ units }),
 } as const
 
-/** The cells that are layers of their own. */
+/** @inline The cells that are layers of their own. */
 export type FusedCell = 'lstm' | 'gru' | 'simpleRNN'
 
 /** A cell's name. */

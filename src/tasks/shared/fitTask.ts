@@ -9,7 +9,6 @@ import type { FitOptions, Model } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import type { BestWeights } from './bestWeights.js'
 import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
-import { gradientLooks } from './looks.js'
 import { type ReportSettings, reports } from './reports.js'
 import type { TrainingSettings } from './training.js'
 import { inStages, type Unfreezing } from './unfreezing.js'
@@ -44,23 +43,19 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
   const { classWeight, sampleWeight, unfreezing } = data
   const { batchSize, signal } = settings
   const optimizer = adam({ learningRate: settings.learningRate })
-  return await trainKept(
-    trainee,
-    { ...settings, looks: { ...gradientLooks(...(y ? [x, y] : (validationData ?? []))), ...settings.looks } },
-    {
-      unfreezing,
-      compile: () => model.compile({ optimizer, loss, metrics }),
-      callbacksFor: (best) => [reports(rows, settings, best)],
-      run: (range, callbacks) =>
-        fitRows(model, x, y, {
-          ...{ ...range, batchSize, callbacks },
-          ...(validationData && { validationData }),
-          ...(classWeight && { classWeight: { ...classWeight } }),
-          ...(sampleWeight && { sampleWeight }),
-          ...(signal && { signal }),
-        }),
-    },
-  )
+  return await trainKept(trainee, settings, {
+    unfreezing,
+    compile: () => model.compile({ optimizer, loss, metrics }),
+    callbacksFor: (best) => [reports(rows, settings, best)],
+    run: (range, callbacks) =>
+      fitRows(model, x, y, {
+        ...{ ...range, batchSize, callbacks },
+        ...(validationData && { validationData }),
+        ...(classWeight && { classWeight: { ...classWeight } }),
+        ...(sampleWeight && { sampleWeight }),
+        ...(signal && { signal }),
+      }),
+  })
 }
 
 /** How {@link trainKept} trains. */

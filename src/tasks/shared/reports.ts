@@ -41,11 +41,13 @@ export function reports(
 ): Callback {
   const trained = (logs: Logs) => measure(logs, '') ?? { loss: Number.NaN }
   return {
-    onBatchEnd(batch, logs) {
-      const { epoch = Number.NaN } = logs
-      const done = Math.min((batch + 1) * batchSize, total)
-      onProgress?.({ epoch: epoch + 1, epochs, done, total, ...trained(logs) } as ClassifierProgress)
-    },
+    ...(onProgress && {
+      onBatchEnd(batch: number, logs: Logs) {
+        const { epoch = Number.NaN } = logs
+        const done = Math.min((batch + 1) * batchSize, total)
+        onProgress({ epoch: epoch + 1, epochs, done, total, ...trained(logs) } as ClassifierProgress)
+      },
+    }),
     async onEpochEnd(index, logs) {
       const epoch = index + 1
       const training = trained(logs)

@@ -8,7 +8,7 @@ import { isRecord } from '../../options.js'
 /** Rows that come one after another: a `Dataset`, any other iterable or async iterable, or a stream. */
 export type RowStream<Row> = AsyncIterable<Row> | (Iterable<Row> & { readonly length?: never }) | ReadableStream<Row>
 
-/** Rows: an array, or what gives them one after another, such as `data.csv`, whose columns are not known to types. */
+/** @inline Rows: an array, or what gives them one after another, such as `data.csv`, whose columns are not known to types. */
 export type Rows<Row> = readonly Row[] | RowStream<Row> | RowStream<TableRow>
 
 /** Throws `ERR_DATA` unless `list` is a non-empty array. */

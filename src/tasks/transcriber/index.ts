@@ -18,7 +18,6 @@ import { answersFor } from '../shared/answers.js'
 import { defaultSplit, divide } from '../shared/division.js'
 import { fitRows, throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
-import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList, type RowStream, type Rows, withRows } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -427,7 +426,7 @@ async function fitTranscriber(
   })
   return await keepBest(
     parts,
-    { ...settings, looks: 'y' in data ? gradientLooks(data.x, data.y) : gradientLooks(...(held ?? [])) },
+    settings,
     (best) => [reports(rows, settings, best, byLoss)],
     (callbacks) =>
       fitRows(model, 'y' in data ? data.x : data.batches, 'y' in data ? data.y : undefined, {

@@ -10,7 +10,7 @@ export interface Logs {
   [name: string]: number
 }
 
-/** What `fit` says of a training. */
+/** @inline What `fit` says of a training. */
 export interface Params {
   // biome-ignore lint/suspicious/noExplicitAny: as in tfjs.
   [key: string]: any

@@ -9,6 +9,8 @@ import { LazyIterator } from './lazyIterator.js'
 
 export { type ColumnConfig, type CSVConfig, CSVDataset, TextLineDataset } from './csv.js'
 export { array, Dataset, type DatasetContainer, zip } from './dataset.js'
+export type { LazyIterator, Next } from './lazyIterator.js'
+export type { DataSource } from './source.js'
 export { FileDataSource, URLDataSource } from './source.js'
 
 type Iterated<T> = Iterator<T> | AsyncIterator<T>

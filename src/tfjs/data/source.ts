@@ -44,7 +44,7 @@ export class URLDataSource extends DataSource {
   }
 }
 
-/** A source, or the address of one: `file://…`, a path or `http://…`. */
+/** @inline A source, or the address of one: `file://…`, a path or `http://…`. */
 export type Source = string | DataSource
 
 /** The text of a source, piece by piece. */

@@ -15,6 +15,7 @@ import { movable, weightsAmong } from './weights.js'
 
 setRules({ ...unaryRules, ...binaryRules, ...layoutRules, ...reductionRules })
 
+/** @inline */
 type Values = Tensor | TensorLike
 
 const unconnected =

@@ -8,7 +8,7 @@ import { type PenaltyOptions, penalties } from './penalties.js'
 import type { Shape } from './symbolic.js'
 import { activated, written } from './written.js'
 
-/** An initializer: a name, or what `tf.initializers.*` returns. */
+/** @inline An initializer: a name, or what `tf.initializers.*` returns. */
 export type InitializerIdentifier = string | object
 
 /** Options of `tf.layers.dense`. */

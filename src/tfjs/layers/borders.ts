@@ -6,7 +6,7 @@ import { type ConfigDict, Layer, type LayerArgs } from './layer.js'
 import { eachAxis, requireAxes, requireChannelsLast } from './sizes.js'
 import { written } from './written.js'
 
-/** How much on each side: one number, one for the height and one for the width, or two for each. */
+/** @inline How much on each side: one number, one for the height and one for the width, or two for each. */
 type Borders = number | readonly [number, number] | readonly [readonly [number, number], readonly [number, number]]
 
 /** A layer of images without weights. */

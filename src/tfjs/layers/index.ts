@@ -44,9 +44,75 @@ import { GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNN
 import { registerClass } from './registry.js'
 import { Bidirectional, TimeDistributed } from './wrappers.js'
 
+export type { ELU, LeakyReLU, PReLU, PReLULayerArgs, ReLU, Rescaling, Softmax, ThresholdedReLU } from './activations.js'
+export type {
+  Activation,
+  ActivationLayerArgs,
+  Dense,
+  DenseLayerArgs,
+  Dropout,
+  DropoutLayerArgs,
+  Embedding,
+  EmbeddingLayerArgs,
+  Flatten,
+  LayerNormalization,
+  LayerNormalizationLayerArgs,
+  Masking,
+  MaskingArgs,
+  Permute,
+  PermuteLayerArgs,
+  RepeatVector,
+  RepeatVectorLayerArgs,
+  Reshape,
+  ReshapeLayerArgs,
+  SpatialDropout1D,
+} from './basic.js'
+export type { BatchNormalization, BatchNormalizationLayerArgs } from './batchNormalization.js'
+export type { Cropping2D, UpSampling2D, UpSampling2DLayerArgs, ZeroPadding2D } from './borders.js'
+export type { ConvLSTM2D, ConvLSTM2DArgs } from './convLstm.js'
+export type {
+  Conv1D,
+  Conv2D,
+  Conv2DTranspose,
+  Conv3D,
+  Conv3DTranspose,
+  ConvLayerArgs,
+  DepthwiseConv2D,
+  DepthwiseConv2DLayerArgs,
+  SeparableConv2D,
+  SeparableConvLayerArgs,
+} from './convolution.js'
+export type { InputLayer, InputLayerArgs } from './input.js'
 export { input } from './input.js'
+export type { LayerArgs } from './layer.js'
 export { Layer } from './layer.js'
+export type { Concatenate, ConcatenateLayerArgs, Dot, DotLayerArgs } from './merge.js'
+export type { AlphaDropout, GaussianDropout, GaussianNoise, GaussianNoiseArgs, RateArgs } from './noise.js'
+export type {
+  AveragePooling1D,
+  AveragePooling2D,
+  AveragePooling3D,
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  GlobalPoolingLayerArgs,
+  MaxPooling1D,
+  MaxPooling2D,
+  MaxPooling3D,
+  PoolingLayerArgs,
+} from './pooling.js'
+export type { GRU, GRUCell, LSTM, LSTMCell, SimpleRNN, SimpleRNNCell, StackedRNNCells } from './recurrent.js'
 export { RNN, RNNCell } from './recurrent.js'
+export type { Sizes } from './sizes.js'
+export type { VariableOwner } from './variable.js'
+export type {
+  Bidirectional,
+  BidirectionalLayerArgs,
+  BidirectionalMergeMode,
+  TimeDistributed,
+  WrapperLayerArgs,
+} from './wrappers.js'
 
 type Made<Class> = Class extends new (args: infer Args) => infer Instance ? (args: Args) => Instance : never
 type MadeFreely<Class> = Class extends new (args?: infer Args) => infer Instance ? (args?: Args) => Instance : never

@@ -38,7 +38,7 @@ export interface LayerArgs {
   inputDType?: DataType
 }
 
-/** What `call` and `apply` get besides their inputs. */
+/** @inline What `call` and `apply` get besides their inputs. */
 export interface Kwargs {
   // biome-ignore lint/suspicious/noExplicitAny: as in tfjs, whatever a layer takes.
   [key: string]: any
@@ -50,10 +50,10 @@ export interface ConfigDict {
   [key: string]: any
 }
 
-/** A function that is called when a layer of one's own is. */
+/** @inline A function that is called when a layer of one's own is. */
 export type CallHook = (inputs: Tensor | Tensor[], kwargs: Kwargs) => void
 
-/** What a layer can be applied to. */
+/** @inline What a layer can be applied to. */
 export type Inputs = Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[]
 
 /** A weight of a layer: its name, its shape, the layer of ours that has it, and whether training changes it. */
@@ -474,7 +474,7 @@ export class Layer implements VariableOwner {
     return config
   }
 
-  /** Sets a function that {@link invokeCallHook} calls. */
+  /** Sets a function that `invokeCallHook` calls. */
   setCallHook(hook: CallHook | null): void {
     this.#callHook = hook ?? undefined
   }

@@ -64,7 +64,7 @@ export interface BaseRNNLayerArgs extends LayerArgs {
 export type SimpleRNNLayerArgs = BaseRNNLayerArgs & SimpleRNNCellLayerArgs
 export type GatedRNNLayerArgs = BaseRNNLayerArgs & GatedCellLayerArgs
 
-/** What a recurrent layer does besides its cell. */
+/** @inline What a recurrent layer does besides its cell. */
 export type Recurrence = Pick<BaseRNNLayerArgs, 'returnSequences' | 'returnState' | 'goBackwards' | 'stateful'>
 
 /** The kinds of cells. */
@@ -291,13 +291,13 @@ export class StackedRNNCells extends RNNCell {
 /** A layer whose predictions go on from the states of the last ones. */
 export interface Stateful extends Layer {
   readonly returnState: boolean
-  /** The states that predictions go on from, those of the last cell first; none for zeros. */
+  /** @internal The states that predictions go on from, those of the last cell first; none for zeros. */
   kept: readonly Rows[] | undefined
   /** How often the states were set. */
   readonly resets: number
   /** The sizes of the states of each layer of ours. */
   stateSizes(): readonly (readonly number[])[]
-  /** Layers of ours like its own, for a twin of this layer. */
+  /** @internal Layers of ours like its own, for a twin of this layer. */
   remade(name: string, how: Recurrence): readonly AnyLayer[]
 }
 
@@ -309,6 +309,7 @@ export abstract class RNNLayer extends Layer implements Stateful {
   readonly returnState: boolean
   readonly goBackwards: boolean
   resets = 0
+  /** @internal */
   kept: readonly Rows[] | undefined
   /** @internal Whether the program has set the states to others than zeros. */
   hasGivenStates = false
@@ -327,13 +328,13 @@ export abstract class RNNLayer extends Layer implements Stateful {
     }
   }
 
-  /** The layers of ours, the first one's outputs going to the second and so on. */
+  /** @internal The layers of ours, the first one's outputs going to the second and so on. */
   abstract make(name: string, how: Recurrence): readonly AnyLayer[]
 
   /** The sizes of the states that each of them has. */
   abstract stateSizes(): readonly (readonly number[])[]
 
-  /** Layers of ours like these, for a twin of this layer. */
+  /** @internal Layers of ours like these, for a twin of this layer. */
   remade(name: string, how: Recurrence): readonly AnyLayer[] {
     const { returnSequences, returnState, goBackwards } = this
     return this.make(name, { returnSequences, returnState, goBackwards, ...how })
@@ -459,6 +460,7 @@ abstract class FusedRNN extends RNNLayer {
     return (this.args as GatedRNNLayerArgs).units
   }
 
+  /** @internal */
   override make(name: string, how: Recurrence): readonly AnyLayer[] {
     return [coreOf(this.kind, `layer '${this.name}'`, name, this.args as GatedRNNLayerArgs, how)]
   }
@@ -540,6 +542,7 @@ export class RNN extends RNNLayer {
     super.build(inputShape)
   }
 
+  /** @internal */
   override make(name: string, how: Recurrence): readonly AnyLayer[] {
     const { cells } = this
     return cells.map((cell, at) => {

@@ -81,6 +81,7 @@ export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> impleme
     return this.layer.stateSizes().map((sizes) => [...sizes, ...sizes])
   }
 
+  /** @internal */
   remade(name: string, how: Recurrence): readonly AnyLayer[] {
     const [inner, ...others] = this.layer.remade(`forward_${this.layer.name}`, {
       ...how,

@@ -2,7 +2,7 @@ import type { Layer } from '../layers/layer.js'
 import type { Node, SymbolicTensor } from '../layers/symbolic.js'
 import type { Graph } from './graph.js'
 
-/** Prints a line. */
+/** @inline Prints a line. */
 // biome-ignore lint/suspicious/noExplicitAny: as in tfjs, where it is console.log by default.
 export type PrintFn = (message?: any, ...optionalParams: any[]) => void
 

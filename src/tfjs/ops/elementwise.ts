@@ -6,7 +6,9 @@ import type { DataType, TensorLike } from '../types.js'
 import { op } from './op.js'
 import { broadcastStrides, eachRun, type Numbers } from './walk.js'
 
+/** @inline */
 export type Unary = <T extends Tensor>(x: T | TensorLike) => T
+/** @inline */
 export type Binary = <T extends Tensor>(a: Tensor | TensorLike, b: Tensor | TensorLike) => T
 
 /** The dtype that holds the values of both. */

@@ -12,6 +12,7 @@ import { op } from './op.js'
 import { rsqrt, sigmoid, tanh } from './unary.js'
 import type { Numbers } from './walk.js'
 
+/** @inline */
 type RowFunction = <T extends Tensor>(logits: T | TensorLike, dim?: number) => T
 
 /** Runs a function of the largest value and the sum of exponentials of each row, the last dimension. */
@@ -45,6 +46,7 @@ export const softmax: RowFunction = byRow('softmax', 'Softmax', (shifted, total)
 /** The logarithm of {@link softmax}. */
 export const logSoftmax: RowFunction = byRow('logSoftmax', 'Log Softmax', (shifted, total) => shifted - Math.log(total))
 
+/** @inline */
 type Batched = Tensor | Tensor1D | TensorLike
 
 /** `(x - mean) / sqrt(variance + epsilon) · scale + offset`; the epsilon is 0.001 by default. */

@@ -13,6 +13,7 @@ import { cast, reshape } from './shape.js'
 import { abs, exp, log, sqrt, square } from './unary.js'
 import { eachRun, type Numbers } from './walk.js'
 
+/** @inline */
 export type Reduction = <T extends Tensor>(
   x: Tensor | TensorLike,
   axis?: number | number[] | null,
@@ -135,6 +136,7 @@ export const any: Reduction = reduction(
   'bool',
 )
 
+/** @inline */
 export type ArgReduction = <T extends Tensor>(x: Tensor | TensorLike, axis?: number) => T
 
 function argReduction(name: string, isBetter: (value: number, best: number) => boolean): ArgReduction {

@@ -180,6 +180,7 @@ export const lowerBound = (sortedSequence: Tensor | TensorLike, values: Tensor |
 export const upperBound = (sortedSequence: Tensor | TensorLike, values: Tensor | TensorLike): Tensor =>
   searchSorted(sortedSequence, values, 'right')
 
+/** @inline */
 export type Growing = <T extends Tensor>(
   x: Tensor | TensorLike,
   axis?: number,

@@ -68,6 +68,7 @@ function checkRank(x: Tensor | TensorLike, rank: number): Tensor {
   return $x
 }
 
+/** @inline */
 type Place = number[]
 export const slice1d = (x: Tensor1D | TensorLike, begin: number, size: number): Tensor1D =>
   slice(checkRank(x, 1), [begin], [size]) as Tensor1D
@@ -250,6 +251,7 @@ export const pad: <T extends Tensor>(x: T | TensorLike, paddings: [number, numbe
   return new Tensor(shape, $x.dtype, values as DataValues)
 })
 
+/** @inline */
 type Pair = [number, number]
 export const pad1d = (x: Tensor1D | TensorLike, paddings: Pair, constantValue = 0): Tensor1D =>
   pad(x as Tensor, [paddings], constantValue) as Tensor as Tensor1D

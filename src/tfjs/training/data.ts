@@ -4,7 +4,7 @@ import { coreTensor } from '../layers/layer.js'
 import { Tensor } from '../tensor.js'
 import type { DataValues } from '../types.js'
 
-/** Inputs or targets: a tensor, several in order, or by name. */
+/** @inline Inputs or targets: a tensor, several in order, or by name. */
 export type TensorOrArrayOrMap = Tensor | Tensor[] | { [name: string]: Tensor }
 
 /** Numbers with a shape, as our models take them. */

@@ -8,7 +8,7 @@ import * as coreLosses from '../losses.js'
 import * as metrics from '../metrics.js'
 import { Tensor } from '../tensor.js'
 
-/** A loss or a metric: from the targets and the predictions to a value for each row. */
+/** @inline A loss or a metric: from the targets and the predictions to a value for each row. */
 export type LossOrMetricFn = (yTrue: Tensor, yPred: Tensor) => Tensor
 
 /** Losses that are the same as ours, by tfjs's names. */

@@ -12,7 +12,7 @@ import { penaltyOf } from './penalty.js'
 export type ClassWeight = { [classIndex: number]: number }
 /** The same for each output by name. */
 export type ClassWeightMap = { [output: string]: ClassWeight }
-/** A factor for each class; for several outputs in order or by name. */
+/** @inline A factor for each class; for several outputs in order or by name. */
 export type ClassWeights = ClassWeight | ClassWeight[] | ClassWeightMap
 
 /** The models whose losses were no numbers. */

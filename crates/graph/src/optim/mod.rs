@@ -292,6 +292,11 @@ impl Optimizer {
         trainable.map(|(slot, &square)| (slot.name.as_str(), square))
     }
 
+    /// Whether gradients have been measured, as every step does.
+    pub(crate) fn has_measured(&self) -> bool {
+        !self.norms.squares().is_empty()
+    }
+
     /// Bytes held by the state.
     pub fn memory(&self) -> usize {
         self.states.iter().map(Arena::bytes).sum()

@@ -11,7 +11,7 @@ pub enum Event {
         /// Its number, from 0.
         epoch: usize,
     },
-    /// A step has been applied.
+    /// A step has been applied. With [`super::FitOptions::batch_event_seconds`], some are not told of.
     BatchEnd {
         /// The epoch's number.
         epoch: usize,

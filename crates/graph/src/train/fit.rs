@@ -71,6 +71,14 @@ impl FitPlan<'_> {
     }
 }
 
+/// When something was done last that is done again after some seconds.
+struct Clocks {
+    /// A checkpoint.
+    saved: Instant,
+    /// A batch's event.
+    told: Option<Instant>,
+}
+
 /// What is told of events; it may use the model.
 pub type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
 
@@ -156,7 +164,7 @@ impl Trainer {
         on_event: &mut OnEvent<'_>,
     ) -> Result<()> {
         let mut order = Order::of(plan);
-        let mut saved = Instant::now();
+        let mut clocks = Clocks { saved: Instant::now(), told: None };
         for epoch in self.progress.epoch..plan.options.epochs {
             let mut stopped = on_event(self, Event::EpochBegin { epoch }) == Control::Stop;
             check_cancelled(plan.cancel)?;
@@ -175,7 +183,7 @@ impl Trainer {
             }
             let started = Instant::now();
             let (mut logs, mut stopped) =
-                self.epoch(plan, epoch, &mut order, &mut saved, ranks.as_deref_mut(), on_event)?;
+                self.epoch(plan, epoch, &mut order, &mut clocks, ranks.as_deref_mut(), on_event)?;
             let place = self.progress.place;
             check_cancelled(plan.cancel)?;
             if (epoch + 1).is_multiple_of(plan.options.validation_freq) {
@@ -243,7 +251,7 @@ impl Trainer {
         plan: &FitPlan<'_>,
         epoch: usize,
         order: &mut Order<'_>,
-        saved: &mut Instant,
+        clocks: &mut Clocks,
         mut ranks: Option<&mut Ranks>,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(Logs, bool)> {
@@ -255,6 +263,16 @@ impl Trainer {
         let (mut asked, mut stopped) = (false, false);
         let mut pending = Tally::default();
         let mut index = self.progress.batch;
+        // The number and the size of a batch that nobody has been told of.
+        let mut untold = None;
+        let batch_end = |(batch, size), logs| Event::BatchEnd {
+            epoch,
+            batch,
+            batches: batches.unwrap_or(0),
+            size,
+            logs,
+            seconds: started.elapsed().as_secs_f64(),
+        };
         while batches.is_none_or(|batches| index < batches) {
             let Some((data, rows, place)) = order.next(plan, epoch, index)? else { break };
             let moment = |kind, logs| Event::Moment { kind, epoch, batch: index, size: rows.len(), logs };
@@ -292,22 +310,21 @@ impl Trainer {
             self.progress.advance(&tally);
             self.progress.place = place;
             let compiled = self.compiled_mut()?;
-            let mut logs = compiled.scores.logs(&tally, "");
-            logs.extend(norms.iter_mut().flat_map(|norms| norms.add(&compiled.optimizer)));
-            if plan.options.await_batches
-                && on_event(self, moment("trainBatchEnd", logs.clone())) == Control::Stop
-            {
-                asked = true;
+            if let Some(norms) = &mut norms {
+                norms.add(&compiled.optimizer);
             }
-            let event = Event::BatchEnd {
-                epoch,
-                batch: index,
-                batches: batches.unwrap_or(0),
-                size,
-                logs,
-                seconds: started.elapsed().as_secs_f64(),
-            };
-            asked |= on_event(self, event) == Control::Stop;
+            if plan.options.await_batches {
+                let logs = self.batch_logs(&tally, norms.as_ref())?;
+                asked |= on_event(self, moment("trainBatchEnd", logs)) == Control::Stop;
+            }
+            untold = Some((index, size));
+            let pause = plan.options.batch_event_seconds;
+            if clocks.told.is_none_or(|told| told.elapsed().as_secs_f64() >= pause) {
+                clocks.told = Some(Instant::now());
+                untold = None;
+                let logs = self.batch_logs(&tally, norms.as_ref())?;
+                asked |= on_event(self, batch_end((index, size), logs)) == Control::Stop;
+            }
             index += 1;
             // Other ranks work on the next batch already: they are told in its course.
             stopped |= asked && ranks.is_none();
@@ -316,13 +333,13 @@ impl Trainer {
             }
             let step = self.optimizer()?.step_count();
             let due = |steps: u64| step.is_multiple_of(steps);
-            let late = |seconds| saved.elapsed().as_secs_f64() >= seconds;
+            let late = |seconds| clocks.saved.elapsed().as_secs_f64() >= seconds;
             if ranks.as_deref().is_none_or(Ranks::are_together)
                 && (plan.options.checkpoint_steps.is_some_and(due)
                     || plan.options.checkpoint_seconds.is_some_and(late))
             {
                 asked |= on_event(self, Event::Checkpoint { epoch }) == Control::Stop;
-                *saved = Instant::now();
+                clocks.saved = Instant::now();
                 stopped |= asked && ranks.is_none();
                 if stopped {
                     break;
@@ -333,9 +350,20 @@ impl Trainer {
             let part = ranks.whole(epoch, index, asked, plan.cancel);
             stopped |= self.average(part, &mut pending, &mut tally)?;
         }
+        if let Some(batch) = untold {
+            let logs = self.batch_logs(&tally, norms.as_ref())?;
+            asked |= on_event(self, batch_end(batch, logs)) == Control::Stop;
+        }
         let mut logs = self.compiled_mut()?.scores.logs(&tally, "");
         logs.extend(norms.iter().flat_map(LayerNorms::means));
         Ok((logs, stopped || asked))
+    }
+
+    /// The logs of a batch: the means so far in the epoch, and the norms of its step.
+    fn batch_logs(&mut self, tally: &Tally, norms: Option<&LayerNorms>) -> Result<Logs> {
+        let mut logs = self.compiled_mut()?.scores.logs(tally, "");
+        logs.extend(norms.into_iter().flat_map(LayerNorms::last));
+        Ok(logs)
     }
 }
 

@@ -42,6 +42,9 @@ pub struct FitOptions {
     /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step,
     /// or the mean over an epoch's; default false.
     pub gradient_norms: bool,
+    /// The least seconds from one [`super::Event::BatchEnd`] to the next; default 0: every batch has one. The last batch of
+    /// an epoch always has.
+    pub batch_event_seconds: f64,
     /// The number of the first epoch; default 0.
     pub initial_epoch: usize,
     /// Where to start instead: the [`Progress`] of an interrupted training, as text.
@@ -77,6 +80,7 @@ impl Default for FitOptions {
             await_batches: false,
             await_tests: false,
             gradient_norms: false,
+            batch_event_seconds: 0.0,
             initial_epoch: 0,
             start: None,
             checkpoint_steps: None,

@@ -1,9 +1,6 @@
-//! Which optimizers there are.
+//! What describes an optimizer.
 
 use super::rule::Rule;
-use super::{
-    adadelta, adafactor, adagrad, adam, adamax, adamw, ftrl, lamb, lion, muon, nadam, radam, rmsprop, sgd,
-};
 use crate::error::Result;
 use crate::setting::{Setting, Settings, names};
 
@@ -50,21 +47,3 @@ names! {
         Pytorch,
     }
 }
-
-/// All optimizers.
-pub(crate) const ENTRIES: &[Entry] = &[
-    sgd::ENTRY,
-    adam::ENTRY,
-    adamw::ENTRY,
-    nadam::ENTRY,
-    adamax::ENTRY,
-    rmsprop::ENTRY,
-    adagrad::ENTRY,
-    adadelta::ENTRY,
-    lion::ENTRY,
-    radam::ENTRY,
-    adafactor::ENTRY,
-    ftrl::ENTRY,
-    lamb::ENTRY,
-    muon::ENTRY,
-];

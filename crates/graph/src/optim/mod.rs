@@ -1,6 +1,6 @@
 //! Optimizers over the flat arena of weights: Keras's names and default values; each says whose formula it has.
 //!
-//! A new optimizer is a file with a type that implements `Rule`, its `mod` line, and its place in `entry::ENTRIES`.
+//! A new optimizer is a file with a type that implements `Rule`, its `mod` line, and its place in `ENTRIES`.
 
 mod adadelta;
 mod adafactor;
@@ -39,7 +39,7 @@ use crate::params::{Parameters, Slot};
 use arena::Arena;
 pub use arena::StateValues;
 use entry::optimizer;
-pub(crate) use entry::{ENTRIES, Entry, Formula};
+pub(crate) use entry::{Entry, Formula};
 pub(crate) use handover::KeptStates;
 use handover::exclusive;
 use means::Means;
@@ -51,6 +51,24 @@ pub use saved::{NewState, SavedState, StateTensor};
 use schedule::Schedule;
 use std::sync::Arc;
 use touched::Touched;
+
+/// All optimizers.
+pub(crate) const ENTRIES: &[Entry] = &[
+    sgd::ENTRY,
+    adam::ENTRY,
+    adamw::ENTRY,
+    nadam::ENTRY,
+    adamax::ENTRY,
+    rmsprop::ENTRY,
+    adagrad::ENTRY,
+    adadelta::ENTRY,
+    lion::ENTRY,
+    radam::ENTRY,
+    adafactor::ENTRY,
+    ftrl::ENTRY,
+    lamb::ENTRY,
+    muon::ENTRY,
+];
 
 /// An optimizer with its state for the trainable weights of one model.
 ///

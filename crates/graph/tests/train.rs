@@ -68,7 +68,7 @@ fn tells_of_batches_no_more_often_than_asked_for_and_of_the_last_of_an_epoch() {
 
 #[test]
 fn gradients_are_distributed_as_the_last_step_had_them() {
-    let go = std::sync::atomic::AtomicBool::new(false);
+    let go = AtomicBool::new(false);
     let mut trainer = trainer(3, ADAM);
     assert!(trainer.gradient_histograms(9, &go).unwrap().is_empty());
     fit(&mut trainer, &data(80), json!({ "epochs": 1, "batchSize": 16 }));

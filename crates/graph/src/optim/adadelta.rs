@@ -1,5 +1,5 @@
+use super::entry::{Entry, optimizer};
 use super::rule::{Rule, Span};
-use super::{Entry, optimizer};
 use crate::setting::settings;
 
 settings! {

@@ -1,6 +1,7 @@
+use super::check;
+use super::entry::{Entry, optimizer};
 use super::norm::square;
 use super::rule::{OfWhole, Tensor, Whole};
-use super::{Entry, check, optimizer};
 use crate::error::Result;
 use crate::params::Slot;
 use crate::setting::settings;

@@ -1,5 +1,6 @@
+use super::check;
+use super::entry::{Entry, Formula, optimizer};
 use super::rule::{Rest, Rule, Span};
-use super::{Entry, Formula, check, optimizer};
 use crate::error::Result;
 use crate::setting::settings;
 

@@ -1,5 +1,5 @@
 use super::adam::Adam;
-use super::{Entry, Formula};
+use super::entry::{Entry, Formula};
 use crate::setting::settings;
 
 settings! {

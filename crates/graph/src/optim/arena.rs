@@ -2,11 +2,12 @@
 
 use super::rule::{MAX_STATES, ZEROS};
 use crate::buffer::copy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
 use seqloom_kernels::{AlignedVec, round_to_bits};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// So many elements in bfloat16 are widened at once where they are only read.
 const PIECE: usize = ZEROS.len();
@@ -174,3 +175,18 @@ impl StateValues<'_> {
 
 /// States that a step works on in float32, [`MAX_STATES`] of at most so many elements.
 pub(super) type Wide = [[f32; PIECE]; MAX_STATES];
+
+/// States for writing: from now on copies, where other optimizers have them, too.
+pub(super) fn exclusive(states: &mut Arc<Vec<Arena>>) -> Result<&mut Vec<Arena>> {
+    if Arc::get_mut(states).is_none() {
+        *states = Arc::new(states.iter().map(Arena::copied).collect::<Result<_>>()?);
+    }
+    Arc::get_mut(states).ok_or_else(|| Error::native("The optimizer's state is in use"))
+}
+
+/// Gives new states, which are zero, their first values.
+pub(super) fn fill(states: &mut [Arena], kinds: &[(&'static str, f32)]) {
+    for (arena, &(_, first)) in states.iter_mut().zip(kinds).filter(|&(_, &(_, first))| first != 0.0) {
+        arena.fill(first);
+    }
+}

@@ -1,5 +1,6 @@
+use super::check;
+use super::entry::{Entry, optimizer};
 use super::rule::{OfWhole, Tensor, Whole};
-use super::{Entry, check, optimizer};
 use crate::error::Result;
 use crate::params::Slot;
 use crate::setting::settings;

@@ -1,7 +1,7 @@
 //! States that optimizers share, or take from one another.
 
-use super::Optimizer;
-use super::arena::Arena;
+use super::arena::{Arena, exclusive};
+use super::optimizer::Optimizer;
 use super::overflow::Bound;
 use super::schedule::Schedule;
 use super::touched::Touched;
@@ -14,14 +14,6 @@ pub(crate) struct KeptStates {
     states: Arc<Vec<Arena>>,
     begun: bool,
     batch: u64,
-}
-
-/// States for writing: from now on copies, where other optimizers have them, too.
-pub(super) fn exclusive(states: &mut Arc<Vec<Arena>>) -> Result<&mut Vec<Arena>> {
-    if Arc::get_mut(states).is_none() {
-        *states = Arc::new(states.iter().map(Arena::copied).collect::<Result<_>>()?);
-    }
-    Arc::get_mut(states).ok_or_else(|| Error::native("The optimizer's state is in use"))
 }
 
 impl Optimizer {

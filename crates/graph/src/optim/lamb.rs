@@ -1,6 +1,6 @@
+use super::entry::{Entry, optimizer};
 use super::norm::square;
 use super::rule::{OfWhole, Tensor, Whole};
-use super::{Entry, optimizer};
 use crate::params::Slot;
 use crate::setting::settings;
 

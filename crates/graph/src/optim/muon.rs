@@ -1,7 +1,7 @@
 use super::adam::Coefficients;
+use super::entry::{Entry, Formula, optimizer};
 use super::norm::square;
 use super::rule::{OfWhole, Span, Tensor, Whole};
-use super::{Entry, Formula, optimizer};
 use crate::error::{Error, Result};
 use crate::params::Slot;
 use crate::setting::settings;

@@ -1,5 +1,5 @@
+use super::entry::{Entry, Formula, optimizer};
 use super::rule::{Rule, Span};
-use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
 settings! {

@@ -1,9 +1,10 @@
 //! The description of an optimizer as it comes over the wire.
 
+use super::check;
+use super::entries::ENTRIES;
 use super::means::{Average, Lookahead};
 use super::rule::Rule;
 use super::schedule::Schedule;
-use super::{ENTRIES, check};
 use crate::error::{Error, Result};
 use crate::setting::Settings;
 use serde_json::{Map, Value};

@@ -1,8 +1,8 @@
 //! An optimizer's state on its way to a file and back, without a second copy of all of it.
 
-use super::arena::{Arena, StateValues};
+use super::arena::{Arena, StateValues, fill};
+use super::optimizer::Optimizer;
 use super::rule::Places;
-use super::{Optimizer, fill};
 use crate::error::{Error, Result};
 use seqloom_kernels::first_not_finite;
 use std::collections::BTreeMap;

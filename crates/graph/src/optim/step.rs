@@ -1,9 +1,8 @@
 //! One step: from gradients to weights.
 
-use super::Optimizer;
 use super::apply::{self, Kept, Prepared};
-use super::arena::StateValues;
-use super::handover::exclusive;
+use super::arena::{StateValues, exclusive};
+use super::optimizer::Optimizer;
 use super::options::Clip;
 use super::overflow::Before;
 use super::rounding::Rounding;

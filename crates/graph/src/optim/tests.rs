@@ -1,12 +1,14 @@
 mod bfloat16;
 
+use super::optimizer::Optimizer;
 use super::*;
 use crate::error::Code;
 use crate::gradients::{GradientMut, Gradients};
-use crate::params::SLOT_ALIGNMENT;
+use crate::params::{Parameters, SLOT_ALIGNMENT};
 use crate::values::WeightSpec;
 use crate::wire::GraphSpec;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Weights of these (name, shape, trainable).
 fn spec(weights: &[(&str, &[usize], bool)]) -> GraphSpec {

@@ -37,6 +37,7 @@ const mergeModes: readonly unknown[] = ['sum', 'mul', 'concat', 'ave', null]
 export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> implements Stateful {
   static override className = 'Bidirectional'
   override supportsMasking = true
+  /** @internal */
   kept: Stateful['kept']
   resets = 0
   readonly layer: RNNLayer

@@ -159,6 +159,7 @@ describe('variational dropout', () => {
         biasInitializer: 'ones',
         recurrentDropout: 0.5,
         inputShape: [null, 1],
+        seed: 1,
       }),
     ])
     biased.compile({ optimizer: 'sgd', loss: 'mse' })

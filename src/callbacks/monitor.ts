@@ -47,7 +47,7 @@ export class Monitor {
     const value = logs[this.#name]
     if (value === undefined) {
       const names = Object.keys(logs).join(', ')
-      const hint = this.#name.startsWith('val_') ? '; fit needs validationData or validationSplit' : ''
+      const hint = this.#name.startsWith('val_') ? '; give validationData or validationSplit' : ''
       throw new SeqloomError(
         'ERR_OPTION',
         `${this.#where}: there is no ${describe(this.#name)} to monitor, only ${names}${hint}`,

@@ -51,10 +51,17 @@ function checkPoints(path: string, bytes: Buffer): void {
 }
 
 /**
- * Throws `ERR_IO` for an existing file that is not one of our pictures, unless it may be replaced, and where no file
+ * Throws `ERR_OPTION` for the name of another kind of picture, and `ERR_IO` for an existing file that is not one of our pictures, unless it may be replaced, and where no file
  * can be made.
  */
 export async function checkPicture(path: string, force: boolean): Promise<void> {
+  const other = /\.(png|jpe?g|gif|webp|pdf|html?)$/i.exec(path)?.[0]
+  if (other !== undefined) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${path}: pictures are drawn as SVG, in a file that ends in .svg, not ${other}`,
+    )
+  }
   try {
     if (!(await stat(dirname(resolve(path)))).isDirectory()) throw new Error(`${dirname(path)} is not a folder`)
   } catch (cause) {

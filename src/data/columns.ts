@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { custom } from '../options.js'
+import { fieldIn, fieldNames } from './fields.js'
 import { Decimals, numberCure, numberIn } from './numbers.js'
 import type { Place } from './places.js'
 
@@ -126,11 +127,11 @@ function fieldReader({ classes, texts }: ColumnOptions) {
   const isText = new Set(texts)
   return (row: TableRow, column: string, reading: Reading, isLabel: boolean): unknown => {
     const { place } = reading
-    if (!Object.hasOwn(row, column)) {
-      const has = Object.keys(row).slice(0, 20).map(describe).join(', ')
+    const value = fieldIn(row, column)
+    if (value === undefined && !Object.hasOwn(row, column)) {
+      const has = fieldNames(row).slice(0, 20).map(describe).join(', ')
       throw new SeqloomError('ERR_DATA', `${place()}: there is no column ${describe(column)}; there are ${has}`)
     }
-    const value = row[column]
     if (!isLabel || !numbers) return isText.has(column) ? String(value ?? '') : numeric(value, column, reading, isLabel)
     const number = numbers.get(String(value))
     if (number !== undefined) return number

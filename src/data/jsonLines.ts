@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import type { TableOptions } from './csv.js'
-import { setField } from './fields.js'
+import { fieldIn, fieldNames, setField } from './fields.js'
 import { streamText, type TextOptions } from './textFile.js'
 
 /** The longest line that is read, in characters. */
@@ -99,7 +99,7 @@ export function objectIn(place: string, text: string): Record<string, unknown> {
 }
 
 /**
- * Named texts of an object. `plainValues` reads numbers, truth values and times as they are written, and null as an
+ * Named texts of an object, or of objects in it: `meta.title`. `plainValues` reads numbers, truth values and times as they are written, and null as an
  * empty text; `lists` reads lists as their JSON. `ERR_DATA`, naming the place, for what is missing or no text.
  */
 export function textsOf<Name extends string>(
@@ -110,9 +110,9 @@ export function textsOf<Name extends string>(
 ): Record<Name, string> {
   const row = {} as Record<Name, string>
   for (const name of names) {
-    const field = Object.hasOwn(value, name) ? value[name] : undefined
+    const field = fieldIn(value, name)
     if (field === undefined) {
-      const has = Object.keys(value).slice(0, 20).map(describe).join(', ')
+      const has = fieldNames(value).slice(0, 20).map(describe).join(', ')
       throw new SeqloomError('ERR_DATA', `${place} has no ${describe(name)}; it has ${has || 'nothing'}`)
     }
     const list = lists ? listIn(field) : undefined

@@ -270,12 +270,15 @@ export interface ForecasterOptions<
 export interface TrainForecasterOptions {
   /**
    * How many passes over the windows to make; default 40, or 20 with covariates or a calendar; more if little data
-   * would give fewer than 600 training steps (700).
+   * would give fewer than 600 training steps (700 with covariates or a calendar).
    */
   readonly epochs?: number
-  /** The number of windows in a training step; default 32 (16), or an eighth of all windows if that is less. */
+  /**
+   * The number of windows in a training step; default 32, or 16 with covariates or a calendar; an eighth of all windows
+   * if that is less.
+   */
   readonly batchSize?: number
-  /** Adam's learning rate, or a schedule of it; default 0.003 (0.005). */
+  /** Adam's learning rate, or a schedule of it; default 0.003, or 0.005 with covariates or a calendar. */
   readonly learningRate?: number | Schedule
   /**
    * The share of each series, from its end, that is held out for validation: at least the horizon, forecast from the
@@ -537,8 +540,8 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   /** Rows to validate on instead. */
   readonly validationData?: Rows<Row>
   /**
-   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the
-   * same; default 1.
+   * Factors of the loss by label, in training only, or `'balanced'`, with which all labels weigh the same: `{ spam: 5
+   * }`; default 1.
    */
   readonly classWeight?: LabelWeights
   /**
@@ -608,8 +611,8 @@ export interface TrainTaggerOptions<Row = TaggedTokens> {
   /** Rows to validate on instead. */
   readonly validationData?: Rows<Row>
   /**
-   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the
-   * same; default 1.
+   * Factors of the loss by label, in training only, or `'balanced'`, with which all labels weigh the same: `{ spam: 5
+   * }`; default 1.
    */
   readonly classWeight?: LabelWeights
   /**

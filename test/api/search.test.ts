@@ -315,7 +315,7 @@ describe('search.random', () => {
     )
     await rejects({ fit: { signal: new AbortController().signal } }, /fit cannot have signal/)
     await rejects({ monitor: 'val_f1' }, /there is no 'val_f1' to monitor/)
-    await rejects({ fit: { epochs: 1 } }, /fit needs validationData or validationSplit/)
+    await rejects({ fit: { epochs: 1 } }, /give validationData or validationSplit/)
     await rejects({ workers: 0 }, /workers must be/)
     expect(() => search.choice([])).toThrow(coded('ERR_OPTION', /search\.choice/))
     expect(() => search.choice([1, 1])).toThrow(coded('ERR_OPTION', /different/))

@@ -29,7 +29,7 @@ export const command = taskCommand({
   },
   use: {
     name: 'predict',
-    description: 'Labels texts: the given ones, a column of a table, or the lines of standard input.',
+    description: 'A text classifier labels texts: the given ones, a column of a table, or the lines of standard input.',
     argument: ['[texts...]', 'texts to label'],
     flags: [
       ...answerFlags({ text: textColumn }),

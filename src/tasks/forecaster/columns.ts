@@ -4,7 +4,9 @@ import { decimalOf, numberCure, numberIn } from '../../data/numbers.js'
 import { placed } from '../../data/places.js'
 import { readTable, textColumns } from '../../data/table.js'
 import { describe, SeqloomError } from '../../errors.js'
+import type { ForecasterSettings } from './options.js'
 import type { ForecastRow } from './rows.js'
+import { readValue } from './series.js'
 import { isMissingText } from './texts.js'
 
 /**
@@ -14,7 +16,7 @@ import { isMissingText } from './texts.js'
 async function readSeriesColumns(
   file: FileOptions,
   columns: readonly string[],
-  fill: string,
+  fill: ForecasterSettings['fill'],
 ): Promise<Dataset<number[]>> {
   const table = await readTable(file.data, columns, { ...tableOptions(file), plainValues: true })
   const { rows, delimiter } = table
@@ -23,10 +25,10 @@ async function readSeriesColumns(
   const values = rows.map((row, index) =>
     columns.map((column, at) => {
       const text = row[column] as string
-      if (fill !== 'none' && isMissingText(text)) return Number.NaN
       const value = numberIn(text, decimals[at])
       if (value !== undefined) return value
       const place = `${table.place(index)}: row ${index}`
+      if (isMissingText(text)) return readValue(place, column, null, { transform: 'none', fill })
       throw new SeqloomError(
         'ERR_DATA',
         `${place}: ${column} must be a number, not ${describe(text)}${numberCure(text)}`,
@@ -60,7 +62,7 @@ export const readForecastRows = (file: FileOptions, columns: ForecastColumns): D
 /** Reads what a forecaster trains on or goes on from: rows if it knows of time, else a series. */
 export async function readForecastData(
   file: FileOptions,
-  forecaster: ForecastColumns & { readonly fill: string },
+  forecaster: ForecastColumns & { readonly fill: ForecasterSettings['fill'] },
 ): Promise<Dataset<ForecastRow> | Dataset<number[]>> {
   if (forecaster.time !== undefined) return readForecastRows(file, forecaster)
   return await readSeriesColumns(file, forecaster.variables, forecaster.fill)

@@ -137,14 +137,18 @@ export const trainForecasterOptions = new OptionTable('TrainForecasterOptions', 
   epochs: optional(
     integer(1),
     'How many passes over the windows to make',
-    '40, or 20 with covariates or a calendar; more if little data would give fewer than 600 training steps (700)',
+    '40, or 20 with covariates or a calendar; more if little data would give fewer than 600 training steps (700 with covariates or a calendar)',
   ),
   batchSize: optional(
     integer(1),
     'The number of windows in a training step',
-    '32 (16), or an eighth of all windows if that is less',
+    '32, or 16 with covariates or a calendar; an eighth of all windows if that is less',
   ),
-  learningRate: optional(rate, "Adam's learning rate, or a schedule of it", '0.003 (0.005)'),
+  learningRate: optional(
+    rate,
+    "Adam's learning rate, or a schedule of it",
+    '0.003, or 0.005 with covariates or a calendar',
+  ),
   validationSplit: optional(
     number(0, 1),
     'The share of each series, from its end, that is held out for validation: at least the horizon, forecast ' +

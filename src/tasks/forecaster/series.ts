@@ -42,7 +42,12 @@ export function readRow(where: string, row: Observation, settings: SeriesSetting
 }
 
 /** A value of a variable, which may be a text; NaN if it is missing and that is to be filled. */
-export function readValue(where: string, name: string, given: unknown, { transform, fill }: SeriesSettings): number {
+export function readValue(
+  where: string,
+  name: string,
+  given: unknown,
+  { transform, fill }: Omit<SeriesSettings, 'variables'>,
+): number {
   const value = typeof given === 'string' ? (numberIn(given) ?? given) : given
   if (isMissing(value) && fill !== 'none') return Number.NaN
   if (typeof value !== 'number' || !Number.isFinite(value)) {

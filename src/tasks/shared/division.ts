@@ -78,10 +78,12 @@ export function keep({ where, what, lacking, onDemand, restoreBest }: Weighing):
 /** What rows lack to tell epochs apart, if anything. */
 function lacks(held: readonly SplitRow[], classes: number): string | undefined {
   const rows = new Set(held.map(({ key }) => key)).size
-  if (rows < least.rows) return `${rows} different rows of at least ${least.rows}`
+  if (rows < least.rows) return `${rows} different ${rows === 1 ? 'row' : 'rows'}, ${least.rows} are needed`
   const labels = held.reduce((sum, row) => sum + Math.max(row.classes.length, 1), 0)
   const needed = least.labelsPerClass * classes
-  return labels < needed ? `${labels} labels of at least ${needed}, ${least.labelsPerClass} for each class` : undefined
+  return labels < needed
+    ? `${labels} ${labels === 1 ? 'label' : 'labels'}, ${needed} are needed, ${least.labelsPerClass} for each class`
+    : undefined
 }
 
 function countClasses(...parts: readonly (readonly SplitRow[])[]): number {

@@ -105,7 +105,7 @@ export function defaultOf({ initial, otherwise }: Option): string | undefined {
 
 /** The help text of an option: its sentence up to the first colon or full stop, and its default, if it may be left out. */
 export function helpOf(option: Option): string {
-  const [first = ''] = option.sentence.split(/[:.](?= |$)/)
+  const [first = ''] = option.sentence.split(/:(?= |$)|\.(?= [A-Z`]|$)/)
   const plain = /^\w+'s /.test(first) ? first : first.charAt(0).toLowerCase() + first.slice(1)
   const initial = typeof option.flag === 'object' && option.flag.needed ? undefined : defaultOf(option)
   return (initial === undefined ? plain : `${plain}; default: ${initial}`).replaceAll('`', '')

@@ -176,8 +176,8 @@ const commonOptions = {
   validationData: optional(rows, 'Rows to validate on instead'),
   classWeight: optional(
     weights,
-    "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels " +
-      'weigh the same',
+    "Factors of the loss by label, in training only, or `'balanced'`, with which all labels weigh the same: " +
+      '`{ spam: 5 }`',
     '1',
   ),
   restoreBest: optional(

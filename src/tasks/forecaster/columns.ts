@@ -26,10 +26,9 @@ async function readSeriesColumns(
       if (fill !== 'none' && isMissingText(text)) return Number.NaN
       const value = numberIn(text, decimals[at])
       if (value !== undefined) return value
-      const place = `${table.place(index)}: row ${index}`
       throw new SeqloomError(
         'ERR_DATA',
-        `${place}: ${column} must be a number, not ${describe(text)}${numberCure(text)}`,
+        `${table.place(index)}: ${column} must be a number, not ${describe(text)}${numberCure(text)}`,
       )
     }),
   )

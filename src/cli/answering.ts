@@ -9,7 +9,7 @@ import { describe, SeqloomError } from '../errors.js'
 import { answersFor } from '../tasks/shared/answers.js'
 import * as flags from './flags.js'
 import { note } from './output.js'
-import { namingFlags, tableOptions } from './rows.js'
+import { inPlace, namingFlags, tableOptions } from './rows.js'
 import type { Flags } from './taskCommand.js'
 import { lines } from './texts.js'
 
@@ -79,7 +79,13 @@ export async function answerAll<Name extends string, Asked, Answer>(
       return Object.fromEntries(names.map((name, at) => [name, own[columns[at] as string]])) as Record<Name, string>
     })
     const questions: Asked[] = []
-    for (const each of texts) questions.push(await answering.read(each))
+    for (const [at, each] of texts.entries()) {
+      try {
+        questions.push(await answering.read(each))
+      } catch (error) {
+        throw inPlace(error, `row ${at}`)
+      }
+    }
     const answers = await answering.answer(questions)
     return some.map((row, at) => ({ row, texts: texts[at] as Record<Name, string>, answer: answers[at] as Answer }))
   })

@@ -146,6 +146,13 @@ describe('a table gets an answer for each row, beside all its columns', () => {
     const args = ['transcribe', '--model', at('transcriber'), '--data', table, '--frames', 'strokes']
     expect(await written(args, 'transcripts.jsonl')).toMatchObject([{ id: 1, transcript: expect.any(String) }])
     expect(await seqloom([...args, '[[1, 2]]'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/not both/) })
+    writeFileSync(at('wrong.csv'), 'frames,transcript\n"[[1, 2], [3, 4]]",ab\n[[1,ab\n')
+    for (const command of ['transcribe', 'evaluate']) {
+      expect(await seqloom([command, '--model', at('transcriber'), '--data', at('wrong.csv')])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/wrong\.csv: line 3: frames must be a JSON array/),
+      })
+    }
   }, 120_000)
 
   it('from a captioner, whose images are beside the table', async () => {
@@ -164,6 +171,13 @@ describe('a table gets an answer for each row, beside all its columns', () => {
     expect(await written(args, 'captions.jsonl')).toMatchObject([
       { id: 1, image: 'one.png', caption: expect.any(String) },
     ])
+    for (const image of ['', 'images.jsonl']) {
+      const wrong = lines('wrong.jsonl', [{ image: 'one.png' }, { image }])
+      expect(await seqloom(['caption', '--model', at('captioner'), '--data', wrong])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/wrong\.jsonl: line 2: (an image must be .* not an empty|.*is no PNG)/),
+      })
+    }
   }, 120_000)
 
   it('under other names where the table has columns that are called as those of answers, in all rows alike', async () => {

@@ -5,11 +5,11 @@ import { textsOf } from '../data/jsonLines.js'
 import { from } from '../data/sources.js'
 import { type TableOptions, wholeRows } from '../data/table.js'
 import { write } from '../data/write.js'
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { answersFor } from '../tasks/shared/answers.js'
 import * as flags from './flags.js'
 import { note } from './output.js'
-import { namingFlags, tableOptions } from './rows.js'
+import { inPlace, namingFlags, tableOptions } from './rows.js'
 import type { Flags } from './taskCommand.js'
 import { lines } from './texts.js'
 
@@ -79,7 +79,13 @@ export async function answerAll<Name extends string, Asked, Answer>(
       return Object.fromEntries(names.map((name, at) => [name, own[columns[at] as string]])) as Record<Name, string>
     })
     const questions: Asked[] = []
-    for (const each of texts) questions.push(await answering.read(each))
+    for (const [at, each] of texts.entries()) {
+      try {
+        questions.push(await answering.read(each))
+      } catch (error) {
+        throw inPlace(error, `row ${at}`)
+      }
+    }
     const answers = await answering.answer(questions)
     return some.map((row, at) => ({ row, texts: texts[at] as Record<Name, string>, answer: answers[at] as Answer }))
   })
@@ -90,18 +96,40 @@ export async function answerAll<Name extends string, Asked, Answer>(
   }
   const out = flags.out as string
   const nested = /\.(jsonl|ndjson)(\.gz)?$/i.test(out)
-  const lines = answered.map(({ row, answer }) => beside(row, answering.written(answer, nested)))
+  const joined = beside()
+  const lines = answered.map(({ row, answer }) => joined(row, answering.written(answer, nested)))
   const count = await write(lines, out, { signal, overwrite: flags.force === true })
   note(`wrote ${count} rows with their answers in ${out}`)
 }
 
-/** A row and what was answered; a column of the row that has such a name keeps it. */
-const beside = (row: TableRow, answer: object): object => ({
-  ...row,
-  ...Object.fromEntries(
-    Object.entries(answer).map(([name, value]) => [Object.hasOwn(row, name) ? `predicted ${name}` : name, value]),
-  ),
-})
+/** Adds an answer to the columns of a row. */
+export type Beside = (row: TableRow, answer: object) => object
+
+/**
+ * Puts answers beside the columns of rows, which keep their names: a column of an answer that is called as one of the first
+ * row gets another name, in all rows. `ERR_DATA` for a later row that has a column which the first one lacks and the answers
+ * have.
+ */
+export function beside(): Beside {
+  let first: ReadonlySet<string> | undefined
+  let count = 0
+  return (row, answer) => {
+    first ??= new Set(Object.keys(row))
+    const [known, number] = [first, count++]
+    const named = Object.entries(answer).map(([column, value]) => {
+      let name = column
+      while (known.has(name)) name = `predicted ${name}`
+      if (Object.hasOwn(row, name)) {
+        throw new SeqloomError(
+          'ERR_DATA',
+          `--data: row ${number} has ${describe(name)}, as the answers have, unlike the first row: rename that column, or give it to all rows`,
+        )
+      }
+      return [name, value] as const
+    })
+    return { ...row, ...Object.fromEntries(named) }
+  }
+}
 
 function asked(
   given: readonly string[],

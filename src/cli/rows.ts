@@ -1,4 +1,5 @@
 import { Dataset, type Start } from '../data/dataset.js'
+import { placed, placeOf } from '../data/places.js'
 import { type TableOptions, textColumns } from '../data/table.js'
 import { describe, SeqloomError } from '../errors.js'
 import { given } from '../options.js'
@@ -32,11 +33,30 @@ export function readColumns<Name extends string, Row>(
   const table = textColumns(file.data, [...new Set(wanted)], { ...tableOptions(file), ...values })
   const named = (each: Readonly<Record<string, string>>) =>
     Object.fromEntries(names.map((name) => [name, each[columns[name]]])) as Record<Name, string>
-  return namingFlags(
-    columns,
-    table.map((each) => row(named(each))),
-  )
+  const all = async function* (start: Start) {
+    for await (const block of table.open(start)) {
+      const place = placeOf(block)
+      const made: Row[] = []
+      for (const [at, each] of block.entries()) {
+        try {
+          const value = row(named(each))
+          made.push(value instanceof Promise ? await value : value)
+        } catch (error) {
+          throw inPlace(error, place?.(at))
+        }
+      }
+      yield placed(made, place)
+    }
+  }
+  const { name, once } = table
+  return namingFlags(columns, new Dataset<Row>({ name, once, all: (pass) => all({ pass, skip: 0 }), from: all }))
 }
+
+/** An error with the place of what was refused, if that is data. */
+export const inPlace = (error: unknown, place: string | undefined): unknown =>
+  error instanceof SeqloomError && error.code === 'ERR_DATA' && place !== undefined
+    ? new SeqloomError('ERR_DATA', `${place}: ${error.message}`, { cause: error })
+    : error
 
 /** A table whose errors name the options that name its columns. */
 export function namingFlags<Row>(columns: Readonly<Record<string, string>>, table: Dataset<Row>): Dataset<Row> {

@@ -25,26 +25,38 @@ export const placeOf = (block: object): Place | undefined => places.get(block)
 
 /**
  * Waits for work on rows. If it fails with an `ERR_DATA` that names a row (or text), the message gets the row's place,
- * where that is known.
+ * where that is known, and else its number among all rows, of which `first` is the first one here.
  */
-export async function namingPlaces<T>(placeOf: (row: number) => string | undefined, work: Promise<T>): Promise<T> {
+export async function namingPlaces<T>(
+  placeOf: (row: number) => string | undefined,
+  work: Promise<T>,
+  first = 0,
+): Promise<T> {
   try {
     return await work
   } catch (error) {
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
     const found = /\b(?:row|text) (\d+)\b|\brows (\d+) and (\d+)\b/.exec(error.message)
-    const [place, first, second] = [found?.[1], found?.[2], found?.[3]].map((row) =>
+    const [place, one, other] = [found?.[1], found?.[2], found?.[3]].map((row) =>
       row === undefined ? undefined : placeOf(Number(row)),
     )
-    if (first !== undefined && second !== undefined) {
+    if (one !== undefined && other !== undefined) {
       const what = error.message.replace(/^[\w.]+: /, '')
-      throw new SeqloomError('ERR_DATA', `${bothPlaces(first, second)}: ${what}`, { cause: error })
+      throw new SeqloomError('ERR_DATA', `${bothPlaces(one, other)}: ${what}`, { cause: error })
     }
-    if (place === undefined) throw error
-    // 'row 3 has no label' becomes 'has no label', after the place; 'row 3: …' stays.
-    const what = error.message.replace(/^(?:validation |[\w.]+: (?=(?:row|text) \d))?(?:(?:row|text) \d+ )?/, '')
+    if (place === undefined) throw first === 0 ? error : renumbered(error, first)
+    // 'row 3 has no label' becomes 'has no label' after the place, and 'row 3: tokens …' becomes 'tokens …'.
+    const what = error.message.replace(/^(?:validation |[\w.]+: (?=(?:row|text) \d))?(?:(?:row|text) \d+:? )?/, '')
     throw new SeqloomError('ERR_DATA', `${place}: ${what}`, { cause: error })
   }
+}
+
+/** An error that names a row, or two, by their numbers behind the `first` one. */
+function renumbered(error: SeqloomError, first: number): SeqloomError {
+  const message = error.message.replace(/\b(?:rows?|text) \d+(?: and \d+)?\b/, (rows) =>
+    rows.replace(/\d+/g, (row) => `${first + Number(row)}`),
+  )
+  return new SeqloomError('ERR_DATA', message, { cause: error })
 }
 
 /** Two places, those of one file together. */

@@ -31,7 +31,7 @@ export interface WriteOptions {
  * ```
  *
  * Resolves to the number of rows. Rejects with `ERR_OPTION` for another ending, `ERR_DATA`, naming the row, for rows
- * with other columns, and for a CSV or Parquet file without rows, which would have no columns, `ERR_IO`, also for a file
+ * with other columns, for texts in a column of a Parquet file that has numbers or truth values in its first 8192 rows, and for a CSV or Parquet file without rows, which would have no columns, `ERR_IO`, also for a file
  * that is there, what the source throws, and an AbortError. Of several ranks, rank 0 alone writes; all go through the
  * rows, and the promises of all resolve once the file is there.
  */
@@ -194,11 +194,15 @@ async function* parquetBytes(where: string, rows: Blocks<TableRow>): AsyncGenera
   let writer: InstanceType<typeof ParquetWriter> | undefined
   let [names, kinds]: [readonly string[], Kind[]] = [[], []]
   let pending: ReturnType<typeof plain>[][] = []
+  let written = 0
   const flush = () => {
     const columnData = names.map((name, at) => ({
       ...{ name, type: kinds[at] as Kind, nullable: true },
-      data: pending.map((cells) => inColumn(cells[at] ?? null, kinds[at] as Kind)),
+      data: pending.map((cells, row) =>
+        inColumn(`${where}: row ${written + row}: ${describe(name)}`, cells[at] ?? null, kinds[at] as Kind),
+      ),
     }))
+    written += pending.length
     writer ??= new ParquetWriter({ writer: bytes, schema: schemaFromColumnData({ columnData }) })
     writer.write({ columnData, rowGroupSize: groupRows })
     pending = []
@@ -232,9 +236,14 @@ function kindsOf(names: readonly string[], rows: readonly (readonly ReturnType<t
   })
 }
 
-/** A value of a column of some type; what the first rows did not foresee is missing, save in columns of texts. */
-function inColumn(value: ReturnType<typeof plain>, kind: 'STRING' | 'DOUBLE' | 'BOOLEAN') {
+/** A value of a column of some type; `ERR_DATA` for one that the first rows did not foresee, save in columns of texts. */
+function inColumn(where: string, value: ReturnType<typeof plain>, kind: 'STRING' | 'DOUBLE' | 'BOOLEAN') {
   if (value === null) return null
   if (kind === 'STRING') return String(value)
-  return typeof value === (kind === 'DOUBLE' ? 'number' : 'boolean') ? value : null
+  if (typeof value === (kind === 'DOUBLE' ? 'number' : 'boolean')) return value
+  const values = kind === 'DOUBLE' ? 'numbers' : 'truth values'
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${where} is ${describe(value)}, where the first ${groupRows} rows have ${values}: make texts of them all`,
+  )
 }

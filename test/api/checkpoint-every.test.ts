@@ -1,4 +1,19 @@
-import { backend, type CompileOptions, cells, input, layers, loadModel, model, sequential, tensor } from 'seqloom'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  backend,
+  type Callback,
+  type CompileOptions,
+  callbacks,
+  cells,
+  input,
+  layers,
+  loadModel,
+  model,
+  sequential,
+  tensor,
+} from 'seqloom'
 import { describe, expect, it } from 'vitest'
 
 const numbers = (length: number, seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7 + seed) / 2)
@@ -116,6 +131,25 @@ describe('checkpointEvery', () => {
     expect(again.memory({ batchSize: 9, time: 90 }).total).toBe(m.memory({ batchSize: 9, time: 90 }).total)
     m.compile({ optimizer: 'adam', loss: 'mse' })
     expect(again.memory({ batchSize: 9, time: 90 }).total).toBeLessThan(m.memory({ batchSize: 9, time: 90 }).total)
+  })
+
+  it('may change when an aborted training goes on', async () => {
+    const backupDir = mkdtempSync(join(tmpdir(), 'seqloom-checkpoint-every-'))
+    const run = async (checkpointEvery: number | null, callbacks: Callback[], signal?: AbortSignal) => {
+      const [m] = kinds['a gru']()
+      m.compile({ optimizer: 'adam', loss: 'mse', checkpointEvery })
+      await m.fit(x, y, { epochs: 3, batchSize: 7, callbacks, ...(signal && { signal }) })
+      return m.getWeights().map(({ data }) => data)
+    }
+    try {
+      const abort = new AbortController()
+      const aborting = { onTrainBatchEnd: (batch: number) => batch === 1 && abort.abort() } as unknown as Callback
+      const backup = () => callbacks.backupAndRestore({ backupDir, saveFreq: 1 })
+      await expect(run(null, [backup(), aborting], abort.signal)).rejects.toThrow(/abort/)
+      expect(await run(6, [backup()])).toEqual(await run(null, []))
+    } finally {
+      rmSync(backupDir, { recursive: true, force: true })
+    }
   })
 
   it('is refused where it cannot be, or is no number of steps', () => {

@@ -67,6 +67,17 @@ describe('data.write', () => {
   it('refuses a header that names a delimiter', () =>
     expect(data.write([{ 'sep=;': '1' }], at('sep.csv'))).rejects.toEqual(coded('ERR_DATA', /sep=;/)))
 
+  it('loses no value of a Parquet file whose column changes its type after many rows', async () => {
+    const some = async function* (late: unknown) {
+      for (let id = 0; id < 9000; id++) yield { id: id === 8999 ? late : id }
+    }
+    await expect(data.write(some('x'), at('late.parquet'))).rejects.toEqual(
+      coded('ERR_DATA', /row 8999: 'id' is 'x', where the first 8192 rows have numbers/),
+    )
+    expect(existsSync(at('late.parquet'))).toBe(false)
+    expect(await data.write(some(null), at('late.parquet'))).toBe(9000)
+  })
+
   it('tells which row has a value that cannot be written', async () => {
     const cyclic: Record<string, unknown> = {}
     cyclic.self = cyclic

@@ -146,6 +146,13 @@ describe('a table gets an answer for each row, beside all its columns', () => {
     const args = ['transcribe', '--model', at('transcriber'), '--data', table, '--frames', 'strokes']
     expect(await written(args, 'transcripts.jsonl')).toMatchObject([{ id: 1, transcript: expect.any(String) }])
     expect(await seqloom([...args, '[[1, 2]]'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/not both/) })
+    writeFileSync(at('wrong.csv'), 'frames,transcript\n"[[1, 2], [3, 4]]",ab\n[[1,ab\n')
+    for (const command of ['transcribe', 'evaluate']) {
+      expect(await seqloom([command, '--model', at('transcriber'), '--data', at('wrong.csv')])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/wrong\.csv: line 3: frames must be a JSON array/),
+      })
+    }
   }, 120_000)
 
   it('from a captioner, whose images are beside the table', async () => {
@@ -164,6 +171,56 @@ describe('a table gets an answer for each row, beside all its columns', () => {
     expect(await written(args, 'captions.jsonl')).toMatchObject([
       { id: 1, image: 'one.png', caption: expect.any(String) },
     ])
+    for (const image of ['', 'images.jsonl']) {
+      const wrong = lines('wrong.jsonl', [{ image: 'one.png' }, { image }])
+      expect(await seqloom(['caption', '--model', at('captioner'), '--data', wrong])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/wrong\.jsonl: line 2: (an image must be .* not an empty|.*is no PNG)/),
+      })
+    }
+  }, 120_000)
+
+  it('under other names where the table has columns that are called as those of answers, in all rows alike', async () => {
+    const classifier = new tasks.TextClassifier(small)
+    await classifier.train(
+      numbers.map((i) => ({ text: `${i}`, label: i % 2 ? 'odd' : 'even' })),
+      once,
+    )
+    await classifier.save(at('classifier'))
+    const args = ['predict', '--model', at('classifier'), '--data']
+    const answered = [{ text: '1', label: 'truth', 'predicted label': 'earlier' }, { text: '2' }]
+    const found = await written([...args, lines('answered.jsonl', answered)], 'named.jsonl')
+    expect(found[0]).toMatchObject({ ...answered[0], 'predicted predicted label': expect.stringMatching(/odd|even/) })
+    expect(Object.keys(found[1] as object)).toEqual([
+      'text',
+      'predicted predicted label',
+      'probability',
+      'probabilities',
+    ])
+    const late = lines('late.jsonl', [{ text: '1' }, { text: '2', label: 'truth' }])
+    expect(await seqloom([...args, late, '--out', at('lost.jsonl')])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/--data: row 1 has 'label', as the answers have, unlike the first row/),
+    })
+  }, 120_000)
+
+  it('from a forecaster whose time and group are called as columns of a forecast', async () => {
+    const forecaster = new tasks.Forecaster({
+      ...{ variables: ['sales'], time: 'median', group: 'variable' },
+      ...{ window: 6, horizon: 1, units: 4, seed: 1 },
+    })
+    const day = (i: number) => new Date(Date.UTC(2024, 0, 1 + i)).toISOString().slice(0, 10)
+    const rows = Array.from({ length: 80 }, (_, i) => ({
+      ...{ median: day(i >> 1), variable: i % 2 ? 'a' : 'b', sales: Math.sin(i) },
+    }))
+    await forecaster.train(rows as never, { epochs: 1 })
+    await forecaster.save(at('named'))
+    const found = await written(['predict', '--model', at('named')], 'named.csv')
+    expect(found).toHaveLength(2)
+    expect(found[0]).toMatchObject({
+      ...{ median: day(40), variable: expect.stringMatching(/^[ab]$/), 'predicted variable': 'sales' },
+      'predicted median': expect.stringMatching(/^-?[\d.]/),
+    })
   }, 120_000)
 
   it('from a forecaster, whose rows are times to come', async () => {

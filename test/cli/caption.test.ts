@@ -101,7 +101,7 @@ describe('seqloom caption', () => {
     ]
     writeFileSync(path('captions.jsonl'), `${rows.map((row) => JSON.stringify(row)).join('\n')}\n`)
     const refused = await train('captions.jsonl', '--epochs', '1')
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_DATA.*row 1.*one size/) })
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_DATA.*line 2: the image .*one size/) })
     const { code, stderr } = await train('captions.jsonl', '--epochs', '1', '--size', '8x6', '--out', path('sized'))
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(/^epoch 1\/1 {2}loss .* images\/s\nsaved the model of epoch 1 \(training loss/)

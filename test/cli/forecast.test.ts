@@ -156,7 +156,7 @@ describe('seqloom train forecast, then predict', () => {
   it('tells what is wrong in one line', async () => {
     expect(await train('--column', 'day', '--out', path('never'))).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^seqloom: ERR_DATA: .*line 2: row 0: day must be a number, not 'day 0'\n$/),
+      stderr: expect.stringMatching(/^seqloom: ERR_DATA: .*line 2: day must be a number, not 'day 0'\n$/),
     })
     expect(await train('--column', 'night', '--out', path('never'))).toMatchObject({ code: 1 })
     expect(await train('--out', path('never'))).toMatchObject({ code: 2, stderr: expect.stringMatching(/--column/) })

@@ -78,6 +78,7 @@ describe('files of the commands', () => {
     }
     await refused(file('late.csv', 'text,label\n\n"a\nb",x\nc,\n'), /late\.csv: line 5: has an empty label/, 'classify')
     const series = file('series.csv', 'x\n1\n2\n\n3\n')
+<<<<<<< HEAD
     await refused(
       series,
       /series\.csv: line 4: row 2: x must be a finite number, not null; --fill linear, last or mask/,
@@ -85,10 +86,13 @@ describe('files of the commands', () => {
       '--column',
       'x',
     )
+=======
+    await refused(series, /series\.csv: line 4: x must be a number, not ''/, 'forecast', '--column', 'x')
+>>>>>>> h/stream
     const comma = file('comma.csv', 'x,y\n1,2\n"3,5",4\n')
     await refused(
       comma,
-      /line 3: row 1: x must be a number, not '3,5'; decimal commas .*semicolons/,
+      /line 3: x must be a number, not '3,5'; decimal commas .*semicolons/,
       'forecast',
       '--column',
       'x',

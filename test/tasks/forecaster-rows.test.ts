@@ -292,7 +292,7 @@ describe('rows of texts, as tables have them', () => {
     const path = join(folder, 'wrong.csv')
     writeFileSync(path, 'date,store,promotion,sales,visitors\n2024-01-01,a,true,1,1\n2024-01-02,a,true,many,1\n')
     await expect(new tasks.Forecaster(options).train(data.csv(path))).rejects.toEqual(
-      coded('ERR_DATA', /wrong\.csv: line 3: row 1: sales must be a number, not 'many'/),
+      coded('ERR_DATA', /wrong\.csv: line 3: sales must be a number, not 'many'/),
     )
   })
 

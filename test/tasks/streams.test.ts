@@ -242,6 +242,21 @@ describe('more rows than are kept in memory', () => {
   })
 })
 
+it('rows of a source without places are named by their numbers among all', async () => {
+  const tagger = new tasks.SequenceTagger(small)
+  const sequence = { tokens: ['Anna', 'saw'], tags: ['NAME', 'VERB'] }
+  await tagger.train([sequence, sequence], { ...once, validationSplit: 0 })
+  const source = async function* () {
+    for (const i of numbers(400)) yield i === 300 ? { tokens: [], tags: [] } : sequence
+  }
+  const refused = coded('ERR_DATA', /: row 300: tokens must be an array/)
+  const answers = async () => {
+    for await (const tagged of tagger.predict(source())) expect(tagged).toHaveLength(2)
+  }
+  await expect(answers()).rejects.toEqual(refused)
+  await expect(tagger.evaluate(source())).rejects.toEqual(refused)
+})
+
 describe('rows of files that are refused are named', () => {
   const train = (source: AsyncIterable<unknown>) => new tasks.TextClassifier(small).train(source as never, once)
   const refused: [string, () => AsyncIterable<unknown>, RegExp, string?][] = [

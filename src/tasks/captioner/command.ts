@@ -54,10 +54,8 @@ export const command = taskCommand({
       const besides = ({ attention }: Caption) => (attention ? { attention } : {})
       await answerAll(files, flags, signal, {
         columns: { image: flags.image as string },
-        read: ({ image }) => image,
-        async answer(some) {
-          const images: FilePicture[] = []
-          for (const file of some) images.push(await readPicture(pathBeside(beside, file), size))
+        read: ({ image }) => readPicture(pathBeside(beside, image), size),
+        async answer(images) {
           const captions = await captioner.caption(images, settings)
           const [image] = images
           const [caption] = captions
@@ -80,9 +78,11 @@ function imageSize({ imageSize: size }: Captioner, model: unknown): Size {
   throw new SeqloomError('ERR_UNSUPPORTED', `${model} was trained on ${trained}; files hold red, green and blue`)
 }
 
-/** The path of an image that is named in a data file, or given. */
-const pathBeside = (data: string | undefined, image: string): string =>
-  resolve(data === undefined ? '.' : dirname(data), pathOf('an image', image))
+/** The path of an image that is named in a data file, or given; `ERR_DATA` for an empty one. */
+function pathBeside(data: string | undefined, image: string): string {
+  if (image === '') throw new SeqloomError('ERR_DATA', 'an image must be the path of a file, not an empty text')
+  return resolve(data === undefined ? '.' : dirname(data), pathOf('an image', image))
+}
 
 /** The most picture files that are kept in memory for further captions of theirs. */
 const mostKept = 64

@@ -64,7 +64,7 @@ export function* readSeen(
     const place = `${where} ${index}`
     const raw = rawOf(place, kind, value)
     if (raw.shape.join() !== shape.join()) {
-      const those = expected ? 'the model was trained on' : `${where} 0 is`
+      const those = expected ? 'the model was trained on' : 'the first one has'
       const advice = kind === 'image' ? '; bring images to one size first' : ''
       const both = `${shown(raw.shape)} differs in shape from ${shown(shape)}`
       throw wrong(`${place}: the ${kind} ${both}, which ${those}${advice}`)

@@ -1,10 +1,11 @@
 import { Option } from 'commander'
-import { answerFlags, checkAnswering, checkFor } from '../../cli/answering.js'
+import { answerFlags, beside, checkAnswering, checkFor } from '../../cli/answering.js'
 import { note, oneLine, print, printJson } from '../../cli/output.js'
 import { lossView } from '../../cli/progress.js'
 import { type FileOptions, tableHelp } from '../../cli/rows.js'
 import { table } from '../../cli/table.js'
 import { type Flags, taskCommand } from '../../cli/taskCommand.js'
+import type { TableRow } from '../../data/columns.js'
 import { from } from '../../data/sources.js'
 import { write } from '../../data/write.js'
 import { SeqloomError } from '../../errors.js'
@@ -79,14 +80,15 @@ async function predict(
         forecaster.forecast({ known: typedRows('--known', rows, columns, decimal) }),
       )
     : forecaster.forecast()
+  const joined = beside()
   const rows = forecasts.flatMap((row, index) => {
-    const place =
+    const place: TableRow =
       time === undefined
         ? { step: index + 1 }
         : { [time]: row[time], ...(group !== undefined && { [group]: row[group] }) }
     return variables.map((variable) => {
       const { median, lower, upper } = row[variable] as Forecast
-      return { ...place, variable, median, lower, upper }
+      return joined(place, { variable, median, lower, upper })
     })
   })
   if (out !== undefined) {

@@ -15,6 +15,8 @@ const atOnce = 256
 interface Some<Row> {
   readonly rows: readonly Row[]
   readonly place: Place | undefined
+  /** The number of the first one among all. */
+  readonly first: number
 }
 
 type Answering<Row, Answer> = (rows: readonly Row[]) => Promise<readonly Answer[]>
@@ -22,6 +24,7 @@ type Answering<Row, Answer> = (rows: readonly Row[]) => Promise<readonly Answer[
 /** The rows of a data set from one on, some at a time. */
 async function* someOf<Row>(source: Dataset<Row>, start: Start, most: number): AsyncGenerator<Some<Row>, void, void> {
   const blocks = source.open(start)[Symbol.asyncIterator]()
+  let first = start.skip
   try {
     for (;;) {
       // Whatever it calls, no other rank waits for it.
@@ -29,16 +32,17 @@ async function* someOf<Row>(source: Dataset<Row>, start: Start, most: number): A
       if (done) return
       const place = placeOf(block)
       for (let at = 0; at < block.length; at += most) {
-        yield { rows: block.slice(at, at + most), place: moved(place, (row) => at + row) }
+        yield { rows: block.slice(at, at + most), place: moved(place, (row) => at + row), first: first + at }
       }
+      first += block.length
     }
   } finally {
     await blocks.return?.()
   }
 }
 
-const answered = <Row, Answer>({ rows, place }: Some<Row>, answer: Answering<Row, Answer>) =>
-  namingPlaces((row) => place?.(row), answer(rows))
+const answered = <Row, Answer>({ rows, place, first }: Some<Row>, answer: Answering<Row, Answer>) =>
+  namingPlaces((row) => place?.(row), answer(rows), first)
 
 /** Answers that ranks make in turn; all of them get all answers. `ERR_DATA` if they have not the same rows. */
 async function* dealt<Row, Answer>(

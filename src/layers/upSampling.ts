@@ -33,7 +33,9 @@ export const repeated: Enlarge = (x, axis, count) => alternating(Array<SymbolicV
  */
 export const interpolated =
   (halfPixelCenters: boolean): Enlarge =>
-  (x, axis, count) => {
+  (given, axis, count) => {
+    // Rows that end earlier, or steps that are masked, are zeros like others.
+    const x = given.reshape(given.shape.slice(1))
     const size = x.shape[axis] as number
     const part = (start: number, end: number) => x.slice(start, end, axis)
     const isSingle = size === 1

@@ -14,6 +14,7 @@ import { type ModelConfig, type Quantization, rebuild } from './config.js'
 import { Engine } from './engine.js'
 import { type GenerateOptions, singly } from './generate.js'
 import type { Cotangents, GradientOptions, Gradients } from './gradients.js'
+import type { Histogram } from './histogram.js'
 import { beamSearch, generate, predict, predictSync, session } from './inference.js'
 import { type MemoryOptions, type MemoryUse, memoryOf } from './memory.js'
 import { ModelOptimizer } from './optimizer.js'
@@ -44,7 +45,7 @@ import {
   setLearningRate,
   train,
 } from './training.js'
-import { copyWeights, countValues, getWeights, type Histogram, histograms, putWeights, setWeights } from './weights.js'
+import { copyWeights, countValues, getWeights, histograms, putWeights, setWeights } from './weights.js'
 import { loadWeights, saveWeights } from './weightsFile.js'
 
 /** The most rows that are computed at once. */

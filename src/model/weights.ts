@@ -4,6 +4,7 @@ import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { GraphSpec, WireWeight } from '../graph/wire.js'
 import type { NativeModel, StagedArray } from '../native/index.js'
 import type { Engine } from './engine.js'
+import type { Histogram } from './histogram.js'
 
 /** {@link Model.getWeights}, of all or of some. */
 export function getWeights(engine: Engine, indices?: readonly number[]): Tensor[] {
@@ -36,20 +37,6 @@ export async function copyWeights(engine: Engine): Promise<TensorLike[]> {
     const copies = await engine.cancellable(undefined, () => engine.ready().copyWeights())
     return engine.specs.map(({ shape }, index) => ({ data: copies[index] as Float32Array, shape: [...shape] }))
   })
-}
-
-/** How the values of a tensor are distributed. */
-export interface Histogram {
-  readonly name: string
-  /** The least and the largest finite value. */
-  readonly least: number
-  readonly most: number
-  readonly mean: number
-  readonly deviation: number
-  /** How many values are in each of equally wide ranges from the least to the largest. */
-  readonly counts: readonly number[]
-  /** How many values are not finite. */
-  readonly notFinite: number
 }
 
 /** {@link Model.histograms} */

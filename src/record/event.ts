@@ -1,7 +1,7 @@
 // The record of a run: a file of JSON lines, `run.jsonl`, in a folder of its own. The first line is a `start`, the last
 // one of a run that came to its end is an `end`. Epochs count from 1; numbers that JSON does not have are texts.
 
-import type { Histogram } from '../model/weights.js'
+import type { Histogram } from '../model/histogram.js'
 
 /** The name of the file of a record. */
 export const recordName = 'run.jsonl'

@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { PbfWriter } from 'pbf'
 import { cannot, makeFolder } from '../files.js'
-import type { Histogram } from '../model/weights.js'
+import type { Histogram } from '../model/histogram.js'
 
 /** The remainders of CRC-32C (Castagnoli) by byte. */
 const remainders = Uint32Array.from({ length: 256 }, (_, byte) => {

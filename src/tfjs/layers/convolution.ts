@@ -4,7 +4,7 @@ import { type InitializerIdentifier, requireGiven } from './basic.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer } from './layer.js'
 import { maskedLike, unmasked } from './masks.js'
-import { activationName, activationOf, initializerOf } from './options.js'
+import { activationName, activationOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
 import { eachAxis, requireAxes, requireChannelsLast, type Sizes } from './sizes.js'
 import { activated } from './written.js'
@@ -75,6 +75,7 @@ abstract class Windowed<Args extends BaseConvLayerArgs> extends StandardLayer<Ar
 
 /** A convolution by a layer of ours. */
 abstract class Conv extends Windowed<ConvLayerArgs> {
+  protected override readonly initializers = { kernel: 'glorotNormal', bias: 'zeros' } as const
   readonly filters: number
   protected abstract readonly maker: (options: never) => AnyLayer
 
@@ -95,8 +96,8 @@ abstract class Conv extends Windowed<ConvLayerArgs> {
       padding: padding as 'valid',
       activation: activationOf(this.activation).fused as 'linear',
       useBias,
-      kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
-      biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+      kernelInitializer: this.initializer('kernel'),
+      biasInitializer: this.initializer('bias'),
       ...penalties(where, args, ['kernel', 'bias', 'activity']),
     } as never)
   }
@@ -172,8 +173,8 @@ abstract class Depthwise<Args extends DepthwiseConv2DLayerArgs> extends Windowed
       padding: padding as 'valid',
       activation: activationOf(this.activation).fused as 'linear',
       useBias,
-      depthwiseInitializer: initializerOf(where, args.depthwiseInitializer ?? 'glorotNormal'),
-      biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+      depthwiseInitializer: this.initializer('depthwise'),
+      biasInitializer: this.initializer('bias'),
       ...penalties(where, args, ['depthwise', 'bias', 'activity', ...names]),
     }
   }
@@ -182,6 +183,7 @@ abstract class Depthwise<Args extends DepthwiseConv2DLayerArgs> extends Windowed
 /** A convolution of each channel alone. */
 export class DepthwiseConv2D extends Depthwise<DepthwiseConv2DLayerArgs> {
   static override className = 'DepthwiseConv2D'
+  protected override readonly initializers = { depthwise: 'glorotNormal', bias: 'zeros' } as const
 
   protected override make(): AnyLayer {
     return layers.depthwiseConv2d(this.options([]) as never) as AnyLayer
@@ -191,6 +193,11 @@ export class DepthwiseConv2D extends Depthwise<DepthwiseConv2DLayerArgs> {
 /** A convolution of each channel alone, then a dense layer at each place. */
 export class SeparableConv2D extends Depthwise<SeparableConvLayerArgs> {
   static override className = 'SeparableConv2D'
+  protected override readonly initializers = {
+    depthwise: 'glorotUniform',
+    pointwise: 'glorotUniform',
+    bias: 'zeros',
+  } as const
   readonly filters: number
 
   constructor(args: SeparableConvLayerArgs) {
@@ -203,7 +210,7 @@ export class SeparableConv2D extends Depthwise<SeparableConvLayerArgs> {
     return layers.separableConv2d({
       ...this.options(['pointwise']),
       filters: this.filters,
-      pointwiseInitializer: initializerOf(this.where, this.args.pointwiseInitializer ?? 'glorotNormal'),
+      pointwiseInitializer: this.initializer('pointwise'),
     } as never) as AnyLayer
   }
 }

@@ -103,6 +103,7 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
     case 'Conv2DTranspose':
     case 'Conv3DTranspose':
     case 'DepthwiseConv1D':
+    case 'DepthwiseConv2D':
       return [
         kernelOf(layer.className, shapes[0] as readonly number[]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
@@ -283,7 +284,7 @@ function kernelOf(className: string, ours: readonly number[]): Part {
   // Of each element of a window to the next.
   const steps = window.map((_, axis) => window.slice(axis + 1).reduce((product, size) => product * size, a * b))
   // Each channel by itself: all of them are outputs there.
-  const isDepthwise = className === 'DepthwiseConv1D'
+  const isDepthwise = /^DepthwiseConv[12]D$/.test(className)
   const channels = isDepthwise ? [a * b, 1] : [b, a]
   const sizes = [...channels, ...window]
   const move = { parameter: 'weight', weight: 0, from: 0, to: 0, sizes, strides: [1, isDepthwise ? 1 : b, ...steps] }

@@ -18,9 +18,11 @@ import { ConvLSTM1D } from './convLstm1d.js'
 import { ConvLSTM2D } from './convLstm2d.js'
 import { CRF } from './crf.js'
 import { Cropping1D } from './cropping1d.js'
+import { Cropping2D } from './cropping2d.js'
 import { DefinedLayer } from './defineLayer.js'
 import { Dense } from './dense.js'
 import { DepthwiseConv1D } from './depthwiseConv1d.js'
+import { DepthwiseConv2D } from './depthwiseConv2d.js'
 import { Dot } from './dot.js'
 import { DoublyStochasticPenalty } from './doublyStochastic.js'
 import { Dropout } from './dropout.js'
@@ -54,6 +56,7 @@ import { Flatten, RepeatVector, Reshape } from './reshape.js'
 import { RNN } from './rnn.js'
 import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 import { SeparableConv1D } from './separableConv1d.js'
+import { SeparableConv2D } from './separableConv2d.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { SpatialDropout1D } from './spatialDropout1d.js'
 import {
@@ -66,7 +69,9 @@ import { TimeDistributed } from './timeDistributed.js'
 import { TransducerJoint } from './transducerJoint.js'
 import { UnitNormalization } from './unitNormalization.js'
 import { UpSampling1D } from './upSampling1d.js'
+import { UpSampling2D } from './upSampling2d.js'
 import { ZeroPadding1D } from './zeroPadding1d.js'
+import { ZeroPadding2D } from './zeroPadding2d.js'
 
 export { gru as gruCell } from '../cells/gru.js'
 export { lstm as lstmCell } from '../cells/lstm.js'
@@ -125,12 +130,17 @@ export type { ConvolutionOptions } from './convolution.js'
 export type { ConvTransposeOptions } from './convTranspose.js'
 export type { CRF } from './crf.js'
 export { type CRFOptions, crf, type TagOrEdge, type WithPaths } from './crf.js'
-export type { BothEnds, Cropping1D } from './cropping1d.js'
+export type { Cropping1D } from './cropping1d.js'
 export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
+export type { Cropping2D } from './cropping2d.js'
+export { type Cropping2DOptions, cropping2d } from './cropping2d.js'
 export type { Dense } from './dense.js'
 export { type DenseOptions, dense } from './dense.js'
 export type { DepthwiseConv1D } from './depthwiseConv1d.js'
-export { type DepthwiseConv1DOptions, depthwiseConv1d } from './depthwiseConv1d.js'
+export { depthwiseConv1d } from './depthwiseConv1d.js'
+export type { DepthwiseConv2D } from './depthwiseConv2d.js'
+export { depthwiseConv2d } from './depthwiseConv2d.js'
+export type { DepthwiseConvOptions } from './depthwiseConvolution.js'
 export type { Dot } from './dot.js'
 export { type DotOptions, dot } from './dot.js'
 export type { DoublyStochasticPenalty } from './doublyStochastic.js'
@@ -139,6 +149,7 @@ export type { Dropout } from './dropout.js'
 export { type DropoutOptions, dropout } from './dropout.js'
 export type { Embedding } from './embedding.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
+export type { Borders, BothEnds } from './ends.js'
 export type { GaussianDropout } from './gaussianDropout.js'
 export { type GaussianDropoutOptions, gaussianDropout } from './gaussianDropout.js'
 export type { GaussianNoise } from './gaussianNoise.js'
@@ -216,7 +227,10 @@ export { type RNNOptions, rnn } from './rnn.js'
 export type { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export type { SeparableConv1D } from './separableConv1d.js'
-export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
+export { separableConv1d } from './separableConv1d.js'
+export type { SeparableConv2D } from './separableConv2d.js'
+export { type SeparableConv2DOptions, separableConv2d } from './separableConv2d.js'
+export type { SeparableConvOptions } from './separableConvolution.js'
 export type { SimpleRNN } from './simpleRnn.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export type { SpatialDropout1D } from './spatialDropout1d.js'
@@ -242,9 +256,13 @@ export type { UnitNormalization } from './unitNormalization.js'
 export { type UnitNormalizationOptions, unitNormalization } from './unitNormalization.js'
 export type { UpSampling1D } from './upSampling1d.js'
 export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
+export type { UpSampling2D } from './upSampling2d.js'
+export { type UpSampling2DOptions, upSampling2d } from './upSampling2d.js'
 export type { WindowPoolingOptions } from './windowPooling.js'
 export type { ZeroPadding1D } from './zeroPadding1d.js'
 export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
+export type { ZeroPadding2D } from './zeroPadding2d.js'
+export { type ZeroPadding2DOptions, zeroPadding2d } from './zeroPadding2d.js'
 
 /** The classes of layers that saved models may contain. */
 const classes: readonly LayerClass[] = [
@@ -271,9 +289,11 @@ const classes: readonly LayerClass[] = [
   ConvLSTM2D,
   CRF,
   Cropping1D,
+  Cropping2D,
   DefinedLayer,
   Dense,
   DepthwiseConv1D,
+  DepthwiseConv2D,
   Discretization,
   Dot,
   DoublyStochasticPenalty,
@@ -313,6 +333,7 @@ const classes: readonly LayerClass[] = [
   RNN,
   RootMeanSquareNormalization,
   SeparableConv1D,
+  SeparableConv2D,
   SimpleRNN,
   StringLookup,
   SpatialDropout1D,
@@ -322,7 +343,9 @@ const classes: readonly LayerClass[] = [
   TransducerJoint,
   UnitNormalization,
   UpSampling1D,
+  UpSampling2D,
   ZeroPadding1D,
+  ZeroPadding2D,
 ]
 
 export default classes

@@ -1,8 +1,9 @@
-import type { LayerScope, Value } from '../graph/builder.js'
-import type { Dim, Shape } from '../graph/shape.js'
-import { windowSettings } from '../graph/trace/windows.js'
+import type { Shape } from '../graph/shape.js'
+import type { Program } from '../graph/trace/program.js'
 import { integer } from '../options.js'
-import { Layer, type LayerOptions } from './layer.js'
+import type { LayerOptions, SymbolicTensor } from './layer.js'
+import { TracedLayer } from './traced.js'
+import { enlarging, mostCopies, repeated } from './upSampling.js'
 
 /** Options of {@link upSampling1d}. */
 export interface UpSampling1DOptions extends LayerOptions {
@@ -10,32 +11,24 @@ export interface UpSampling1DOptions extends LayerOptions {
   readonly size?: number
 }
 
+const where = 'layers.upSampling1d'
+
 /** The layer that {@link upSampling1d} makes. */
-export class UpSampling1D extends Layer {
+export class UpSampling1D extends TracedLayer<SymbolicTensor> {
   static override readonly className = 'UpSampling1D'
   override readonly baseName = 'up_sampling1d'
+  protected override readonly outputCount = 1
   readonly #size: number
 
   constructor(options: UpSampling1DOptions) {
-    super('layers.upSampling1d', options, { accepted: { size: integer(1, 1024) } })
+    super(where, options, { accepted: { size: integer(1, mostCopies) } })
     this.#size = options.size ?? 2
   }
 
-  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
-    const [batch, time] = this.single(inputs, '[batch, time, features]', 3) as [Dim, Dim, Dim]
-    return [[batch, time === null ? null : time * this.#size, this.features(inputs[0] as Shape)]]
-  }
-
-  /** @internal */
-  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
-    const [x] = inputs as [Value]
-    const [batch, time, width] = x.shape as [Dim, Dim, number]
-    const size = this.#size
-    const single = scope.node('windows', [x], [], [batch, time, 1, width], windowSettings(1, { size: 1 }), 'step')
-    const copies = Array<Value>(size).fill(single)
-    const all = scope.node('concatenate', copies, [], [batch, time, size, width], { axis: 2 }, 'copies')
-    const shape = [time === null ? null : time * size, width]
-    return [scope.node('reshape', [all], [], [batch, ...shape], { shape })]
+  protected override program(inputs: readonly Shape[]): Program {
+    const shape = this.single(inputs, '[batch, time, features]', 3)
+    this.features(shape)
+    return enlarging(where, shape, [this.#size], repeated, (message) => this.shapeError(message))
   }
 
   override config(): Record<string, unknown> {

@@ -34,7 +34,7 @@ export function placed(shape: Shape, windows: readonly Windows[], wrong: (messag
     const places = placesOf(dim, settings) as Dim
     if (places === 0) {
       const more = settings.before + settings.after
-      const added = more === 0 ? '' : ` and ${more} that are added`
+      const added = more === 0 ? '' : more > 0 ? ` and ${more} that are added` : `, ${-more} of which are left out`
       throw wrong(`windows over ${reachOf(settings) + 1} steps do not fit into ${dim} steps${added}`)
     }
     return places

@@ -1,4 +1,4 @@
-import { type BothEnds, Ends } from './cropping1d.js'
+import { type BothEnds, Ends } from './ends.js'
 import type { LayerOptions } from './layer.js'
 
 /** Options of {@link zeroPadding1d}. */
@@ -15,11 +15,11 @@ export class ZeroPadding1D extends Ends {
   override readonly baseName = 'zero_padding1d'
 
   constructor(options: ZeroPadding1DOptions) {
-    super('layers.zeroPadding1d', 'padding', options, 1, 1)
+    super(options, { where: 'layers.zeroPadding1d', axes: 1, name: 'padding', fallback: 1, sign: 1 })
   }
 
   override config(): Record<string, unknown> {
-    return { padding: this.ends }
+    return { padding: this.ends[0] }
   }
 }
 

@@ -163,6 +163,56 @@ describe('convolutions', () => {
     expect(() => layers.dot({ axes: 0 })).toThrow(coded('ERR_OPTION', /the batch/))
   })
 
+  it('of images tell what does not fit', () => {
+    expect(() => layers.zeroPadding2d({ padding: -1 })).toThrow(coded('ERR_OPTION', /padding must be.*\[top, bottom\]/))
+    expect(() => layers.cropping2d({ cropping: [1, 2, 3] as never })).toThrow(coded('ERR_OPTION', /cropping must be/))
+    expect(() => layers.upSampling2d({ size: [1, 5000] })).toThrow(coded('ERR_OPTION', /size must be.*1 to 1024/))
+    expect(() => layers.upSampling2d({ interpolation: 'bicubic' as never })).toThrow(
+      coded('ERR_OPTION', /'nearest', 'bilinear'/),
+    )
+    expect(() => layers.upSampling2d({ dataFormat: 'channelsFirst' as never })).toThrow(
+      coded('ERR_UNSUPPORTED', /dataFormat/),
+    )
+    expect(() => layers.depthwiseConv2d({ kernelSize: [1, 2, 3] })).toThrow(coded('ERR_OPTION', /an array of 2/))
+    expect(() => layers.separableConv2d({ filters: 2, kernelSize: 3, padding: 'causal' as never })).toThrow(
+      coded('ERR_OPTION', /padding/),
+    )
+    const apply = (layer: { apply: (x: never) => unknown }, shape: (number | null)[]) => () =>
+      layer.apply(input({ shape }) as never)
+    expect(apply(layers.cropping2d({ cropping: 2 }), [4, 5, 1])).toThrow(
+      coded('ERR_SHAPE', /'cropping2d' \(Cropping2D\).*do not fit/),
+    )
+    expect(apply(layers.zeroPadding2d(), [4, 5])).toThrow(coded('ERR_SHAPE', /\[batch, height, width, channels\]/))
+    expect(apply(layers.depthwiseConv2d({ kernelSize: 4 }), [3, 4, 1])).toThrow(coded('ERR_SHAPE', /do not fit/))
+    expect(apply(layers.upSampling2d(), [null, null, 1])).toThrow(coded('ERR_SHAPE', /only one size/))
+    expect(apply(layers.upSampling2d({ interpolation: 'bilinear' }), [null, 4, 1])).toThrow(
+      coded('ERR_SHAPE', /must be known/),
+    )
+  })
+
+  it('of images take a height that is known per call alone', async () => {
+    const m = sequential([
+      layers.zeroPadding2d({ padding: [1, [0, 2]], inputShape: [null, 4, 2] }),
+      layers.depthwiseConv2d({ kernelSize: [3, 2], depthMultiplier: 2 }),
+      layers.upSampling2d({ size: [3, 2] }),
+      layers.separableConv2d({ filters: 3, kernelSize: 2, strides: 2 }),
+      layers.cropping2d({ cropping: [[1, 0], 1] }),
+    ])
+    for (const height of [3, 6]) {
+      expect(((await m.predict(waves([2, height, 4, 2]))) as Tensor).shape).toEqual([
+        2,
+        Math.floor((height * 3) / 2) - 1,
+        3,
+        3,
+      ])
+    }
+    const copy = await loadModel(await m.toBytes())
+    const x = waves([1, 5, 4, 2])
+    expect(await copy.predict(x)).toEqual(await m.predict(x))
+    copy.dispose()
+    m.dispose()
+  })
+
   it('tell when the steps of a batch are too few', async () => {
     const m = sequential([layers.conv1d({ filters: 4, kernelSize: 5, ...sequence })])
     await expect(m.predict(waves([1, 3, 3]))).rejects.toMatchObject({
@@ -177,6 +227,8 @@ describe('convolutions', () => {
       layers.conv1d({ filters: 4, kernelSize: 3, groups: 1, name: 'a', ...sequence }),
       layers.conv1dTranspose({ filters: 5, kernelSize: 2, name: 'b' }),
       layers.depthwiseConv1d({ kernelSize: 2, depthMultiplier: 2, name: 'c' }),
+      layers.reshape({ targetShape: [2, -1, 10] }),
+      layers.depthwiseConv2d({ kernelSize: [2, 1], depthMultiplier: 2, name: 'd' }),
     ])
     m.setWeights(m.getWeights().map(({ shape }, at) => waves(shape, at)))
     const before = m.getWeights()
@@ -205,6 +257,15 @@ describe('models for TensorFlow.js', () => {
         layers.conv2d({ filters: 3, kernelSize: [3, 2], strides: 2, inputShape: [6, 7, 2] }),
         layers.maxPooling2d(),
         layers.globalAveragePooling2d(),
+      ]),
+    'images, channel by channel': () =>
+      sequential([
+        layers.zeroPadding2d({ padding: [1, [0, 2]], inputShape: [4, 5, 2] }),
+        layers.depthwiseConv2d({ kernelSize: [3, 2], depthMultiplier: 2, activation: 'relu' }),
+        layers.upSampling2d({ interpolation: 'bilinear', halfPixelCenters: false }),
+        layers.separableConv2d({ filters: 3, kernelSize: 2, strides: 2 }),
+        layers.upSampling2d({ size: [2, 3] }),
+        layers.cropping2d({ cropping: [[1, 0], 1] }),
       ]),
     products: () => {
       const [a, b] = [input({ shape: [4, 3] }), input({ shape: [5, 3] })]
@@ -235,6 +296,12 @@ describe('models for TensorFlow.js', () => {
       message: expect.stringMatching(/SeparableConv1D.*groups.*causal/s),
     })
     refused.dispose()
+    const centred = sequential([layers.upSampling2d({ interpolation: 'bilinear', inputShape: [2, 2, 1] })])
+    await expect(interop.toTfjs(centred)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/UpSampling2D.*halfPixelCenters: true/s),
+    })
+    centred.dispose()
   })
 })
 

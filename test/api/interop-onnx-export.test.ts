@@ -130,6 +130,21 @@ const byLayer: Record<string, () => Model[]> = {
   separableConv1d: () => [
     stack(layers.separableConv1d({ filters: 4, kernelSize: 2, padding: 'causal', ...sequence, ...random })),
   ],
+  depthwiseConv2d: () =>
+    [1, 2].map((depthMultiplier) =>
+      stack(
+        layers.depthwiseConv2d({
+          kernelSize: [2, 3],
+          depthMultiplier,
+          padding: 'same',
+          inputShape: [5, 6, 2],
+          ...random,
+        }),
+      ),
+    ),
+  separableConv2d: () => [
+    stack(layers.separableConv2d({ filters: 4, kernelSize: 2, strides: 2, inputShape: [5, 6, 2], ...random })),
+  ],
   conv1dTranspose: () =>
     [
       { padding: 'same', strides: 2 },
@@ -152,6 +167,12 @@ const byLayer: Record<string, () => Model[]> = {
   cropping1d: () => [stack(layers.cropping1d({ cropping: [1, 0], ...sequence }))],
   zeroPadding1d: () => [stack(layers.zeroPadding1d({ padding: [2, 1], ...sequence }))],
   upSampling1d: () => [stack(layers.upSampling1d(sequence))],
+  cropping2d: () => [stack(layers.cropping2d({ cropping: [1, [0, 2]], inputShape: [5, 6, 2] }))],
+  zeroPadding2d: () => [stack(layers.zeroPadding2d({ padding: [1, [0, 2]], inputShape: [5, 6, 2] }))],
+  upSampling2d: () => [
+    stack(layers.upSampling2d({ size: [2, 3], inputShape: [3, 2, 2] })),
+    stack(layers.upSampling2d({ interpolation: 'bilinear', inputShape: [3, 2, 2] })),
+  ],
   permute: () => [stack(layers.permute({ dims: [2, 1], inputShape: [4, 3] }))],
   dot: () => [merging((all) => layers.dot({ axes: 2, normalize: true }).apply(all as never), 2)],
   lambda: () => [stack(layers.lambda({ function: (x) => x.mul(0.5).add(1), ...sequence }))],

@@ -371,3 +371,55 @@ describe('cells and states', () => {
     await expectCoded(() => both.resetStates(tf.ones([2, 2])), 'ERR_UNSUPPORTED', /initialState/)
   })
 })
+
+describe('getConfig of a layer', () => {
+  const scaling = (scale: number, mode: string, distribution: string) => ({
+    className: 'VarianceScaling',
+    config: { scale, mode, distribution, seed: null },
+  })
+  const zeros = { className: 'Zeros', config: {} }
+
+  // As TensorFlow.js 4.22 answers.
+  it.each([
+    ['dense', tf.layers.dense({ units: 2 }), { kernel: scaling(1, 'fanAvg', 'normal'), bias: zeros }],
+    [
+      'separableConv2d',
+      tf.layers.separableConv2d({ filters: 2, kernelSize: 2 }),
+      {
+        depthwise: scaling(1, 'fanAvg', 'uniform'),
+        pointwise: scaling(1, 'fanAvg', 'uniform'),
+        bias: zeros,
+      },
+    ],
+    [
+      'gru',
+      tf.layers.gru({ units: 2, kernelInitializer: 'heNormal' }),
+      {
+        kernel: scaling(2, 'fanIn', 'normal'),
+        recurrent: { className: 'Orthogonal', config: { gain: 1 } },
+        bias: zeros,
+      },
+    ],
+    [
+      'embedding',
+      tf.layers.embedding({ inputDim: 3, outputDim: 2 }),
+      {
+        embeddings: { className: 'RandomUniform', config: { minval: -0.05, maxval: 0.05 } },
+      },
+    ],
+  ] as const)('names the initializers and rules of weights that were not given: %s', (_, layer, weights) => {
+    const expected = Object.entries(weights).flatMap(([role, initializer]) => [
+      [`${role}Initializer`, initializer],
+      [`${role}Regularizer`, null],
+      [`${role}Constraint`, null],
+    ])
+    expect(layer.getConfig()).toMatchObject(Object.fromEntries(expected))
+  })
+
+  it('keeps what was given, and makes the same layer again', () => {
+    const layer = tf.layers.dense({ units: 2, kernelRegularizer: tf.regularizers.l2({ l2: 0.1 }), inputShape: [3] })
+    const config = layer.getConfig()
+    expect(config.kernelRegularizer).toMatchObject({ className: 'L1L2', config: { l2: 0.1 } })
+    expect(tf.layers.dense(config as never).getConfig()).toEqual(config)
+  })
+})

@@ -165,6 +165,9 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (options.padding === 'causal')
       to.problems.add(`${what}: causal padding, which is declared there and not computed`)
   }
+  if (options.halfPixelCenters === (to.dialect === 'tfjs')) {
+    to.problems.add(`${what}: 'bilinear' with halfPixelCenters: ${options.halfPixelCenters}`)
+  }
   // Numbers alone have no dimension there, and what is given as options is not among the weights.
   const isScalar = (weight: string) =>
     className === 'Attention' || (className === 'Normalization' && (weight === 'count' || options.axis === null))

@@ -60,7 +60,9 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   }
   const plain = classOf(plainLayers, className)
   if (plain !== undefined) {
-    const layer = made(plain.make, optionsOf(object, plain.options, origin))
+    // Where it is between pixels, tfjs counts from their corners.
+    const corners = className === 'UpSampling2D' && origin.dialect === 'tfjs' && { halfPixelCenters: false }
+    const layer = made(plain.make, { ...optionsOf(object, plain.options, origin), ...corners })
     // What is given as options, or is known before the graph, is not among the weights there.
     const isBare = beforeGraph.has(className) || (layer instanceof Normalization && layer.isGiven)
     return mapped(layer, isBare ? [] : [{ path: [] }])

@@ -5,7 +5,7 @@ import type { Dialect } from './classes.js'
 
 /** Layers of Keras that take no mask: padded steps count like others there, and what they make has no mask. */
 const unaware =
-  /^(Conv[123]D(Transpose)?|(Depthwise|Separable)Conv1D|(Average|Max)Pooling[123]D|Cropping1D|ZeroPadding1D|UpSampling1D|GlobalMaxPooling1D|Permute|Dot)$/
+  /^(Conv[123]D(Transpose)?|(Depthwise|Separable)Conv[12]D|(Average|Max)Pooling[123]D|(Cropping|ZeroPadding|UpSampling)[12]D|GlobalMaxPooling1D|Permute|Dot)$/
 
 /** Whether a layer treats padded steps like others in a program, where ours does not. */
 export const padsCount = (className: string, dialect: Dialect): boolean =>
@@ -15,6 +15,7 @@ export const padsCount = (className: string, dialect: Dialect): boolean =>
 const without = new Set([
   ...['Flatten', 'Reshape', 'RepeatVector', 'LastStep', 'GlobalAveragePooling1D', 'GlobalMaxPooling1D'],
   ...['UpSampling1D', 'Conv2D', 'Conv2DTranspose', 'AveragePooling2D', 'MaxPooling2D'],
+  ...['DepthwiseConv2D', 'SeparableConv2D', 'Cropping2D', 'ZeroPadding2D', 'UpSampling2D'],
   ...['Conv3D', 'Conv3DTranspose', 'AveragePooling3D', 'MaxPooling3D'],
 ])
 

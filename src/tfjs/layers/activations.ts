@@ -4,7 +4,6 @@ import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { InitializerIdentifier } from './basic.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, Layer, type LayerArgs, StandardLayer } from './layer.js'
-import { initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
 import { written } from './written.js'
 
@@ -76,6 +75,7 @@ export interface PReLULayerArgs extends LayerArgs, PenaltyOptions<'alpha'> {
 /** x, or `alpha` · x below 0, where alpha is learned. */
 export class PReLU extends StandardLayer<PReLULayerArgs> {
   static override className = 'PReLU'
+  protected override readonly initializers = { alpha: 'zeros' } as const
   override supportsMasking = true
 
   constructor(args: PReLULayerArgs = {}) {
@@ -86,7 +86,7 @@ export class PReLU extends StandardLayer<PReLULayerArgs> {
     const { where, args } = this
     return layers.prelu({
       name: coreName(this.name),
-      alphaInitializer: initializerOf(where, args.alphaInitializer ?? 'zeros'),
+      alphaInitializer: this.initializer('alpha'),
       sharedAxes: args.sharedAxes ?? null,
       ...penalties(where, args, ['alpha']),
     } as never) as AnyLayer

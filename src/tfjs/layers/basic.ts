@@ -3,7 +3,7 @@ import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer, toList } from './layer.js'
-import { activationName, activationOf, initializerOf } from './options.js'
+import { activationName, activationOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
 import type { Shape } from './symbolic.js'
 import { activated, written } from './written.js'
@@ -26,6 +26,7 @@ export interface DenseLayerArgs extends LayerArgs, PenaltyOptions<'kernel' | 'bi
 /** `activation(input · kernel + bias)`. */
 export class Dense extends StandardLayer<DenseLayerArgs> {
   static override className = 'Dense'
+  protected override readonly initializers = { kernel: 'glorotNormal', bias: 'zeros' } as const
   readonly units: number
   readonly activation: string
   readonly useBias: boolean
@@ -48,8 +49,8 @@ export class Dense extends StandardLayer<DenseLayerArgs> {
       units: this.units,
       activation: activationOf(this.activation).fused as 'linear',
       useBias: this.useBias,
-      kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
-      biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+      kernelInitializer: this.initializer('kernel'),
+      biasInitializer: this.initializer('bias'),
       ...penalties(where, args, ['kernel', 'bias', 'activity']),
     }) as AnyLayer
   }
@@ -160,6 +161,7 @@ export interface EmbeddingLayerArgs extends LayerArgs, PenaltyOptions<'embedding
 /** Looks up a vector for each token. */
 export class Embedding extends StandardLayer<EmbeddingLayerArgs> {
   static override className = 'Embedding'
+  protected override readonly initializers = { embeddings: 'randomUniform' } as const
 
   constructor(args: EmbeddingLayerArgs) {
     super(args)
@@ -179,7 +181,7 @@ export class Embedding extends StandardLayer<EmbeddingLayerArgs> {
       inputDim: args.inputDim as number,
       outputDim: args.outputDim as number,
       maskZero: args.maskZero ?? false,
-      embeddingsInitializer: initializerOf(where, args.embeddingsInitializer ?? 'randomUniform'),
+      embeddingsInitializer: this.initializer('embeddings'),
       ...penalties(where, args, ['embeddings', 'activity']),
     }) as AnyLayer
   }
@@ -307,6 +309,7 @@ export interface LayerNormalizationLayerArgs extends LayerArgs {
 /** Normalizes the features of each step. */
 export class LayerNormalization extends StandardLayer<LayerNormalizationLayerArgs> {
   static override className = 'LayerNormalization'
+  protected override readonly initializers = { beta: 'zeros', gamma: 'ones' } as const
   override supportsMasking = true
 
   constructor(args: LayerNormalizationLayerArgs = {}) {
@@ -320,8 +323,8 @@ export class LayerNormalization extends StandardLayer<LayerNormalizationLayerArg
       epsilon: args.epsilon ?? 1e-3,
       center: args.center ?? true,
       scale: args.scale ?? true,
-      betaInitializer: initializerOf(where, args.betaInitializer ?? 'zeros'),
-      gammaInitializer: initializerOf(where, args.gammaInitializer ?? 'ones'),
+      betaInitializer: this.initializer('beta'),
+      gammaInitializer: this.initializer('gamma'),
       ...penalties(where, args as never, ['beta', 'gamma']),
     } as never) as AnyLayer
   }

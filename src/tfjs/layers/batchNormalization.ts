@@ -4,7 +4,6 @@ import type { InitializerIdentifier } from './basic.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer } from './layer.js'
 import { maskedLike, unmasked } from './masks.js'
-import { initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
 
 /** Options of `tf.layers.batchNormalization`. */
@@ -27,6 +26,12 @@ const standard = { axis: -1, momentum: 0.99, epsilon: 1e-3, center: true, scale:
 /** Normalizes each channel by the statistics of the batch in training, by moving ones otherwise. */
 export class BatchNormalization extends StandardLayer<BatchNormalizationLayerArgs> {
   static override className = 'BatchNormalization'
+  protected override readonly initializers = {
+    beta: 'zeros',
+    gamma: 'ones',
+    movingMean: 'zeros',
+    movingVariance: 'ones',
+  } as const
   override supportsMasking = true
 
   constructor(args: BatchNormalizationLayerArgs = {}) {
@@ -35,8 +40,6 @@ export class BatchNormalization extends StandardLayer<BatchNormalizationLayerArg
 
   protected override make(): AnyLayer {
     const { where, args } = this
-    const initializer = (name: 'beta' | 'gamma' | 'movingMean' | 'movingVariance', standard: string) =>
-      initializerOf(where, args[`${name}Initializer`] ?? standard)
     return layers.batchNormalization({
       name: coreName(this.name),
       axis: args.axis ?? standard.axis,
@@ -44,10 +47,10 @@ export class BatchNormalization extends StandardLayer<BatchNormalizationLayerArg
       epsilon: args.epsilon ?? standard.epsilon,
       center: args.center ?? standard.center,
       scale: args.scale ?? standard.scale,
-      betaInitializer: initializer('beta', 'zeros'),
-      gammaInitializer: initializer('gamma', 'ones'),
-      movingMeanInitializer: initializer('movingMean', 'zeros'),
-      movingVarianceInitializer: initializer('movingVariance', 'ones'),
+      betaInitializer: this.initializer('beta'),
+      gammaInitializer: this.initializer('gamma'),
+      movingMeanInitializer: this.initializer('movingMean'),
+      movingVarianceInitializer: this.initializer('movingVariance'),
       ...penalties(where, args, ['beta', 'gamma']),
     }) as AnyLayer
   }

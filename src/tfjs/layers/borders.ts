@@ -1,34 +1,24 @@
 import { describe, SeqloomError } from '../../errors.js'
-import * as ops from '../../graph/trace/ops.js'
-import type { SymbolicValue } from '../../graph/trace/symbolic.js'
+import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
-import { type ConfigDict, Layer, type LayerArgs } from './layer.js'
+import { coreName } from './coreName.js'
+import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer } from './layer.js'
+import { maskedLike, unmasked } from './masks.js'
 import { eachAxis, requireAxes, requireChannelsLast } from './sizes.js'
-import { written } from './written.js'
 
 /** @inline How much on each side: one number, one for the height and one for the width, or two for each. */
 type Borders = number | readonly [number, number] | readonly [readonly [number, number], readonly [number, number]]
 
 /** A layer of images without weights. */
-abstract class Image extends Layer {
-  constructor(args: LayerArgs & { dataFormat?: string }) {
+abstract class Image<Args extends LayerArgs & { dataFormat?: string }> extends StandardLayer<Args> {
+  constructor(args: Args) {
     super(args)
     requireChannelsLast(this.where, args?.dataFormat)
   }
 
-  protected get where(): string {
-    return `layer '${this.name}'`
-  }
-
-  override cores(): readonly AnyLayer[] {
-    return []
-  }
-
-  protected abstract changed(x: SymbolicValue): SymbolicValue
-
-  override lower([x]: readonly Value[]): readonly Value[] {
+  override lower([x]: readonly Value[], kwargs: Kwargs): readonly Value[] {
     requireAxes(`layer ${this.name}`, (x as Value).shape, 2)
-    return [written('image', [x as Value], ([given]) => this.changed(given as SymbolicValue))]
+    return super.lower([unmasked(x as Value)], kwargs).map((value) => maskedLike(value, [x as Value]))
   }
 
   /** The numbers at both ends of the height and of the width. */
@@ -45,22 +35,24 @@ abstract class Image extends Layer {
   }
 }
 
-/** An image with more, or with less, at its borders; what is more is zero. */
-const bordered = (x: SymbolicValue, borders: readonly (readonly [number, number])[]): SymbolicValue =>
-  borders.reduce((value, padding, at) => value.windows(1, { axis: 1 + at, padding }).squeeze(2 + at), x)
+/** Options of `tf.layers.zeroPadding2d`. */
+export interface ZeroPadding2DLayerArgs extends LayerArgs {
+  padding?: Borders
+  dataFormat?: string
+}
 
 /** Zeros around images. */
-export class ZeroPadding2D extends Image {
+export class ZeroPadding2D extends Image<ZeroPadding2DLayerArgs> {
   static override className = 'ZeroPadding2D'
   readonly padding: [number, number][]
 
-  constructor(args: LayerArgs & { padding?: Borders; dataFormat?: string } = {}) {
+  constructor(args: ZeroPadding2DLayerArgs = {}) {
     super(args)
     this.padding = this.borders('padding', args?.padding)
   }
 
-  protected override changed(x: SymbolicValue): SymbolicValue {
-    return bordered(x, this.padding)
+  protected override make(): AnyLayer {
+    return layers.zeroPadding2d({ name: coreName(this.name), padding: this.padding as never }) as AnyLayer
   }
 
   override getConfig(): ConfigDict {
@@ -68,19 +60,24 @@ export class ZeroPadding2D extends Image {
   }
 }
 
+/** Options of `tf.layers.cropping2D`. */
+export interface Cropping2DLayerArgs extends LayerArgs {
+  cropping: Borders
+  dataFormat?: string
+}
+
 /** Images without their borders. */
-export class Cropping2D extends Image {
+export class Cropping2D extends Image<Cropping2DLayerArgs> {
   static override className = 'Cropping2D'
   readonly cropping: [number, number][]
 
-  constructor(args: LayerArgs & { cropping: Borders; dataFormat?: string }) {
+  constructor(args: Cropping2DLayerArgs) {
     super(args)
     this.cropping = this.borders('cropping', args?.cropping)
   }
 
-  protected override changed(x: SymbolicValue): SymbolicValue {
-    const less = this.cropping.map(([before, after]) => [0 - before, 0 - after] as const)
-    return bordered(x, less)
+  protected override make(): AnyLayer {
+    return layers.cropping2d({ name: coreName(this.name), cropping: this.cropping as never }) as AnyLayer
   }
 
   override getConfig(): ConfigDict {
@@ -90,39 +87,39 @@ export class Cropping2D extends Image {
 
 /** Options of `tf.layers.upSampling2d`. */
 export interface UpSampling2DLayerArgs extends LayerArgs {
-  /** How often each row and each column stands; default 2. */
+  /** How many rows and columns to make of each; default 2. */
   size?: number | number[]
   dataFormat?: string
-  /** Only the default, `'nearest'`. */
+  /** `'nearest'`, the default, repeats pixels; `'bilinear'` lets them pass into each other. */
   interpolation?: 'nearest' | 'bilinear'
 }
 
-/** Images whose rows and columns stand several times. */
-export class UpSampling2D extends Image {
+/** Larger images. */
+export class UpSampling2D extends Image<UpSampling2DLayerArgs> {
   static override className = 'UpSampling2D'
   readonly size: number[]
+  readonly interpolation: 'nearest' | 'bilinear'
 
   constructor(args: UpSampling2DLayerArgs = {}) {
     super(args)
     this.size = eachAxis(this.where, 'size', args?.size ?? 2, 2)
-    if ((args?.interpolation ?? 'nearest') !== 'nearest') {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${this.where}: interpolation must be 'nearest'`)
+    this.interpolation = args?.interpolation ?? 'nearest'
+    if (!['nearest', 'bilinear'].includes(this.interpolation)) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `${this.where}: interpolation must be 'nearest' or 'bilinear', not ${describe(this.interpolation)}`,
+      )
     }
   }
 
-  protected override changed(x: SymbolicValue): SymbolicValue {
-    return this.size.reduce((value, count, at) => {
-      const length = value.shape[1 + at]
-      if (typeof length !== 'number') {
-        throw new SeqloomError('ERR_SHAPE', `${this.where}: the height and the width of its input must be known`)
-      }
-      const single = value.expandDims(2 + at)
-      const shape = value.shape.slice(1).with(at, length * count) as number[]
-      return ops.concat(Array<SymbolicValue>(count).fill(single), 2 + at).reshape(shape)
-    }, x)
+  protected override make(): AnyLayer {
+    const { size, interpolation } = this
+    const options = { name: coreName(this.name), size, interpolation, halfPixelCenters: false }
+    return layers.upSampling2d(options) as AnyLayer
   }
 
   override getConfig(): ConfigDict {
-    return { ...super.getConfig(), size: this.size, dataFormat: 'channelsLast', interpolation: 'nearest' }
+    const { size, interpolation } = this
+    return { ...super.getConfig(), size, dataFormat: 'channelsLast', interpolation }
   }
 }

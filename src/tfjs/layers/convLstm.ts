@@ -3,13 +3,14 @@ import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
 import { requireGiven } from './basic.js'
 import type { ConfigDict } from './layer.js'
-import { givenOnly } from './options.js'
+import { givenOnly, weightConfig } from './options.js'
 import {
   type BaseRNNLayerArgs,
   cellActivation,
   type GatedCellLayerArgs,
   type Recurrence,
   RNNLayer,
+  recurrentInitializers,
   recurrentOptions,
 } from './recurrent.js'
 import { eachAxis, requireChannelsLast, type Sizes } from './sizes.js'
@@ -71,6 +72,7 @@ export class ConvLSTM2D extends RNNLayer {
   }
 
   override getConfig(): ConfigDict {
-    return { ...super.getConfig(), ...this.#sizes() }
+    const config = super.getConfig()
+    return { ...config, ...weightConfig(recurrentInitializers, config), ...this.#sizes() }
   }
 }

@@ -68,7 +68,14 @@ export type {
   SpatialDropout1D,
 } from './basic.js'
 export type { BatchNormalization, BatchNormalizationLayerArgs } from './batchNormalization.js'
-export type { Cropping2D, UpSampling2D, UpSampling2DLayerArgs, ZeroPadding2D } from './borders.js'
+export type {
+  Cropping2D,
+  Cropping2DLayerArgs,
+  UpSampling2D,
+  UpSampling2DLayerArgs,
+  ZeroPadding2D,
+  ZeroPadding2DLayerArgs,
+} from './borders.js'
 export type { ConvLSTM2D, ConvLSTM2DArgs } from './convLstm.js'
 export type {
   Conv1D,

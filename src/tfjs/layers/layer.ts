@@ -14,7 +14,7 @@ import { applied, coreShape, type Declared, recordCall } from './custom.js'
 import type { InputSpec } from './inputSpec.js'
 import { unmasked } from './masks.js'
 import { numbered, snakeCased } from './names.js'
-import { described, givenOnly, initializerOf } from './options.js'
+import { described, givenOnly, initializerOf, type StandardInitializers, weightConfig } from './options.js'
 import { constraintOf, regularizerOf } from './penalties.js'
 import { type Node, type Shape, SymbolicTensor } from './symbolic.js'
 import { LayerVariable, type VariableOwner } from './variable.js'
@@ -527,6 +527,7 @@ export function sourcesOf(outputs: readonly Value[]): Value[] {
 /** A layer whose options say all of it, and that layers of ours compute. */
 export abstract class StandardLayer<Args extends LayerArgs = LayerArgs> extends Layer {
   protected readonly args: Partial<Args>
+  protected readonly initializers: StandardInitializers = {}
   #core: AnyLayer | undefined
 
   constructor(args: Args) {
@@ -563,6 +564,12 @@ export abstract class StandardLayer<Args extends LayerArgs = LayerArgs> extends 
     return `layer '${this.name}'`
   }
 
+  /** The initializer of a weight, as it is given or by default. */
+  protected initializer(role: string): never {
+    const given = (this.args as Readonly<Record<string, unknown>>)[`${role}Initializer`]
+    return initializerOf(this.where, given ?? this.initializers[role])
+  }
+
   override getConfig(): ConfigDict {
     const {
       inputShape: _,
@@ -572,7 +579,8 @@ export abstract class StandardLayer<Args extends LayerArgs = LayerArgs> extends 
       inputDType: _____,
       ...own
     } = this.args as LayerArgs
-    return { ...super.getConfig(), ...(configured(own) as ConfigDict) }
+    const config = configured(own) as ConfigDict
+    return { ...super.getConfig(), ...config, ...weightConfig(this.initializers, config) }
   }
 }
 

@@ -93,6 +93,51 @@ const initializerKinds: Readonly<Record<string, string>> = {
   Orthogonal: 'orthogonal',
 }
 
+const scaling = (scale: number, mode: string, distribution: string) => ({
+  className: 'VarianceScaling',
+  config: { scale, mode, distribution, seed: null },
+})
+
+/** What the names of initializers stand for, as tfjs's configurations have it. */
+const standardInitializers = {
+  zeros: { className: 'Zeros', config: {} },
+  ones: { className: 'Ones', config: {} },
+  randomUniform: { className: 'RandomUniform', config: { minval: -0.05, maxval: 0.05 } },
+  randomNormal: { className: 'RandomNormal', config: { mean: 0, stddev: 0.05 } },
+  truncatedNormal: { className: 'TruncatedNormal', config: { mean: 0, stddev: 0.05 } },
+  orthogonal: { className: 'Orthogonal', config: { gain: 1 } },
+  identity: { className: 'Identity', config: { gain: 1 } },
+  glorotNormal: scaling(1, 'fanAvg', 'normal'),
+  glorotUniform: scaling(1, 'fanAvg', 'uniform'),
+  heNormal: scaling(2, 'fanIn', 'normal'),
+  heUniform: scaling(2, 'fanIn', 'uniform'),
+  leCunNormal: scaling(1, 'fanIn', 'normal'),
+  leCunUniform: scaling(1, 'fanIn', 'uniform'),
+} as const
+
+/** The initializers of a layer's weights that it has by default, by what its options call the weights. */
+export type StandardInitializers = Readonly<Record<string, keyof typeof standardInitializers>>
+
+/** What a configuration says of weights: their initializers and rules as they are by default, or as options give them. */
+export function weightConfig(
+  standard: StandardInitializers,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const entries = Object.entries(standard).flatMap(([role, name]): [string, unknown][] => {
+    const key = `${role}Initializer`
+    const asked = given[key] ?? name
+    const known = Object.entries(standardInitializers).find(([each]) => each === asked)
+    return [
+      [key, known?.[1] ?? asked],
+      // Statistics are not learned.
+      ...(role.startsWith('moving')
+        ? []
+        : ['Regularizer', 'Constraint'].map((rule): [string, unknown] => [role + rule, given[role + rule] ?? null])),
+    ]
+  })
+  return Object.fromEntries(entries)
+}
+
 /** What stands for an initializer: a name, a value object or its description. */
 export function initializerOf(where: string, given: unknown): never {
   const unknown = () =>

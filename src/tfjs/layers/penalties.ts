@@ -20,16 +20,6 @@ export function penalties(where: string, args: object, names: readonly string[])
   return found as Record<string, never>
 }
 
-/** The regularizer and the constraint of one weight that a layer declares. */
-export function rulesOf(where: string, args: object, name: string): { regularizer?: never; constraint?: never } {
-  const found: Readonly<Record<string, unknown>> = penalties(where, args, [name])
-  const [regularizer, constraint] = [found[`${name}Regularizer`], found[`${name}Constraint`]]
-  return {
-    ...(regularizer !== undefined && { regularizer: regularizer as never }),
-    ...(constraint !== undefined && { constraint: constraint as never }),
-  }
-}
-
 /** A regularizer as ours are. */
 export function regularizerOf(where: string, given: unknown): unknown {
   const { className, config = {} } = named(given) ?? {}

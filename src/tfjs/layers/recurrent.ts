@@ -18,7 +18,7 @@ import {
   tensorOf,
   toList,
 } from './layer.js'
-import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
+import { activationName, cellActivationOf, givenOnly, initializerOf, weightConfig } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
 import type { Shape } from './symbolic.js'
 
@@ -73,6 +73,9 @@ type Kind = 'SimpleRNN' | 'LSTM' | 'GRU'
 /** How many states a cell has. */
 const stateCounts: Readonly<Record<Kind, number>> = { SimpleRNN: 1, LSTM: 2, GRU: 1 }
 
+/** The initializers of recurrent layers where none are given. */
+export const recurrentInitializers = { kernel: 'glorotNormal', recurrent: 'orthogonal', bias: 'zeros' } as const
+
 /** The options of cells as they are where none are given. */
 const standard = (kind: Kind): ConfigDict => ({
   activation: 'tanh',
@@ -107,9 +110,9 @@ export function recurrentOptions(
     name: coreName(name),
     activation: cellActivation(where, args, 'activation', 'tanh'),
     useBias: args.useBias ?? true,
-    kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
-    recurrentInitializer: initializerOf(where, args.recurrentInitializer ?? 'orthogonal'),
-    biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+    kernelInitializer: initializerOf(where, args.kernelInitializer ?? recurrentInitializers.kernel),
+    recurrentInitializer: initializerOf(where, args.recurrentInitializer ?? recurrentInitializers.recurrent),
+    biasInitializer: initializerOf(where, args.biasInitializer ?? recurrentInitializers.bias),
     ...(dropout && { dropout: Math.max(0, dropout) }),
     ...(recurrentDropout && { recurrentDropout: Math.max(0, recurrentDropout) }),
     ...penalties(where, args, ['kernel', 'recurrent', 'bias']),
@@ -219,7 +222,8 @@ export abstract class StandardCell extends RNNCell {
   }
 
   override getConfig(): ConfigDict {
-    return { ...super.getConfig(), ...standard(this.kind), ...(configured(this.args) as ConfigDict) }
+    const config = configured(this.args) as ConfigDict
+    return { ...super.getConfig(), ...standard(this.kind), ...config, ...weightConfig(recurrentInitializers, config) }
   }
 }
 
@@ -470,7 +474,8 @@ abstract class FusedRNN extends RNNLayer {
   }
 
   override getConfig(): ConfigDict {
-    return { ...standard(this.kind), ...super.getConfig() }
+    const config = super.getConfig()
+    return { ...standard(this.kind), ...config, ...weightConfig(recurrentInitializers, config) }
   }
 }
 

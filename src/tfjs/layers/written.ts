@@ -40,22 +40,11 @@ export function tracedOf(
   )
 }
 
-/** A layer of ours that is a function of inputs of these shapes. */
-export function writtenLayer(
-  name: string,
-  inputs: readonly Value[],
-  call: Written,
-  weights: Readonly<Record<string, WrittenWeight>> = {},
-  options: { readonly name?: string; readonly trainable?: boolean } = {},
-): DefinedLayer {
-  const { program, outputCount } = tracedOf(name, inputs, call, weights)
-  return new DefinedLayer(name, program, outputCount, options)
-}
-
 /** Applies a function to values of ours, all steps of which count. */
 export function written(name: string, values: readonly Value[], call: Written): Value {
   const plain = values.map(unmasked)
-  return maskedLike(writtenLayer(name, plain, call).apply(plain) as Value, values)
+  const { program, outputCount } = tracedOf(name, plain, call)
+  return maskedLike(new DefinedLayer(name, program, outputCount, {}).apply(plain) as Value, values)
 }
 
 /** Activations that are several operations here. */

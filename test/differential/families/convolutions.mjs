@@ -68,6 +68,15 @@ const convLstm = (random) => ({
 })
 
 const ends = (random) => random.pick([1, 2, [0, 3], [2, 1]])
+const borders = (random) =>
+  random.pick([
+    1,
+    [2, 1],
+    [
+      [0, 3],
+      [2, 1],
+    ],
+  ])
 const without = {
   pytorch: 'it has channels first; compared with Keras',
   tfjs: 'compared with Keras, whose formulas it has',
@@ -95,6 +104,10 @@ export default {
   separableConv1d: entry(
     over('separableConv1d', (random) => ({ filters: random.integer(1, 4), ...depthwise(random) })),
   ),
+  depthwiseConv2d: entry(over('depthwiseConv2d', depthwise, { rank: 4 })),
+  separableConv2d: entry(
+    over('separableConv2d', (random) => ({ filters: random.integer(1, 4), ...depthwise(random) }), { rank: 4 }),
+  ),
   averagePooling1d: entry(over('averagePooling1d', pool, { trains: false })),
   averagePooling2d: entry(over('averagePooling2d', pool, { trains: false, rank: 4 })),
   // With borders, TensorFlow.js divides gradients by the whole window.
@@ -107,6 +120,18 @@ export default {
   cropping1d: entry(over('cropping1d', (random) => ({ cropping: ends(random) }), { trains: false })),
   zeroPadding1d: entry(over('zeroPadding1d', (random) => ({ padding: ends(random) }), { trains: false })),
   upSampling1d: entry(over('upSampling1d', (random) => ({ size: random.integer(1, 3) }), { trains: false })),
+  cropping2d: entry(over('cropping2d', (random) => ({ cropping: borders(random) }), { trains: false, rank: 4 })),
+  zeroPadding2d: entry(over('zeroPadding2d', (random) => ({ padding: borders(random) }), { trains: false, rank: 4 })),
+  upSampling2d: entry(
+    over(
+      'upSampling2d',
+      (random) => ({
+        size: random.pick([1, 2, 3, [1, 3], [3, 2]]),
+        ...random.some({ interpolation: () => random.pick(['nearest', 'bilinear']) }),
+      }),
+      { trains: false, rank: 4, least: 3 },
+    ),
+  ),
   permute: entry(over('permute', () => ({ dims: [2, 1] }), { trains: false })),
   globalAveragePooling2d: entry(over('globalAveragePooling2d', () => ({}), { trains: false, rank: 4 })),
   globalAveragePooling3d: entry(over('globalAveragePooling3d', () => ({}), { trains: false, rank: 5 })),

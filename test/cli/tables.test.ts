@@ -78,17 +78,13 @@ describe('files of the commands', () => {
     }
     await refused(file('late.csv', 'text,label\n\n"a\nb",x\nc,\n'), /late\.csv: line 5: has an empty label/, 'classify')
     const series = file('series.csv', 'x\n1\n2\n\n3\n')
-<<<<<<< HEAD
     await refused(
       series,
-      /series\.csv: line 4: row 2: x must be a finite number, not null; --fill linear, last or mask/,
+      /series\.csv: line 4: x must be a finite number, not null; --fill linear, last or mask/,
       'forecast',
       '--column',
       'x',
     )
-=======
-    await refused(series, /series\.csv: line 4: x must be a number, not ''/, 'forecast', '--column', 'x')
->>>>>>> h/stream
     const comma = file('comma.csv', 'x,y\n1,2\n"3,5",4\n')
     await refused(
       comma,

@@ -27,11 +27,7 @@ async function readSeriesColumns(
       const text = row[column] as string
       const value = numberIn(text, decimals[at])
       if (value !== undefined) return value
-<<<<<<< HEAD
-      const place = `${table.place(index)}: row ${index}`
-      if (isMissingText(text)) return readValue(place, column, null, { transform: 'none', fill })
-=======
->>>>>>> h/stream
+      if (isMissingText(text)) return readValue(`${table.place(index)}`, column, null, { transform: 'none', fill })
       throw new SeqloomError(
         'ERR_DATA',
         `${table.place(index)}: ${column} must be a number, not ${describe(text)}${numberCure(text)}`,

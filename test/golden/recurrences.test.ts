@@ -213,7 +213,7 @@ describe('cells of today', () => {
     const x = input({ shape: [null, features] })
     const stack = layers.stackedRNNCells({ cells: [each.cell(), each.cell()], connections: 'highway' })
     const both = layers.bidirectional({ layer: layers.rnn({ cell: stack as never }) }).apply(x)
-    const m = model({ inputs: x, outputs: layers.dense({ units: 1 }).apply(both as never) })
+    const m = model({ inputs: x, outputs: layers.dense({ units: 1 }).apply(both as never), seed: 1 })
     m.compile({ optimizer: { kind: 'adam', learningRate: 0.01 } as never, loss: 'mse' })
     const data = Array.from({ length: 32 }, (_, row) =>
       Array.from({ length: 6 }, (_, step) => Array.from({ length: features }, (_, i) => wave(row * 50 + step * 7 + i))),

@@ -84,7 +84,7 @@ describe('seqloom train classify, then the rest', () => {
     const { code, stderr } = await seqloom(['evaluate', '--model', path('model'), '--data', other])
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^seqloom: ERR_DATA: .*row 0: 'unknown' .*'bad', 'good', 'odd'\n$/),
+      stderr: expect.stringMatching(/^seqloom: ERR_DATA: .*other\.csv: line 2: 'unknown' .*'bad', 'good', 'odd'\n$/),
     })
   })
 })

@@ -22,6 +22,7 @@ import {
   type Several,
 } from './spatial.js'
 
+/** @inline A tensor, or its values. */
 type Values = Tensor | TensorLike
 
 const filterOf = (name: string, filter: Values, rank: number): Tensor => {

@@ -7,9 +7,10 @@ import type { TensorLike } from '../types.js'
 import { expandDims, reshape, squeeze, transpose } from './shape.js'
 import { type WindowPadding, windows } from './windows.js'
 
-/** Padding as TensorFlow.js takes it: a number on every side, or for each dimension of the input how many before and behind. */
+/** @inline Padding as TensorFlow.js takes it: a number on every side, or for each dimension of the input how many before and behind. */
 export type Padding = 'valid' | 'same' | number | readonly (readonly [number, number])[]
 
+/** @inline One number for all dimensions, or one for each. */
 export type Several = number | readonly number[]
 
 /** A size for each dimension of space. */

@@ -63,13 +63,18 @@ function matrixOf(filter: Tensor): Tensor {
   return parts.length === 1 ? (parts[0] as Tensor) : (concat(parts, 0) as Tensor)
 }
 
-function convolved(
+type Settings = readonly [strides: Several, padding: Padding, dataFormat: string, dilations: Several]
+
+/** What a filter covers at each place, `[rows, …places, …sizes, inputs]`; the filter, and how results go back. */
+function patchesOf(
   name: string,
   x: Values,
   filter: Values,
   count: number,
-  [strides, padding, dataFormat, dilations]: readonly [Several, Padding, string, Several],
-): Tensor {
+  [strides, padding, dataFormat, dilations]: Settings,
+  dimRoundingMode: string | undefined,
+) {
+  checkRounding(name, dimRoundingMode)
   const kernel = filterOf(name, filter, count + 2)
   const { input, back } = channelsLast(name, x, count, dataFormat)
   checkChannels(name, input, kernel)
@@ -79,6 +84,18 @@ function convolved(
     dilations: eachOf(name, 'dilations', dilations, count),
     padding,
   })
+  return { patches, kernel, back }
+}
+
+function convolved(
+  name: string,
+  x: Values,
+  filter: Values,
+  count: number,
+  settings: Settings,
+  dimRoundingMode?: string,
+): Tensor {
+  const { patches, kernel, back } = patchesOf(name, x, filter, count, settings, dimRoundingMode)
   const rows = joinedFrom(patches, count + 1, 2 * count + 2)
   return back(matMul(rows, matrixOf(kernel)) as Tensor)
 }
@@ -93,10 +110,7 @@ export const conv1d = <T extends Tensor>(
   dilation = 1,
   dimRoundingMode?: string,
 ): T =>
-  composed('conv1d', () => {
-    checkRounding('conv1d', dimRoundingMode)
-    return convolved('conv1d', x, filter, 1, [stride, pad, dataFormat, dilation]) as T
-  })
+  composed('conv1d', () => convolved('conv1d', x, filter, 1, [stride, pad, dataFormat, dilation], dimRoundingMode) as T)
 
 /** The convolution of `[rows, height, width, channels]`, or of one row, with a filter `[height, width, inputs, outputs]`. */
 export const conv2d = <T extends Tensor>(
@@ -108,10 +122,10 @@ export const conv2d = <T extends Tensor>(
   dilations: Several = [1, 1],
   dimRoundingMode?: string,
 ): T =>
-  composed('conv2d', () => {
-    checkRounding('conv2d', dimRoundingMode)
-    return convolved('conv2d', x, filter, 2, [strides, pad, dataFormat, dilations]) as T
-  })
+  composed(
+    'conv2d',
+    () => convolved('conv2d', x, filter, 2, [strides, pad, dataFormat, dilations], dimRoundingMode) as T,
+  )
 
 /** The convolution of `[rows, depth, height, width, channels]`, or of one row, with a filter of one dimension of space more. */
 export const conv3d = <T extends Tensor>(
@@ -134,17 +148,8 @@ export const depthwiseConv2d = <T extends Tensor>(
   dimRoundingMode?: string,
 ): T =>
   composed('depthwiseConv2d', () => {
-    const name = 'depthwiseConv2d'
-    checkRounding(name, dimRoundingMode)
-    const kernel = filterOf(name, filter, 4)
-    const { input, back } = channelsLast(name, x, 2, dataFormat)
-    checkChannels(name, input, kernel)
-    const patches = covered(name, input, {
-      sizes: kernel.shape.slice(0, 2),
-      strides: eachOf(name, 'strides', strides, 2),
-      dilations: eachOf(name, 'dilations', dilations, 2),
-      padding: pad,
-    })
+    const settings = [strides, pad, dataFormat, dilations] as const
+    const { patches, kernel, back } = patchesOf('depthwiseConv2d', x, filter, 2, settings, dimRoundingMode)
     return back(joinedFrom(sum(mul(expandDims(patches, -1), kernel), [3, 4]), 3, 5)) as T
   })
 

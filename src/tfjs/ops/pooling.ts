@@ -51,7 +51,9 @@ function pooled(
   x: Tensor | TensorLike,
   count: number,
   [sizes, strides, dilations, padding, dataFormat]: readonly [Several, Several, Several, Padding, string],
+  dimRoundingMode: string | undefined,
 ): Tensor {
+  checkRounding(name, dimRoundingMode)
   const { input, back } = channelsLast(name, x, count, dataFormat)
   const going = {
     sizes: eachOf(name, 'filterSize', sizes, count),
@@ -70,10 +72,7 @@ export const maxPool = <T extends Tensor>(
   pad: Padding,
   dimRoundingMode?: string,
 ): T =>
-  composed('maxPool', () => {
-    checkRounding('maxPool', dimRoundingMode)
-    return pooled('maxPool', 'max', x, 2, [filterSize, strides, 1, pad, 'NHWC']) as T
-  })
+  composed('maxPool', () => pooled('maxPool', 'max', x, 2, [filterSize, strides, 1, pad, 'NHWC'], dimRoundingMode) as T)
 
 /** The mean of each window over `[rows, height, width, channels]`, or over one row; what is padded does not count. */
 export const avgPool = <T extends Tensor>(
@@ -83,10 +82,7 @@ export const avgPool = <T extends Tensor>(
   pad: Padding,
   dimRoundingMode?: string,
 ): T =>
-  composed('avgPool', () => {
-    checkRounding('avgPool', dimRoundingMode)
-    return pooled('avgPool', 'avg', x, 2, [filterSize, strides, 1, pad, 'NHWC']) as T
-  })
+  composed('avgPool', () => pooled('avgPool', 'avg', x, 2, [filterSize, strides, 1, pad, 'NHWC'], dimRoundingMode) as T)
 
 /** {@link maxPool} of `[rows, depth, height, width, channels]`. */
 export const maxPool3d = <T extends Tensor>(
@@ -97,10 +93,10 @@ export const maxPool3d = <T extends Tensor>(
   dimRoundingMode?: string,
   dataFormat: 'NDHWC' | 'NCDHW' = 'NDHWC',
 ): T =>
-  composed('maxPool3d', () => {
-    checkRounding('maxPool3d', dimRoundingMode)
-    return pooled('maxPool3d', 'max', x, 3, [filterSize, strides, 1, pad, dataFormat]) as T
-  })
+  composed(
+    'maxPool3d',
+    () => pooled('maxPool3d', 'max', x, 3, [filterSize, strides, 1, pad, dataFormat], dimRoundingMode) as T,
+  )
 
 /** {@link avgPool} of `[rows, depth, height, width, channels]`. */
 export const avgPool3d = <T extends Tensor>(
@@ -111,10 +107,10 @@ export const avgPool3d = <T extends Tensor>(
   dimRoundingMode?: string,
   dataFormat: 'NDHWC' | 'NCDHW' = 'NDHWC',
 ): T =>
-  composed('avgPool3d', () => {
-    checkRounding('avgPool3d', dimRoundingMode)
-    return pooled('avgPool3d', 'avg', x, 3, [filterSize, strides, 1, pad, dataFormat]) as T
-  })
+  composed(
+    'avgPool3d',
+    () => pooled('avgPool3d', 'avg', x, 3, [filterSize, strides, 1, pad, dataFormat], dimRoundingMode) as T,
+  )
 
 /** {@link maxPool} or {@link avgPool} with dilated windows; strides are 1 unless given. */
 export const pool = <T extends Tensor>(
@@ -127,11 +123,17 @@ export const pool = <T extends Tensor>(
   dimRoundingMode?: string,
 ): T =>
   composed('pool', () => {
-    checkRounding('pool', dimRoundingMode)
     check(
       poolingType === 'avg' || poolingType === 'max',
       'ERR_OPTION',
       () => `pool: poolingType must be 'avg' or 'max', not ${describe(poolingType)}`,
     )
-    return pooled('pool', poolingType, x, 2, [windowShape, strides ?? 1, dilations ?? 1, pad, 'NHWC']) as T
+    return pooled(
+      'pool',
+      poolingType,
+      x,
+      2,
+      [windowShape, strides ?? 1, dilations ?? 1, pad, 'NHWC'],
+      dimRoundingMode,
+    ) as T
   })

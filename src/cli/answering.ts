@@ -4,7 +4,7 @@ import { Dataset } from '../data/dataset.js'
 import { textsOf } from '../data/jsonLines.js'
 import { from } from '../data/sources.js'
 import { type TableOptions, wholeRows } from '../data/table.js'
-import { write } from '../data/write.js'
+import { holdsJsonLines, write } from '../data/write.js'
 import { describe, SeqloomError } from '../errors.js'
 import { answersFor } from '../tasks/shared/answers.js'
 import * as flags from './flags.js'
@@ -95,7 +95,7 @@ export async function answerAll<Name extends string, Asked, Answer>(
     return
   }
   const out = flags.out as string
-  const nested = /\.(jsonl|ndjson)(\.gz)?$/i.test(out)
+  const nested = holdsJsonLines(out)
   const joined = beside()
   const lines = answered.map(({ row, answer }) => joined(row, answering.written(answer, nested)))
   const count = await write(lines, out, { signal, overwrite: flags.force === true })

@@ -85,11 +85,14 @@ async function writeRows(
   return count
 }
 
+/** Whether a file of this name is written as JSON lines, in which a field may hold others. */
+export const holdsJsonLines = (path: string): boolean => /\.(jsonl|ndjson)(\.gz)?$/i.test(path)
+
 type Format = (rows: Blocks<TableRow>) => AsyncIterable<Uint8Array>
 
 function formatOf(where: string, path: string): Format {
   const name = /\.gz$/i.test(path) ? uncompressed(path) : path.toLowerCase()
-  if (/\.(jsonl|ndjson)$/.test(name)) return (rows) => jsonBytes(where, rows)
+  if (holdsJsonLines(path)) return (rows) => jsonBytes(where, rows)
   if (name.endsWith('.csv')) return (rows) => separated(where, rows, ',')
   if (name.endsWith('.tsv')) return (rows) => separated(where, rows, '\t')
   if (name.endsWith('.parquet') && !/\.gz$/i.test(path)) return (rows) => parquetBytes(where, rows)

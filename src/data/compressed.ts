@@ -1,5 +1,8 @@
 import { SeqloomError } from '../errors.js'
 
+/** How many bytes are read at a time: few turns of the event loop, each of which takes about a millisecond. */
+export const chunkSize = 1 << 18
+
 /** A file's name in lower case, without what says that it is compressed. */
 export const uncompressed = (path: string): string => path.toLowerCase().replace(/\.(gz|zst)$/, '')
 
@@ -60,7 +63,7 @@ async function* rejoined(head: readonly Uint8Array[], rest: AsyncIterator<Uint8A
 
 async function* unzipped(path: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const [{ createGunzip }, { pipeline }] = await Promise.all([import('node:zlib'), import('node:stream')])
-  const gunzip = createGunzip({ chunkSize: 1 << 16 })
+  const gunzip = createGunzip({ chunkSize })
   pipeline(bytes, gunzip, () => {})
   try {
     yield* gunzip

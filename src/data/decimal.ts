@@ -15,6 +15,8 @@ export class DecimalReader {
   read(bytes: Uint8Array, from: number): number {
     const negative = bytes[from] === 45
     const begin = negative ? from + 1 : from
+    const short = this.#short(bytes, begin)
+    if (short >= 0) return negative ? -short : short
     let at = begin
     // The first digits and those that follow them, without zeros at the beginning.
     let high = 0
@@ -45,6 +47,27 @@ export class DecimalReader {
     this.end = at
     const value = scaled(high, low, digits, scale)
     return negative ? -value : value
+  }
+
+  /** A number of few digits without sign and exponent, as most are; -1 for any other. */
+  #short(bytes: Uint8Array, from: number): number {
+    let number = 0
+    let at = from
+    for (let digit = bytes[at] as number; digit >= 48 && digit <= 57; digit = bytes[++at] as number) {
+      number = (Math.imul(number, 10) + digit - 48) | 0
+    }
+    let [digits, scale] = [at - from, 0]
+    if (bytes[at] === 46) {
+      const first = ++at
+      for (let digit = bytes[at] as number; digit >= 48 && digit <= 57; digit = bytes[++at] as number) {
+        number = (Math.imul(number, 10) + digit - 48) | 0
+      }
+      scale = at - first
+      digits += scale
+    }
+    if (digits === 0 || digits > half || ((bytes[at] as number) | 32) === 101) return -1
+    this.end = at
+    return number / (powers[scale] as number)
   }
 }
 

@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream'
 import { AbortError, SeqloomError, visible } from '../errors.js'
 import { openNamed } from '../files.js'
-import { decompressed, peeked } from './compressed.js'
+import { chunkSize, decompressed, peeked } from './compressed.js'
 
 export { uncompressed } from './compressed.js'
 
@@ -172,7 +172,7 @@ export async function* streamBytes(
       yield* opened
       return
     }
-    const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream()
+    const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream({ highWaterMark: chunkSize })
     if (signal) addAbortSignal(signal, stream)
     yield* decompressed(path, stream)
   } catch (error) {

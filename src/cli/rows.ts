@@ -33,7 +33,7 @@ export function readColumns<Name extends string, Row>(
   const table = textColumns(file.data, [...new Set(wanted)], { ...tableOptions(file), ...values })
   const named = (each: Readonly<Record<string, string>>) =>
     Object.fromEntries(names.map((name) => [name, each[columns[name]]])) as Record<Name, string>
-  const all = async function* (start: Start) {
+  const from = async function* (start: Start) {
     for await (const block of table.open(start)) {
       const place = placeOf(block)
       const made: Row[] = []
@@ -49,7 +49,7 @@ export function readColumns<Name extends string, Row>(
     }
   }
   const { name, once } = table
-  return namingFlags(columns, new Dataset<Row>({ name, once, all: (pass) => all({ pass, skip: 0 }), from: all }))
+  return namingFlags(columns, new Dataset<Row>({ name, once, from }))
 }
 
 /** An error with the place of what was refused, if that is data. */
@@ -60,7 +60,7 @@ export const inPlace = (error: unknown, place: string | undefined): unknown =>
 
 /** A table whose errors name the options that name its columns. */
 export function namingFlags<Row>(columns: Readonly<Record<string, string>>, table: Dataset<Row>): Dataset<Row> {
-  const all = async function* (start: Start) {
+  const from = async function* (start: Start) {
     const blocks = table.open(start)[Symbol.asyncIterator]()
     try {
       for (;;) {
@@ -72,7 +72,7 @@ export function namingFlags<Row>(columns: Readonly<Record<string, string>>, tabl
       await blocks.return?.()
     }
   }
-  return new Dataset<Row>({ name: table.name, once: table.once, all: (pass) => all({ pass, skip: 0 }), from: all })
+  return new Dataset<Row>({ name: table.name, once: table.once, from })
 }
 
 /** Waits for a table; an error about a missing column also gets the option that names the column. */

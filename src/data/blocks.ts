@@ -1,4 +1,5 @@
 import { callTheirs, reading, theirs } from '../errors.js'
+import { Told } from './iterables.js'
 import { RowList } from './packed.js'
 import { moved, placed, placeOf } from './places.js'
 import type { Random } from './random.js'
@@ -37,14 +38,22 @@ export async function* sliced<T>(elements: Pick<RowList<T>, 'slice'>, skip: numb
 }
 
 /** Elements that come one by one, in blocks: what is there at once, or at most so many. */
-export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
+export async function* blocksOf<T>(
+  elements: AsyncIterable<T> | Iterable<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly T[]> {
   // Neither a generator nor what is ready at once leaves the event loop a turn by itself.
   const pace = new Pace()
   try {
     if (Symbol.asyncIterator in elements) {
-      for await (const element of elements) {
-        yield [element]
-        if (pace.due) await pace.turn()
+      const told = new Told(elements, signal)
+      try {
+        for (let next = await told.next(); !next.done; next = await told.next()) {
+          yield [next.value]
+          if (pace.due) await pace.turn()
+        }
+      } finally {
+        await told.end()
       }
       return
     }

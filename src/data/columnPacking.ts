@@ -1,5 +1,6 @@
 import { type ColumnNames, type ColumnOptions, columnsRead, type Example, numberOrTruth } from './columns.js'
 import type { NumberField } from './csvNumbers.js'
+import { placesOf } from './fields.js'
 import type { Packing } from './packed.js'
 import { Tensor } from './result.js'
 
@@ -32,7 +33,8 @@ export function packingOf(options: ColumnOptions): ColumnPacking | undefined {
         : { column, number: (text) => numberOrTruth(text) },
   )
   const width = fields.length
-  const part = (given: NonNullable<ColumnOptions['x']>): Part => partOf(given, columns)
+  const places = placesOf(columns)
+  const part = (given: NonNullable<ColumnOptions['x']>): Part => partOf(given, places)
   const inputs = part(x)
   const target = y === undefined ? undefined : part(y)
   const weight = sampleWeight === undefined ? undefined : part(sampleWeight)
@@ -52,15 +54,15 @@ export function packingOf(options: ColumnOptions): ColumnPacking | undefined {
   }
 }
 
-function partOf(given: NonNullable<ColumnOptions['x']>, columns: readonly string[]): Part {
+function partOf(given: NonNullable<ColumnOptions['x']>, placesOfColumns: ReadonlyMap<string, number>): Part {
   if (typeof given !== 'string' && !Array.isArray(given)) {
-    const parts = Object.entries(given).map(([name, of]) => [name, partOf(of as ColumnNames, columns)] as const)
+    const parts = Object.entries(given).map(([name, of]) => [name, partOf(of as ColumnNames, placesOfColumns)] as const)
     return {
       row: (values, from) => Object.fromEntries(parts.map(([name, of]) => [name, of.row(values, from)])),
       batch: (values, width) => Object.fromEntries(parts.map(([name, of]) => [name, of.batch(values, width)])),
     }
   }
-  const places = [given].flat().map((column) => columns.indexOf(column))
+  const places = [given].flat().map((column) => placesOfColumns.get(column) as number)
   const gathered = (values: Float64Array, width: number): Float64Array => {
     const out = new Float64Array((values.length / width) * places.length)
     for (let row = 0, to = 0; row < values.length; row += width) {

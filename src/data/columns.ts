@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
-import { custom } from '../options.js'
+import { custom, flag } from '../options.js'
 import { fieldIn, fieldNames } from './fields.js'
-import { Decimals, numberCure, numberIn } from './numbers.js'
+import { Decimals, isMissingText, numberCure, numberIn } from './numbers.js'
 import type { Place } from './places.js'
 
 /** Which columns of a table make up the rows of a training. */
@@ -16,6 +16,11 @@ export interface ColumnOptions {
   readonly classes?: readonly (string | number)[]
   /** Columns that hold texts, for layers that read texts. */
   readonly texts?: readonly string[]
+  /**
+   * Whether rows are left out in which one of these columns is missing, as by pandas' `dropna`: it is empty, null, NaN or
+   * NA. Default false: such rows are refused, with their place.
+   */
+  readonly dropMissing?: boolean
 }
 
 /** One column, or several side by side. */
@@ -55,6 +60,7 @@ export const columnRules = {
       new Set((v as readonly unknown[]).map(String)).size === (v as readonly unknown[]).length,
   ),
   texts,
+  dropMissing: flag,
 }
 
 /** The columns that are read; undefined for all. */
@@ -85,7 +91,9 @@ export function examplesOf(
 ): (rows: readonly TableRow[], place: Place) => readonly (TableRow | Example)[] {
   const { x, y, sampleWeight } = options
   if (x === undefined) {
-    const needing = (['y', 'sampleWeight', 'classes', 'texts'] as const).find((name) => options[name] !== undefined)
+    const needing = (['y', 'sampleWeight', 'classes', 'texts', 'dropMissing'] as const).find(
+      (name) => options[name] !== undefined,
+    )
     if (needing !== undefined) throw new SeqloomError('ERR_OPTION', `${where}: ${needing} needs x`)
     return (rows) => rows
   }
@@ -119,6 +127,23 @@ export function examplesOf(
     }
     return examples
   }
+}
+
+/** Which rows lack none of their columns, by number; a class may be called `NA`. */
+export function completeRows(options: ColumnOptions): (rows: readonly TableRow[]) => number[] {
+  const { y, classes, texts } = options
+  const labels = new Set(classes && y !== undefined ? columnsRead({ x: y }) : [])
+  const asTexts = new Set(texts)
+  const columns = columnsRead(options) ?? []
+  const known = new Set(classes?.map(String))
+  const isMissing = (row: TableRow, column: string): boolean => {
+    const value = fieldIn(row, column)
+    if (value === undefined) return Object.hasOwn(row, column)
+    if (typeof value !== 'string') return value === null || Number.isNaN(value)
+    if (labels.has(column) && known.has(value)) return false
+    return value.trim() === '' || (!asTexts.has(column) && isMissingText(value))
+  }
+  return (rows) => [...rows.keys()].filter((at) => !columns.some((column) => isMissing(rows[at] as TableRow, column)))
 }
 
 /** What reads a column of a row: a label's number, a text, or a number. */

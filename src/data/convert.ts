@@ -112,6 +112,12 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
       `${slot.where}: data that come one by one are taken by fit, evaluate and predict alone, in place of their first argument; make them iterable with data.from, or collect them first, as in Array.fromAsync`,
     )
   }
+  if (typeof value === 'function') {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${slot.where}: a function that opens a stream anew for every epoch is given to data.from`,
+    )
+  }
   throw new SeqloomError(
     'ERR_DATA',
     `${slot.where}: expected nested arrays or a tensor of shape ${showShape(slot.shape)}, got ${describe(value)}`,

@@ -5,7 +5,7 @@ import { checkColumns, formOf, type Header, named, readHeader, recordsFrom } fro
 import { CsvNumbers } from './csvNumbers.js'
 import { packedRecords } from './csvPacked.js'
 import { csvRecords } from './csvRecords.js'
-import { setField } from './fields.js'
+import { placesOf, setField } from './fields.js'
 import type { PackedRows } from './packed.js'
 import type { Place } from './places.js'
 import { decoded, streamBytes, TextDecoding } from './textFile.js'
@@ -141,7 +141,8 @@ export async function* csvBlocks<Column extends string>(
       const text = decoded(new TextDecoding(path, options.encoding, rest.line), rest.bytes)
       records = csvRecords(path, text, form, rest.line)
     }
-    const places = columns.map((column) => names.indexOf(column))
+    const placesByName = placesOf(names)
+    const places = columns.map((column) => placesByName.get(column) as number)
     for await (const batch of records) {
       const rows: Record<Column, string>[] = []
       const lines: number[] = []

@@ -88,7 +88,10 @@ async function findHeader(
   columns: readonly string[],
   fixed: string | undefined,
 ): Promise<Header | undefined> {
-  const known = ({ names }: Header) => columns.filter((column) => names.includes(column)).length
+  const known = ({ names }: Header) => {
+    const there = new Set(names)
+    return columns.filter((column) => there.has(column)).length
+  }
   let best: Header | undefined
   for (const each of fixed === undefined ? Object.keys(delimiters) : [fixed]) {
     const names = await firstRecord(text, formOf(path, each), whole)
@@ -128,8 +131,10 @@ export function checkColumns(
   { delimiter, names }: Header,
   columns: readonly string[],
 ): void {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
   for (const column of columns) {
-    const count = names.filter((name) => name === column).length
+    const count = counts.get(column) ?? 0
     if (count === 0) {
       throw new SeqloomError(
         'ERR_DATA',

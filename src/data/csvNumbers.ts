@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { CsvForm } from './csvRecords.js'
 import { DecimalReader } from './decimal.js'
+import { placesOf } from './fields.js'
 
 /** A field that is wanted: what it is as a number, if it is one, and where that goes in a row. */
 export interface NumberField {
@@ -54,7 +55,8 @@ export class CsvNumbers {
     this.#count = names.length
     this.#density = 1 / (4 * names.length)
     this.#fields = fields
-    this.#places = Int32Array.from(names, (name) => fields.findIndex(({ column }) => column === name))
+    const places = placesOf(fields.map(({ column }) => column))
+    this.#places = Int32Array.from(names, (name) => places.get(name) ?? -1)
     this.#tables = fields.map(({ labels }) => labels && new LabelTable(labels))
   }
 

@@ -24,16 +24,28 @@ export interface Start {
   readonly pass: number
   /** How many elements to leave out. */
   readonly skip: number
+  /** Aborted once no more elements are needed, also while they are waited for. */
+  readonly signal?: AbortSignal
 }
 
 /** How a data set is gone through. */
-interface Way<T> {
-  /** All elements of a pass. */
-  readonly all: (pass: number) => PackedBlocks<T>
-  /** The same from an element on, where that is possible without going through those before. */
-  readonly from?: ((start: Start) => PackedBlocks<T>) | undefined
-  /** How many elements there are, where that is known without going through them, and `from` is given. */
+type Way<T> = Facts & (FromBeginning<T> | FromAnywhere<T>)
+
+interface FromBeginning<T> {
+  /** All elements of a pass; none of them is to be left out. */
+  readonly all: (start: Start) => PackedBlocks<T>
+  readonly from?: undefined
+  readonly size?: undefined
+}
+
+interface FromAnywhere<T> {
+  /** The elements from one on, without going through those before. */
+  readonly from: (start: Start) => PackedBlocks<T>
+  /** How many elements there are, where that is known without going through them. */
   readonly size?: (() => Promise<number>) | undefined
+}
+
+interface Facts {
   /** Whether it never ends. */
   readonly endless?: boolean
   /** Whether it can be gone through only once, as a stream. */
@@ -97,9 +109,10 @@ export class Dataset<T> implements AsyncIterable<T> {
 
   /** @internal The same, packed where they can be. */
   openPacked(start: Start): PackedBlocks<T> {
-    const { all, from } = this.#way
-    if (from) return from(start)
-    return start.skip === 0 ? all(start.pass) : left(all(start.pass), start.skip)
+    const way = this.#way
+    if (way.from) return way.from(start)
+    const whole = way.all({ ...start, skip: 0 })
+    return start.skip === 0 ? whole : left(whole, start.skip)
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
@@ -110,7 +123,6 @@ export class Dataset<T> implements AsyncIterable<T> {
   map<U>(change: (element: T, index: number) => U | Promise<U>): Dataset<U> {
     asFunction('map', change)
     return this.#next<U>({
-      all: (pass) => mapped(this.openPacked({ pass, skip: 0 }), change, 0),
       from: (start) => mapped(this.openPacked(start), change, start.skip),
       size: this.#way.size,
       batched: this.batched,
@@ -121,7 +133,7 @@ export class Dataset<T> implements AsyncIterable<T> {
   filter(keep: (element: T) => boolean | Promise<boolean>): Dataset<T> {
     asFunction('filter', keep)
     return this.#next<T>({
-      all: (pass) => filtered(this.openPacked({ pass, skip: 0 }), keep),
+      all: (start) => filtered(this.openPacked(start), keep),
       batched: this.batched,
     })
   }
@@ -135,8 +147,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     checkOptions('window', options, { accepted: { stride: integer(1) } })
     const { stride = 1 } = options
     return this.#next<T[]>({
-      all: (pass) => windows(this.openPacked({ pass, skip: 0 }), size, stride),
-      from: ({ pass, skip }) => windows(this.openPacked({ pass, skip: skip * stride }), size, stride),
+      from: (start) => windows(this.openPacked({ ...start, skip: start.skip * stride }), size, stride),
       size: this.#sized((count) => Math.max(0, Math.floor((count - size) / stride) + 1)),
     })
   }
@@ -153,17 +164,13 @@ export class Dataset<T> implements AsyncIterable<T> {
     })
     const { dropRemainder = false, bucketByLength = false } = options
     const cut = (rows: PackedBlocks<T>) => batches(rows, size, dropRemainder)
+    if (bucketByLength !== false) {
+      const all = (start: Start) => cut(bucketed(this.openPacked(start), size, options, start.pass))
+      return this.#next<unknown>({ all, batched: true })
+    }
     return this.#next<unknown>({
-      all: (pass) => {
-        const rows = this.openPacked({ pass, skip: 0 })
-        return bucketByLength === false ? cut(rows) : cut(bucketed(rows, size, options, pass))
-      },
-      from:
-        bucketByLength === false ? ({ pass, skip }) => cut(this.openPacked({ pass, skip: skip * size })) : undefined,
-      size:
-        bucketByLength === false
-          ? this.#sized((count) => (dropRemainder ? Math.floor : Math.ceil)(count / size))
-          : undefined,
+      from: (start) => cut(this.openPacked({ ...start, skip: start.skip * size })),
+      size: this.#sized((count) => (dropRemainder ? Math.floor : Math.ceil)(count / size)),
       batched: true,
     })
   }
@@ -177,7 +184,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     checkOptions('shuffle', options, { accepted: { seed: seedRule } })
     const { seed = 0 } = options
     return this.#next<T>({
-      all: (pass) => shuffled(this.openPacked({ pass, skip: 0 }), buffer, randomOf(seed, pass)),
+      all: (start) => shuffled(this.openPacked(start), buffer, randomOf(seed, start.pass)),
       batched: this.batched,
     })
   }
@@ -185,17 +192,17 @@ export class Dataset<T> implements AsyncIterable<T> {
   /** The first `count` elements. */
   take(count: number): Dataset<T> {
     checkCount('take', count)
-    const from = ({ pass, skip }: Start) => first(this.openPacked({ pass, skip }), Math.max(0, count - skip))
+    const from = (start: Start) => first(this.openPacked(start), Math.max(0, count - start.skip))
     const size = this.#sized((all) => Math.min(all, count))
-    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, size, endless: false, batched: this.batched })
+    return this.#next<T>({ from, size, endless: false, batched: this.batched })
   }
 
   /** All but the first `count` elements. */
   skip(count: number): Dataset<T> {
     checkCount('skip', count, 0)
-    const from = ({ pass, skip }: Start) => this.openPacked({ pass, skip: skip + count })
+    const from = (start: Start) => this.openPacked({ ...start, skip: start.skip + count })
     const size = this.#sized((all) => Math.max(0, all - count))
-    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, size, batched: this.batched })
+    return this.#next<T>({ from, size, batched: this.batched })
   }
 
   /** These elements, then those of others. */
@@ -205,8 +212,8 @@ export class Dataset<T> implements AsyncIterable<T> {
       throw new SeqloomError('ERR_OPTION', 'concat: expected data sets')
     }
     return this.#next<T>({
-      async *all(pass) {
-        for (const each of all) yield* each.openPacked({ pass, skip: 0 })
+      async *all(start) {
+        for (const each of all) yield* each.openPacked(start)
       },
       endless: all.some(({ endless }) => endless),
       once: all.some(({ once }) => once),
@@ -219,10 +226,11 @@ export class Dataset<T> implements AsyncIterable<T> {
     if (count !== undefined) checkCount('repeat', count)
     const child = this
     return this.#next<T>({
-      async *all(pass) {
+      async *all(start) {
+        const first = start.pass * (count ?? 0)
         for (let time = 0; count === undefined || time < count; time++) {
           let empty = true
-          for await (const block of child.openPacked({ pass: pass * (count ?? 0) + time, skip: 0 })) {
+          for await (const block of child.openPacked({ ...start, pass: first + time })) {
             if (block.length > 0) empty = false
             yield block
           }
@@ -239,13 +247,13 @@ export class Dataset<T> implements AsyncIterable<T> {
     const child = this
     let kept: RowList<T> | undefined
     return this.#next<T>({
-      async *all() {
+      async *all(start) {
         if (kept) {
           yield* sliced(kept, 0)
           return
         }
         const collected = new RowList<T>()
-        for await (const block of child.openPacked({ pass: 0, skip: 0 })) {
+        for await (const block of child.openPacked({ ...start, pass: 0 })) {
           collected.append(block)
           yield block
         }
@@ -260,7 +268,6 @@ export class Dataset<T> implements AsyncIterable<T> {
   prefetch(count = 2): Dataset<T> {
     checkCount('prefetch', count)
     return this.#next<T>({
-      all: (pass) => ahead(this.openPacked({ pass, skip: 0 }), count),
       from: (start) => ahead(this.openPacked(start), count),
       size: this.#way.size,
       batched: this.batched,
@@ -288,7 +295,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return size && (async () => made(await size()))
   }
 
-  #next<U>(way: Omit<Way<U>, 'name'>): Dataset<U> {
+  #next<U>(way: Partial<Facts> & (FromBeginning<U> | FromAnywhere<U>)): Dataset<U> {
     const { endless, once, name } = this
     return new Dataset<U>({ endless, once, name, ...way })
   }

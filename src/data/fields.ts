@@ -27,3 +27,10 @@ export const fieldNames = (value: Readonly<Record<string, unknown>>): string[] =
 
 const isPlain = (value: unknown): value is Record<string, unknown> =>
   isRecord(value) && Object.getPrototypeOf(value) === Object.prototype
+
+/** Where each name is in a list: of equal ones, the first. */
+export const placesOf = (names: readonly string[]): ReadonlyMap<string, number> => {
+  const places = new Map<string, number>()
+  for (const [at, name] of names.entries()) if (!places.has(name)) places.set(name, at)
+  return places
+}

@@ -59,3 +59,7 @@ export class Decimals {
     )
   }
 }
+
+/** Whether there is no number: an empty cell, or what tables of other programs have instead. */
+export const isMissingText = (value: unknown): boolean =>
+  typeof value === 'string' && /^\s*(nan|n\/?a|null|none)?\s*$/i.test(value)

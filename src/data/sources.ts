@@ -1,8 +1,10 @@
-import { callTheirs, describe, reading, requireReadable, SeqloomError } from '../errors.js'
+import { callTheirs, reading, requireReadable } from '../errors.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { type Blocks, blocksOf, sliced } from './blocks.js'
+import type { ByteStream } from './bytes.js'
 import { Dataset, type Start } from './dataset.js'
 import type { Files } from './files.js'
+import { isWebStream, iterableOf } from './iterables.js'
 import { goneThrough, ofFiles } from './ofFiles.js'
 import { placed } from './places.js'
 import type { TextFileOptions } from './tables.js'
@@ -10,16 +12,16 @@ import type { Streamed } from './tensor.js'
 import { checkEncoding } from './textFile.js'
 
 /** The lines of text files, without their ends; compressed ones as for `data.csv`. */
-export function text(files: Files, options: TextFileOptions = {}): Dataset<string> {
+export function text(files: Files | ByteStream, options: TextFileOptions = {}): Dataset<string> {
   requireReadable('data.text', options)
   checkOptions('data.text', options, {
     accepted: { encoding: custom('a text', (v) => typeof v === 'string' && v !== '') },
   })
   if (options.encoding !== undefined) checkEncoding(options.encoding)
-  return ofFiles('data.text', files, async function* (path) {
+  return ofFiles('data.text', files, async function* (path, how) {
     const { lineBlocks } = await import('./jsonLines.js')
     let first = 1
-    for await (const lines of lineBlocks(path, options)) {
+    for await (const lines of lineBlocks(path, { ...options, ...how })) {
       const from = first
       first += lines.length
       yield placed(lines, (at) => `${path}: line ${from + at}`)
@@ -37,7 +39,8 @@ export type From<T> =
 /**
  * The elements of an array, any iterable or async iterable, a Node.js or web stream, or of what a function returns,
  * which is called for every pass. With `seeks`, the function leaves out the first `skip` elements itself, so that a
- * resumed training need not go through them. Streams and iterators can be gone through once; that again is `ERR_DATA`.
+ * resumed training need not go through them; its `signal` is aborted once no more elements are needed. Streams and
+ * iterators are told so: `return`, `cancel` or `destroy` is called. They can be gone through once; that again is `ERR_DATA`.
  */
 export function from<T>(source: From<T>, options: { readonly seeks?: boolean } = {}): Dataset<T> {
   requireReadable('data.from', options)
@@ -50,28 +53,34 @@ function opening<T>(source: From<T>, seeks: boolean): Dataset<T> {
   const name = 'the stream'
   if (isCallable(source)) {
     const open = source as (start: Start) => AsyncIterable<T> | Iterable<T>
-    const all = (start: Start): Blocks<T> => blocksOf(iterableOf<T>(callTheirs(() => open(start))))
-    return new Dataset<T>({ name, all: (pass) => all({ pass, skip: 0 }), from: seeks ? all : undefined })
+    const all = (start: Start): Blocks<T> => blocksOf(iterableOf<T>(callTheirs(() => open(start))), start.signal)
+    return new Dataset<T>({ name, ...(seeks ? { from: all } : { all }) })
   }
   if (Array.isArray(source)) {
     const given = source as readonly T[]
     return new Dataset<T>({
       name: 'the array',
-      all: () => sliced(given, 0),
       from: ({ skip }) => sliced(given, skip),
       size: async () => given.length,
     })
   }
   const iterable = iterableOf<T>(source)
-  const once = 'next' in iterable || 'pipe' in iterable || 'getReader' in (source as object)
-  let used = false
+  const once = isWebStream(source) || 'next' in iterable || 'pipe' in iterable
+  let [used, gave] = [false, false]
   return new Dataset<T>({
     name,
     once,
-    all: () => {
+    async *all({ signal }) {
       if (once && used) throw goneThrough(name)
       used = true
-      return blocksOf(iterable)
+      let some = false
+      for await (const block of blocksOf(iterable, signal)) {
+        some ||= block.length > 0
+        yield block
+      }
+      // One that does not say that it is over after once, as that of node:readline.
+      if (gave && !some) throw goneThrough(name)
+      gave ||= some
     },
   })
 }
@@ -86,20 +95,4 @@ export function isStreamed(value: unknown): value is Streamed {
     // A proxy that throws.
     return false
   }
-}
-
-function iterableOf<T>(source: unknown): AsyncIterable<T> | Iterable<T> {
-  return reading('ERR_DATA', 'data.from', () => foundIn<T>(source))
-}
-
-function foundIn<T>(source: unknown): AsyncIterable<T> | Iterable<T> {
-  if (Array.isArray(source)) return source
-  if (isRecord(source)) {
-    if (Symbol.asyncIterator in source) return source as unknown as AsyncIterable<T>
-    if (Symbol.iterator in source) return source as unknown as Iterable<T>
-    if ('next' in source && isCallable(source.next)) {
-      return { [Symbol.asyncIterator]: () => source } as unknown as AsyncIterable<T>
-    }
-  }
-  throw new SeqloomError('ERR_DATA', `data.from: expected an iterable, a stream or a function, not ${describe(source)}`)
 }

@@ -1,4 +1,5 @@
 export { type LogMelOptions, logMel, type ReadWavOptions, readWav, type Sound } from './audio/index.js'
+export type { ByteStream } from './bytes.js'
 export type { ColumnNames, ColumnOptions, Example, TableRow } from './columns.js'
 export { type BatchedOptions, Dataset, type Start } from './dataset.js'
 export type { Files } from './files.js'

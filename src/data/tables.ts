@@ -1,14 +1,23 @@
 import { requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom, given, oneOf } from '../options.js'
 import type { Block, PackedBlocks } from './blocks.js'
+import type { ByteStream } from './bytes.js'
 import type { ColumnPacking } from './columnPacking.js'
-import { type ColumnOptions, columnRules, columnsRead, type Example, examplesOf, type TableRow } from './columns.js'
+import {
+  type ColumnOptions,
+  columnRules,
+  columnsRead,
+  completeRows,
+  type Example,
+  examplesOf,
+  type TableRow,
+} from './columns.js'
 import type { TableOptions } from './csv.js'
 import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
 import { ofFiles } from './ofFiles.js'
 import { PackedRows } from './packed.js'
-import { type Place, placed } from './places.js'
+import { moved, type Place, placed } from './places.js'
 import { checkEncoding, standardInput } from './textFile.js'
 
 /** Options of {@link csv}. */
@@ -40,14 +49,21 @@ function readingOptions({ delimiter, encoding, decimal }: CsvOptions): TableOpti
 /** What makes examples, or objects, of the rows of a table. */
 function placedExamples(where: string, options: ColumnOptions): (rows: PlacedRows) => Block<Example> {
   const make = examplesOf(where, options)
-  return ({ rows, place }) =>
-    placed(rows instanceof PackedRows ? rows : (make(rows, place) as readonly Example[]), place)
+  const complete = options.dropMissing ? completeRows(options) : undefined
+  return ({ rows, place }) => {
+    if (rows instanceof PackedRows) return placed(rows, place)
+    if (!complete) return placed(make(rows, place) as readonly Example[], place)
+    const kept = complete(rows)
+    const there = moved(place, (at) => kept[at] as number) as Place
+    const some = kept.map((at) => rows[at] as TableRow)
+    return placed(make(some, there) as readonly Example[], there)
+  }
 }
 
 /** The rows of tables that are read from their beginning. */
 function tables<Options extends ColumnOptions>(
   where: string,
-  files: Files,
+  files: Files | ByteStream,
   options: Options,
   rules: Parameters<typeof checkOptions>[2]['accepted'],
   read: (path: string, how: ReturnType<typeof readingOptions>) => AsyncIterable<PlacedRows>,
@@ -55,21 +71,24 @@ function tables<Options extends ColumnOptions>(
   requireReadable(where, options)
   checkOptions(where, options, { accepted: { ...columnRules, ...rules } })
   const [make, how] = [placedExamples(where, options), readingOptions(options)]
-  return ofFiles(where, files, async function* (path) {
-    for await (const rows of read(path, how)) yield make(rows)
+  return ofFiles(where, files, async function* (path, given) {
+    for await (const rows of read(path, { ...how, ...given })) yield make(rows)
   })
 }
 
 /**
  * The records of CSV files (RFC 4180, with a header line each), read bit by bit; names that end in `.gz` or `.zst` are
  * decompressed, those that end in `.tsv` separated by tabs. With `x`, and `y`, rows to train with; else objects of
- * texts. While it is gone through: `ERR_IO`; `ERR_DATA`, naming file and line, for what is broken, a missing column,
+ * texts. Instead of files, a stream of a file's bytes: that of `createReadStream`, or the body of a response. While it is gone through: `ERR_IO`; `ERR_DATA`, naming file and line, for what is broken, a missing column,
  * what is no finite number where numbers are expected, a column with decimal points and
  * decimal commas, and labels that are not among the `classes`.
  */
-export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
-export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
-export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | Dataset<Record<string, string>> {
+export function csv(files: Files | ByteStream, options: WithX<CsvOptions>): Dataset<Example>
+export function csv(files: Files | ByteStream, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
+export function csv(
+  files: Files | ByteStream,
+  options: CsvOptions = {},
+): Dataset<Example> | Dataset<Record<string, string>> {
   let header: string | undefined
   // All files and passes have the same, so that their rows go together.
   let packing: ColumnPacking | undefined
@@ -98,10 +117,10 @@ function sameColumns(path: string, own: string, header: string | undefined): str
  * The objects of files with one JSON object a line, as {@link csv}; without `x` they stay as they are. Lists of numbers
  * are sequences.
  */
-export function jsonLines(files: Files, options: WithX<TextFileOptions & ColumnOptions>): Dataset<Example>
-export function jsonLines(files: Files, options?: TextFileOptions & ColumnOptions): Dataset<TableRow>
+export function jsonLines(files: Files | ByteStream, options: WithX<TextFileOptions & ColumnOptions>): Dataset<Example>
+export function jsonLines(files: Files | ByteStream, options?: TextFileOptions & ColumnOptions): Dataset<TableRow>
 export function jsonLines(
-  files: Files,
+  files: Files | ByteStream,
   options: TextFileOptions & ColumnOptions = {},
 ): Dataset<Example> | Dataset<TableRow> {
   return tables('data.jsonLines', files, options, { encoding: text_ }, async function* (path, how) {
@@ -146,7 +165,7 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
     for (const path of await matching(paths)) count += await parquetRows(path)
     return count
   }
-  return new Dataset<Example>({ name: paths.join(', '), all: (pass) => from({ pass, skip: 0 }), from, size })
+  return new Dataset<Example>({ name: paths.join(', '), from, size })
 }
 
 /** The rows of Arrow files and streams (`.arrow`, `.feather`), as {@link csv}. Needs the package `apache-arrow`. */

@@ -172,7 +172,8 @@ export async function* streamBytes(
       yield* opened
       return
     }
-    const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream({ highWaterMark: chunkSize })
+    const stream =
+      path === standardInput ? process.stdin : (await openNamed(path)).createReadStream({ highWaterMark: chunkSize })
     if (signal) addAbortSignal(signal, stream)
     yield* decompressed(path, stream)
   } catch (error) {

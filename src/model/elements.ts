@@ -12,10 +12,11 @@ export class Elements {
   #ended = false
 
   readonly #signal: AbortSignal | undefined
+  readonly #closing = new AbortController()
 
   constructor(source: Dataset<unknown>, pass: number, skip: number, signal: AbortSignal | undefined) {
     this.#signal = signal
-    this.#iterator = source.openPacked({ pass, skip })[Symbol.asyncIterator]()
+    this.#iterator = source.openPacked({ pass, skip, signal: this.#closing.signal })[Symbol.asyncIterator]()
   }
 
   /** The next elements; fewer at the end. */
@@ -50,6 +51,7 @@ export class Elements {
 
   /** Tells the source that no more is needed. One that is waiting for something is not waited for. */
   async close(): Promise<void> {
+    this.#closing.abort()
     const closed = Promise.resolve(this.#iterator.return?.()).catch(() => undefined)
     await (this.#signal?.aborted ? undefined : closed)
   }

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
 import { PackedRows } from '../data/packed.js'
 import { from as datasetOf } from '../data/sources.js'
+import { isNamed } from '../data/stacked.js'
 import type { Ranks } from '../distributed.js'
 import { callNative, reading as readable, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
@@ -276,7 +277,13 @@ export class Feeder {
       taken instanceof PackedRows && this.#rows !== undefined ? await this.#convertPacked(taken) : undefined
     if (packed) return packed
     try {
-      const each = Array.from(taken, (element) => readParts(where, element, this.#needsTarget))
+      const each = Array.from(taken, (element, at) => {
+        const isRow = isNamed(element) && 'x' in element
+        const parts = readParts(where, element, this.#needsTarget && !isRow)
+        if (!this.#needsTarget || (parts.y !== undefined && parts.y !== null)) return parts
+        const cure = 'rows without one are left out by .filter(({ y }) => y != null)'
+        throw new SeqloomError('ERR_DATA', `row ${at} has no y; ${cure}`)
+      })
       for (const [at, parts] of each.entries()) {
         if ((parts.sampleWeight === undefined) === (this.first.sampleWeight === undefined)) continue
         throw new SeqloomError(
@@ -299,7 +306,7 @@ export class Feeder {
       // Rows are counted from the beginning of the pass.
       const message = error.message.replace(/\brow (\d+)\b/g, (_, row: string) => `row ${Number(row) + before}`)
       const place =
-        message === error.message && !message.includes(this.#source.name)
+        !/\brow \d/.test(message) && !message.includes(this.#source.name)
           ? `, rows ${before} to ${before + taken.length - 1}`
           : ''
       throw new SeqloomError(error.code, `${this.#source.name}${place}: ${message}`, { cause: error })

@@ -79,6 +79,7 @@ export async function runFit(request: FitRequest): Promise<History> {
   const given = callbacksOf(checkCallbacks(request.options.callbacks), request.ranks)
   const verbose = request.ranks.rank === 0 ? levelOf(request.options) : 0
   const callbacks = verbose === 0 ? given : [...given, await shownProgress(verbose === 1 ? 1 : 2)]
+  const taken = take(given)
   let ending: Ending = {}
   try {
     return await new FitLoop(request, callbacks).run()
@@ -86,8 +87,26 @@ export async function runFit(request: FitRequest): Promise<History> {
     ending = { failure: { error } }
     throw error
   } finally {
+    for (const callback of taken) busy.delete(callback)
     for (const callback of callbacks) await callback[closing]?.(ending)
   }
+}
+
+/** Callbacks that keep something of a training which is running. */
+const busy = new WeakSet<Callback>()
+
+/** Takes the callbacks that keep something of a training. `ERR_STATE` for one that does so for another training. */
+function take(callbacks: readonly Callback[]): Set<Callback> {
+  const keeping = new Set(callbacks.filter(({ getState }) => getState !== undefined))
+  for (const callback of keeping) {
+    if (!busy.has(callback)) continue
+    throw new SeqloomError(
+      'ERR_STATE',
+      'fit: one of the callbacks takes part in another training that is running, and keeps what it knows of that; make one for each',
+    )
+  }
+  for (const callback of keeping) busy.add(callback)
+  return keeping
 }
 
 /** The functions of callbacks that an event is for. */

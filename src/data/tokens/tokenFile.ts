@@ -174,7 +174,7 @@ export class TokenFile {
   #rows(time: number, rows: number, startsOf: (pass: number) => (at: number) => number): Dataset<TokenWindow> {
     const from = ({ pass, skip }: Start) => this.#blocks(time, rows, startsOf(pass), skip)
     const size = async () => rows
-    return new Dataset<TokenWindow>({ name: this.path, all: (pass) => from({ pass, skip: 0 }), from, size })
+    return new Dataset<TokenWindow>({ name: this.path, from, size })
   }
 
   async *#blocks(time: number, rows: number, start: (at: number) => number, skip: number): Blocks<TokenWindow> {

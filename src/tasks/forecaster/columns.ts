@@ -1,13 +1,12 @@
 import { type FileOptions, tableOptions } from '../../cli/rows.js'
 import { Dataset } from '../../data/dataset.js'
-import { decimalOf, numberCure, numberIn } from '../../data/numbers.js'
+import { decimalOf, isMissingText, numberCure, numberIn } from '../../data/numbers.js'
 import { placed } from '../../data/places.js'
 import { readTable, textColumns } from '../../data/table.js'
 import { describe, SeqloomError } from '../../errors.js'
 import type { ForecasterSettings } from './options.js'
 import type { ForecastRow } from './rows.js'
 import { readValue } from './series.js'
-import { isMissingText } from './texts.js'
 
 /**
  * Reads numbers from columns of a file, a row for each step, NaN for empty cells if values may be missing; `ERR_DATA`

@@ -1,13 +1,9 @@
-import { decimalOf, numberCure, numberIn } from '../../data/numbers.js'
+import { decimalOf, isMissingText, numberCure, numberIn } from '../../data/numbers.js'
 import type { Place } from '../../data/places.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 import type { ForecasterSettings } from './options.js'
 import type { ForecastRow, RowFormat } from './rows.js'
-
-/** Whether there is no number: an empty cell, or what tables of other programs have instead. */
-export const isMissingText = (value: unknown): boolean =>
-  typeof value === 'string' && /^\s*(nan|n\/?a|null|none)?\s*$/i.test(value)
 
 const isBlank = (value: unknown): boolean => typeof value === 'string' && value.trim() === ''
 

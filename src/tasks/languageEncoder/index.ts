@@ -1,6 +1,6 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Blocks } from '../../data/blocks.js'
-import { Dataset } from '../../data/dataset.js'
+import { Dataset, type Start } from '../../data/dataset.js'
 import { randomOf } from '../../data/random.js'
 import type { TokenFile } from '../../data/tokens/tokenFile.js'
 import { SeqloomError } from '../../errors.js'
@@ -210,8 +210,8 @@ export class LanguageEncoder extends ServedTask<LanguageEncoderParts, LanguageEn
     if (held) tellUnknown(where, withUnknown(parts.tokens), held)
     const { training, rows, buffer } = surveyed
     const encode = (some: readonly Reading[]) => this.#encode(some, parts, signal)
-    const ids = async function* (pass: number): Blocks<Int32Array> {
-      for await (const block of training.open({ pass, skip: 0 })) yield await encode(block)
+    const ids = async function* (start: Start): Blocks<Int32Array> {
+      for await (const block of training.open(start)) yield await encode(block)
     }
     const goal = this.#goal(parts)
     const texts = new Dataset<Int32Array>({ name: training.name, all: ids })

@@ -1,5 +1,5 @@
 import { type Blocks, shuffled as mixed } from '../../data/blocks.js'
-import { Dataset } from '../../data/dataset.js'
+import { Dataset, type Start } from '../../data/dataset.js'
 import { type Random, randomOf } from '../../data/random.js'
 import { from } from '../../data/sources.js'
 import type { LanguageEncoderSettings } from './options.js'
@@ -47,9 +47,10 @@ export function streamedExamples(
   goal: Goal,
   seed: number,
 ): Dataset<Example> {
-  const all = async function* (pass: number): Blocks<Example> {
+  const all = async function* (start: Start): Blocks<Example> {
+    const { pass } = start
     const random = randomOf(seed, 2 * pass + 1)
-    for await (const rows of mixed(texts.open({ pass, skip: 0 }), buffer, randomOf(seed, 2 * pass))) {
+    for await (const rows of mixed(texts.open(start), buffer, randomOf(seed, 2 * pass))) {
       yield [...examplesOf(rows, goal, random)]
     }
   }

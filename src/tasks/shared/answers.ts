@@ -90,7 +90,7 @@ export function answersFor<Row, Answer>(
     }
     for await (const some of given) yield placed(await answered(some, answer), some.place)
   }
-  return new Dataset<Answer>({ name: source.name, once: source.once, all: (pass) => from({ pass, skip: 0 }), from })
+  return new Dataset<Answer>({ name: source.name, once: source.once, from })
 }
 
 /**

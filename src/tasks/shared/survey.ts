@@ -1,6 +1,6 @@
 import { type Blocks, filtered, type PackedBlocks, shuffled, unpacked } from '../../data/blocks.js'
 import { bucketed } from '../../data/buckets.js'
-import { Dataset } from '../../data/dataset.js'
+import { Dataset, type Start } from '../../data/dataset.js'
 import { namingPlaces, placeOf } from '../../data/places.js'
 import { randomOf } from '../../data/random.js'
 import { isStreamed } from '../../data/sources.js'
@@ -90,8 +90,8 @@ export async function survey<Row>(source: Dataset<Row>, options: SurveyOptions<R
   const { bound } = held
   const values = held.values
   for (const row of values) count?.(row, -1)
-  const all = (pass: number): PackedBlocks<Row> => {
-    const blocks = source.openPacked({ pass, skip: 0 })
+  const all = (start: Start): PackedBlocks<Row> => {
+    const blocks = source.openPacked(start)
     return bound > 0 && share > 0 ? filtered(blocks, (row) => rankOf(keyOf(row), seed) >= bound) : blocks
   }
   return {
@@ -117,8 +117,9 @@ export function batchesOf<Row>(
   { batchSize, seed, lengthOf }: BatchesOptions<Row>,
   make: (rows: readonly Row[]) => Promise<unknown>,
 ): Dataset<unknown> {
-  const groups = async function* (pass: number): Blocks<readonly Row[]> {
-    const mixed = unpacked(shuffled(training.openPacked({ pass, skip: 0 }), buffer, randomOf(seed, pass)))
+  const groups = async function* (start: Start): Blocks<readonly Row[]> {
+    const { pass } = start
+    const mixed = unpacked(shuffled(training.openPacked({ ...start, skip: 0 }), buffer, randomOf(seed, pass)))
     const together = Math.max(1, Math.floor(buffer / batchSize))
     const rows = lengthOf
       ? bucketed(mixed, batchSize, { bucketByLength: lengthOf as (row: never) => number, buffer: together, seed }, pass)
@@ -134,14 +135,14 @@ export function batchesOf<Row>(
     }
     if (group.length > 0) yield [group]
   }
-  const from = async function* ({ pass, skip }: { readonly pass: number; readonly skip: number }): Blocks<unknown> {
-    let left = skip
-    for await (const [group] of groups(pass)) {
+  const from = async function* (start: Start): Blocks<unknown> {
+    let left = start.skip
+    for await (const [group] of groups(start)) {
       if (left > 0) left--
       else yield [await make(group as readonly Row[])]
     }
   }
-  return new Dataset<unknown>({ name: training.name, batched: true, all: (pass) => from({ pass, skip: 0 }), from })
+  return new Dataset<unknown>({ name: training.name, batched: true, from })
 }
 
 /** How a task prepares a training. */

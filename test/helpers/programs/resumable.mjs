@@ -1,9 +1,10 @@
-// Trains with a backup in a folder, going on from it if there is one; prints a hash of the weights, and the history. Arguments: the folder, and
-// what changes the learning rate: 'schedule' or 'plateau'; or 'stream' for rows that come one after another, shuffled.
+// Trains with a backup in a folder, going on from it if there is one; prints a line once it begins, then a hash of the weights, and the history.
+// Arguments: the folder; what changes the learning rate, 'schedule' or 'plateau', or the name of a stream of streams.mjs; the folder of its files.
 import { createHash } from 'node:crypto'
-import { callbacks, data, layers, optimizers, sequential, tensor } from 'seqloom'
+import { callbacks, layers, optimizers, sequential, tensor } from 'seqloom'
+import { streams } from './streams.mjs'
 
-const [backupDir, rate] = process.argv.slice(2)
+const [backupDir, rate, files] = process.argv.slice(2)
 const m = sequential(
   [
     layers.embedding({ inputDim: 40, outputDim: 12, maskZero: true }),
@@ -17,7 +18,11 @@ const m = sequential(
 const cosine = optimizers.schedules.cosineDecay({ initialLearningRate: 0.02, decaySteps: 40 })
 const learningRate = rate === 'schedule' ? optimizers.schedules.warmup({ learningRate: cosine, warmupSteps: 10 }) : 0.02
 m.compile({
-  optimizer: optimizers.adam({ learningRate, globalClipNorm: 1 }),
+  optimizer: optimizers.adam({
+    learningRate,
+    globalClipNorm: 1,
+    ...(rate === 'accumulation' && { gradientAccumulationSteps: 3 }),
+  }),
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
 })
@@ -37,13 +42,14 @@ const options = {
     ...(backupDir === 'none' ? [] : [callbacks.backupAndRestore({ backupDir, saveFreq: 4 })]),
   ],
 }
-const streamed = data.from(
-  Array.from({ length: rows }, (_, i) => ({ x: tokens.slice(i * time, i * time + lengths[i]), y: labels[i] })),
-)
-const { history, epoch } =
-  rate === 'stream'
-    ? await m.fit(streamed.skip(24).shuffle(40, { seed: 2 }), { ...options, validationData: streamed.take(24) })
-    : await m.fit(tensor(tokens, [rows, time], { lengths }), labels, { ...options, validationSplit: 0.2 })
+console.log('training')
+async function train() {
+  if (!Object.hasOwn(streams, rate))
+    return m.fit(tensor(tokens, [rows, time], { lengths }), labels, { ...options, validationSplit: 0.2 })
+  const { source, ...more } = streams[rate](files)
+  return m.fit(source, { ...options, epochs: 20, ...more })
+}
+const { history, epoch } = await train()
 const hash = createHash('sha256')
 for (const { data } of m.getWeights()) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 console.log(JSON.stringify({ weights: hash.digest('hex'), history, epoch, learningRate: m.learningRate }))

@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, requireReadable, SeqloomError } from '../errors.js'
+import type { ByteStream } from './bytes.js'
 import { standardInput } from './textFile.js'
 
-/** Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. */
-export type Files = string | URL | readonly (string | URL)[]
+/**
+ * Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. What is read from its
+ * beginning may also be a stream of a file's bytes.
+ */
+export type Files = string | URL | readonly (string | URL)[] | ByteStream
 
 /** The paths and patterns that were given. `ERR_OPTION`. */
 export function namedFiles(where: string, given: Files): string[] {

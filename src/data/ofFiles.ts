@@ -1,7 +1,7 @@
 import { checkStandardInput } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import type { PackedBlocks } from './blocks.js'
-import { type ByteStream, bytesOf, isByteStream } from './bytes.js'
+import { bytesOf, isByteStream } from './bytes.js'
 import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
 import { standardInput, type TextOptions } from './textFile.js'
@@ -9,7 +9,7 @@ import { standardInput, type TextOptions } from './textFile.js'
 /** What is gone through by one function for each file after another, or for a stream of a file's bytes. */
 export function ofFiles<T>(
   where: string,
-  given: Files | ByteStream,
+  given: Files,
   read: (path: string, how: Pick<TextOptions, 'signal' | 'opened'>) => PackedBlocks<T>,
 ): Dataset<T> {
   if (isByteStream(given)) {

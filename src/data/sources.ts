@@ -1,7 +1,6 @@
 import { callTheirs, reading, requireReadable } from '../errors.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { type Blocks, blocksOf, sliced } from './blocks.js'
-import type { ByteStream } from './bytes.js'
 import { Dataset, type Start } from './dataset.js'
 import type { Files } from './files.js'
 import { isWebStream, iterableOf } from './iterables.js'
@@ -12,7 +11,7 @@ import type { Streamed } from './tensor.js'
 import { checkEncoding } from './textFile.js'
 
 /** The lines of text files, without their ends; compressed ones as for `data.csv`. */
-export function text(files: Files | ByteStream, options: TextFileOptions = {}): Dataset<string> {
+export function text(files: Files, options: TextFileOptions = {}): Dataset<string> {
   requireReadable('data.text', options)
   checkOptions('data.text', options, {
     accepted: { encoding: custom('a text', (v) => typeof v === 'string' && v !== '') },

@@ -1,7 +1,6 @@
 import { requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom, given, oneOf } from '../options.js'
 import type { Block, PackedBlocks } from './blocks.js'
-import type { ByteStream } from './bytes.js'
 import type { ColumnPacking } from './columnPacking.js'
 import {
   type ColumnOptions,
@@ -63,7 +62,7 @@ function placedExamples(where: string, options: ColumnOptions): (rows: PlacedRow
 /** The rows of tables that are read from their beginning. */
 function tables<Options extends ColumnOptions>(
   where: string,
-  files: Files | ByteStream,
+  files: Files,
   options: Options,
   rules: Parameters<typeof checkOptions>[2]['accepted'],
   read: (path: string, how: ReturnType<typeof readingOptions>) => AsyncIterable<PlacedRows>,
@@ -83,12 +82,9 @@ function tables<Options extends ColumnOptions>(
  * what is no finite number where numbers are expected, a column with decimal points and
  * decimal commas, and labels that are not among the `classes`.
  */
-export function csv(files: Files | ByteStream, options: WithX<CsvOptions>): Dataset<Example>
-export function csv(files: Files | ByteStream, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
-export function csv(
-  files: Files | ByteStream,
-  options: CsvOptions = {},
-): Dataset<Example> | Dataset<Record<string, string>> {
+export function csv(files: Files, options: WithX<CsvOptions>): Dataset<Example>
+export function csv(files: Files, options?: CsvOptions): Dataset<Readonly<Record<string, string>>>
+export function csv(files: Files, options: CsvOptions = {}): Dataset<Example> | Dataset<Record<string, string>> {
   let header: string | undefined
   // All files and passes have the same, so that their rows go together.
   let packing: ColumnPacking | undefined
@@ -117,10 +113,10 @@ function sameColumns(path: string, own: string, header: string | undefined): str
  * The objects of files with one JSON object a line, as {@link csv}; without `x` they stay as they are. Lists of numbers
  * are sequences.
  */
-export function jsonLines(files: Files | ByteStream, options: WithX<TextFileOptions & ColumnOptions>): Dataset<Example>
-export function jsonLines(files: Files | ByteStream, options?: TextFileOptions & ColumnOptions): Dataset<TableRow>
+export function jsonLines(files: Files, options: WithX<TextFileOptions & ColumnOptions>): Dataset<Example>
+export function jsonLines(files: Files, options?: TextFileOptions & ColumnOptions): Dataset<TableRow>
 export function jsonLines(
-  files: Files | ByteStream,
+  files: Files,
   options: TextFileOptions & ColumnOptions = {},
 ): Dataset<Example> | Dataset<TableRow> {
   return tables('data.jsonLines', files, options, { encoding: text_ }, async function* (path, how) {

@@ -24,8 +24,8 @@ fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::set_threads;
     use super::super::run;
+    use super::super::set_threads;
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};

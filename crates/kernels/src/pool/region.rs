@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::barrier::{Barrier, Padded, Parking, Poisoned};
+use super::barrier::{Barrier, Padded, Parking, Poisoned, SPIN};
 use super::cancel::Watched;
 use super::crowding::{self, Ledger};
 use super::denormals::FlushDenormals;
@@ -168,16 +168,25 @@ impl Workers {
     }
 }
 
+/// The part of a region's time that a worker only spins for afterwards, at most. Threads that offer their core to busy
+/// neighbours get it back milliseconds later, when the next region may be over; in a loop of regions, little lies between
+/// them.
+const SPIN_AFTER: u32 = 8;
+const MOST_SPIN: Duration = Duration::from_micros(500);
+
 fn serve(worker: &Worker, index: usize) {
     let _flush = FlushDenormals::new();
+    let mut spin = SPIN;
     loop {
-        worker.parking.wait_until(|| !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
+        worker.parking.spin_until(spin, || !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
         let region = worker.mailbox.0.swap(ptr::null_mut(), Ordering::SeqCst);
+        placement::part(index, 0..1);
         // SAFETY: the caller stored a live region and waits until PENDING is 0, which cannot be before the decrement
         // below, unless it has taken the region out of the mailbox itself.
         let Some(region) = (unsafe { region.as_ref() }) else { continue };
-        placement::part(index, 0..1);
+        let start = Instant::now();
         region.member(index);
+        spin = (start.elapsed() / SPIN_AFTER).clamp(SPIN, MOST_SPIN);
         if PENDING.0.fetch_sub(1, Ordering::SeqCst) == 1 {
             CALLER.notify();
         }

@@ -145,7 +145,11 @@ export function parseDescription(path: string, text: string): Record<string, unk
   }
   checkDepth(`'${path}'`, description)
   if (!isRecord(description) || description.format !== format) {
-    throw new SeqloomError('ERR_FORMAT', `'${path}' does not describe a ${format} model`)
+    const isTfjs = isRecord(description) && 'modelTopology' in description
+    const cure = isTfjs
+      ? `, but one of TensorFlow.js: seqloom convert '${path}' FOLDER, or interop.loadTfjs, reads it`
+      : ''
+    throw new SeqloomError('ERR_FORMAT', `'${path}' does not describe a ${format} model${cure}`)
   }
   const { formatVersion: given } = description
   if (!Number.isInteger(given) || (given as number) < 1 || (given as number) > formatVersion) {

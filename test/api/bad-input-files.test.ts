@@ -217,3 +217,14 @@ describe('the command line', () => {
     }
   })
 })
+
+it('a folder with a model of TensorFlow.js is told how it is read, from the command line, too', async () => {
+  writeFileSync(join(folder, 'model.json'), '{"format":"layers-model","modelTopology":{},"weightsManifest":[]}')
+  const message = /one of TensorFlow\.js: seqloom convert '.*model\.json' FOLDER/
+  await expect(loadModel(folder)).rejects.toMatchObject({
+    code: 'ERR_FORMAT',
+    message: expect.stringMatching(message),
+  })
+  const { stderr } = await runCli(['predict', '--model', folder, '--text', 'hello'])
+  expect(stderr).toMatch(message)
+})

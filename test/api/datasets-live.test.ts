@@ -179,12 +179,12 @@ describe('tables', () => {
 
 it('a callback that keeps something takes part in one training at a time', async () => {
   const stopping = callbacks.earlyStopping({ monitor: 'loss', patience: 9 })
-  const fit = () => classifier().fit(data.from(rows), { epochs: 3, callbacks: [stopping, stopping] })
-  const [first, second] = await Promise.allSettled([fit(), fit()])
+  const train = () => classifier().fit(data.from(rows), { epochs: 3, callbacks: [stopping, stopping] })
+  const [first, second] = await Promise.allSettled([train(), train()])
   expect(first.status).toBe('fulfilled')
   expect(second).toEqual({ status: 'rejected', reason: coded('ERR_STATE', /another training.*one for each/) })
   // Afterwards it may take part in another.
-  await fit()
+  await train()
   const seen = { onEpochEnd: () => undefined }
   const m = () => sequential([layers.dense({ units: 1, inputShape: [2] })])
   const both = [m(), m()].map((each) => {

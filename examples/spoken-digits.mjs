@@ -5,7 +5,8 @@
 //
 // The speaker is the synthesiser espeak-ng (GPL-3.0; apt-get install espeak-ng), a program of its own that writes WAV.
 // Features: logarithms of the power in bands of equal width on the mel scale, with the mean of each band over the recording
-// taken away. The loss: Graves et al. 2006.
+// taken away. Those of the training are stretched, as if throats were longer or shorter (Jaitly and Hinton 2013), so that it
+// learns more voices than it hears. The loss: Graves et al. 2006.
 import { spawnSync } from 'node:child_process'
 import { data, tasks } from 'seqloom'
 
@@ -49,17 +50,19 @@ async function say(voice, pitch, speed, text) {
 /** How frames are made of a recording: one every hundredth of a second. */
 const [bands, frequencies] = [24, { nMels: 24, fMin: 80, fMax: 7600, nFft: 512, winLength: 512, center: false }]
 
-/** Logarithms of powers in bands, with the mean of each band over the recording taken away. */
-function framesOf({ samples, sampleRate }) {
-  const { data: values, shape } = data.logMel(samples, { ...frequencies, sampleRate })
+/** Logarithms of powers in bands, with the mean of each band over the recording taken away; of frequencies times `stretch`. */
+function framesOf({ samples, sampleRate }, stretch) {
+  const { fMin, fMax } = frequencies
+  const range = { fMin: fMin * stretch, fMax: fMax * stretch }
+  const { data: values, shape } = data.logMel(samples, { ...frequencies, ...range, sampleRate })
   const means = new Float64Array(bands)
   for (const [at, value] of values.entries()) means[at % bands] += value / shape[0]
   // Logarithms of speech vary by about 3.
   return { data: values.map((value, at) => (value - means[at % bands]) / 3), shape }
 }
 
-/** Rows of some voices: frames, and the digits that are said. */
-async function spoken(shapes, count, first) {
+/** Rows of some voices: frames, with frequencies stretched at random by up to a share, and the digits that are said. */
+async function spoken(shapes, count, first, stretched) {
   const rows = []
   for (let speaker = 0; speaker < count; speaker++) {
     const next = numbers(1000 * seed + first + speaker)
@@ -68,14 +71,15 @@ async function spoken(shapes, count, first) {
     for (let number = 0; number < each; number++) {
       const digits = Array.from({ length: 3 + Math.floor(3 * next()) }, () => Math.floor(10 * next()))
       const sound = await say(voice, pitch, speed, digits.map((digit) => words[digit]).join(' '))
-      rows.push({ frames: framesOf(sound), text: digits.join('') })
+      const stretch = stretched > 0 ? 1 + stretched * (2 * next() - 1) : 1
+      rows.push({ frames: framesOf(sound, stretch), text: digits.join('') })
     }
   }
   return rows
 }
 
-const test = await spoken(variants.test, 12, 100_000)
-const training = await spoken(variants.training, voices, 0)
+const test = await spoken(variants.test, 12, 100_000, 0)
+const training = await spoken(variants.training, voices, 0, 0.15)
 console.log(`${training.length} numbers of ${voices} voices to train on, ${test.length} of 12 others`)
 
 const listener = new tasks.Transcriber({ units: 48, layers: 1, stackFrames: 3, dropout: 0.2, seed })

@@ -244,7 +244,7 @@ export function describe(value: unknown): string {
 function described(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'string') return value.length > 40 ? `'${visible(value.slice(0, 40))}…'` : `'${visible(value)}'`
-  if (typeof value === 'bigint') return clipped(String(value))
+  if (typeof value === 'bigint') return clipped(`${value}n`)
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   if (Array.isArray(value)) {

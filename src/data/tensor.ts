@@ -125,6 +125,8 @@ export function tensor(
   return reading('ERR_DATA', 'tensor', () => checked(data, shape, options))
 }
 
+const isBigIntArray = (value: unknown): boolean => value instanceof BigInt64Array || value instanceof BigUint64Array
+
 function checked(
   data: NumericArray | readonly number[],
   shape: readonly number[],
@@ -135,7 +137,8 @@ function checked(
   })
   const values = Array.isArray(data) ? fromNumbers(data) : numericArray(data)
   if (!values) {
-    throw new SeqloomError('ERR_DATA', `tensor: data must be a typed array of numbers, not ${describe(data)}`)
+    const wide = isBigIntArray(data) ? '; Int32Array.from(data, Number) makes one' : ''
+    throw new SeqloomError('ERR_DATA', `tensor: data must be a typed array of numbers, not ${describe(data)}${wide}`)
   }
   const size = sizeOf(shape)
   if (Number.isNaN(size)) {

@@ -574,11 +574,17 @@ export declare class NativeTransducerSearch {
    */
   step(scores: Float32Array): void
   /**
-   * What a greedy search has written since the last call.
+   * What is final of what has been written since the last call.
    *
-   * Errors: `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` for a beam, and after the end.
+   * Errors: `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` where scores are missing, and after the end.
    */
-  written(): NativeTranscripts
+  settle(): NativeTranscripts
+  /**
+   * The best transcripts so far, without what is final.
+   *
+   * Errors: as above.
+   */
+  transcripts(): NativeTranscripts
   /**
    * Goes through what is left, without scores, and ends; on another thread.
    *

@@ -19,10 +19,6 @@ export interface TransducerStreamOptions {
   readonly maxSymbols?: number
   /** Symbols that are never written, such as padding; default none. */
   readonly exclude?: readonly number[] | Int32Array
-}
-
-/** Options of {@link transducerDecode}. */
-export interface TransducerDecodeOptions extends TransducerStreamOptions {
   /**
    * How many prefixes are kept at each step. 1 (default) writes the most probable symbol as long as it is not the blank;
    * more search for the most probable text. With `languageModel` default 16.
@@ -30,21 +26,34 @@ export interface TransducerDecodeOptions extends TransducerStreamOptions {
   readonly beamWidth?: number
   /** How many transcripts each row gets, the others as `alternatives`; at most `beamWidth`, default 1. */
   readonly nBest?: number
-  /**
-   * Scores that are added for each symbol, times `languageModelWeight` (default 0.5): a function of prefixes as for
-   * `ctcDecode`, which may return a promise.
-   */
-  readonly languageModel?: PrefixScores<readonly ArrayLike<number>[] | PromiseLike<readonly ArrayLike<number>[]>>
+  /** Scores that are added for each symbol, times `languageModelWeight` (default 0.5): a function as for `ctcDecode`. */
+  readonly languageModel?: PrefixScores
   readonly languageModelWeight?: number
   /** What each symbol adds to the score, so that a language model does not prefer short texts; default 0. */
   readonly insertionBonus?: number
+}
+
+/** Options of {@link transducerDecode}. */
+export interface TransducerDecodeOptions extends Omit<TransducerStreamOptions, 'languageModel'> {
+  /** As for {@link transducerStream}, but the function may also return a promise. */
+  readonly languageModel?: PrefixScores<readonly ArrayLike<number>[] | PromiseLike<readonly ArrayLike<number>[]>>
   /** How many rows the encoder reads at once; default 32. */
   readonly batchSize?: number
   /** Stops the work, which rejects with an AbortError. */
   readonly signal?: AbortSignal
 }
 
-const streamChecks = { blank: integer(0), start: integer(0), maxSymbols: integer(1), exclude: tokenList }
+const streamChecks = {
+  blank: integer(0),
+  start: integer(0),
+  maxSymbols: integer(1),
+  exclude: tokenList,
+  beamWidth: integer(1, 1024),
+  nBest: integer(1),
+  languageModel: custom('a function of prefixes', isCallable),
+  languageModelWeight: number(),
+  insertionBonus: number(),
+}
 
 /**
  * What an RNN transducer writes: a model that ends in `layers.transducerJoint`, trained with `losses.transducer`. `x` is
@@ -68,26 +77,10 @@ export async function transducerDecode(
   options: TransducerDecodeOptions = {},
 ): Promise<Transcript[]> {
   const where = 'text.transducerDecode'
-  checkOptions(where, options, {
-    accepted: {
-      ...streamChecks,
-      beamWidth: integer(1, 1024),
-      nBest: integer(1),
-      languageModel: custom('a function of prefixes', isCallable),
-      languageModelWeight: number(),
-      insertionBonus: number(),
-      batchSize: integer(1),
-      signal: abortSignal,
-    },
-  })
-  const { languageModel, languageModelWeight: weight = 0.5, insertionBonus = 0, nBest = 1, signal } = options
-  const scored = languageModel !== undefined
-  const { beamWidth = scored ? 16 : Math.max(1, nBest) } = options
-  if (nBest > beamWidth) {
-    throw new SeqloomError('ERR_OPTION', `${where}: nBest is ${nBest}, more than beamWidth, ${beamWidth}`)
-  }
+  checkOptions(where, options, { accepted: { ...streamChecks, batchSize: integer(1), signal: abortSignal } })
+  const { languageModel, signal } = options
+  const settings = settingsOf(where, options)
   const networks = transducerNetworks(where, model)
-  const settings = { ...greedy(options), beamWidth, nBest, scored, weight, insertionBonus }
   const encoded = await networks.encoder.predict(x, { batchSize: options.batchSize ?? 32, ...(signal && { signal }) })
   const { data, shape, lengths, kept } = valid(encoded)
   const search = transducerSearch(where, networks, settings, shape[0] as number)
@@ -101,12 +94,14 @@ export async function transducerDecode(
 }
 
 /**
- * Writes with an RNN transducer while its input comes: the most probable symbols, as {@link transducerDecode} with a
- * `beamWidth` of 1. Frees its native memory with `dispose`.
+ * Writes with an RNN transducer while its input comes: what {@link transducerDecode} writes of the whole with these options.
+ * A beam may change its mind about the last symbols, so `write` returns what is final, `interim` the rest as it looks now,
+ * and `end` the rest. Frees its native memory with `dispose`.
  *
  * ```ts
- * using stream = text.transducerStream(model)
- * for await (const frames of microphone) console.log(stream.write(frames).labels)
+ * using stream = text.transducerStream(model, { beamWidth: 8 })
+ * for await (const frames of microphone) console.log(stream.write(frames).labels, stream.interim().labels)
+ * console.log(stream.end().labels)
  * ```
  *
  * Errors: `ERR_OPTION`; `ERR_UNSUPPORTED` for other models, and for an encoder or a predictor that cannot stream.
@@ -114,19 +109,28 @@ export async function transducerDecode(
 export function transducerStream(model: Model<Prediction>, options: TransducerStreamOptions = {}): TransducerStream {
   const where = 'text.transducerStream'
   checkOptions(where, options, { accepted: streamChecks })
+  const settings = settingsOf(where, options)
   const networks = transducerNetworks(where, model)
-  const session = networks.encoder.session()
-  return new TransducerStream(session, () => transducerSearch(where, networks, greedy(options), 1))
+  return new TransducerStream({
+    session: networks.encoder.session(),
+    begin: () => transducerSearch(where, networks, settings, 1),
+    symbols: networks.joint.units,
+    languageModel: options.languageModel,
+  })
 }
 
-/** The settings of a greedy search. */
-function greedy({
-  blank = 0,
-  start = blank,
-  maxSymbols = 10,
-  exclude = [],
-}: TransducerStreamOptions): TransducerSearchSettings {
-  return { exclude, blank, start, beamWidth: 1, nBest: 1, maxSymbols, scored: false, weight: 0, insertionBonus: 0 }
+/** The settings of a search, with their defaults. */
+function settingsOf(
+  where: string,
+  options: Omit<TransducerStreamOptions, 'languageModel'> & { readonly languageModel?: unknown },
+): TransducerSearchSettings {
+  const scored = options.languageModel !== undefined
+  const { blank = 0, start = blank, maxSymbols = 10, exclude = [], nBest = 1 } = options
+  const { beamWidth = scored ? 16 : nBest, languageModelWeight: weight = 0.5, insertionBonus = 0 } = options
+  if (nBest > beamWidth) {
+    throw new SeqloomError('ERR_OPTION', `${where}: nBest is ${nBest}, more than beamWidth, ${beamWidth}`)
+  }
+  return { exclude, blank, start, beamWidth, nBest, maxSymbols, scored, weight, insertionBonus }
 }
 
 /** The encoder's values of valid steps. */

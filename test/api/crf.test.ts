@@ -1,7 +1,19 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { input, interop, layers, loadModel, losses, metrics, model, sequential, type Tensor, tensor } from 'seqloom'
+import {
+  input,
+  interop,
+  layers,
+  loadModel,
+  losses,
+  metrics,
+  model,
+  type SymbolicTensor,
+  sequential,
+  type Tensor,
+  tensor,
+} from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
 import { torchFile } from '../helpers/torchFile.js'
@@ -125,6 +137,29 @@ describe('layers.crf and losses.crf', () => {
     expect([...paths.data]).toEqual([0, 0, 0, 0, 0, 0])
     const none = Number.NEGATIVE_INFINITY
     expect([...logs.data]).toEqual([0, none, none, 0, none, none])
+  })
+
+  it('give a row without valid steps the empty path, which is certain', async () => {
+    const scores = input({ shape: [null, 2] })
+    const layer = layers.crf({ tags: 2, nBest: 3, returnMarginals: true })
+    const m = model({ inputs: scores, outputs: [...layer.apply(scores)] })
+    const some = tensor([1, 5, 2, 2, 7, 8, 9, 9], [2, 2, 2], { mask: Uint8Array.of(0, 0, 0, 1) })
+    const [tags, paths, logs, marginals] = (await m.predict(some)) as unknown as [Tensor, Tensor, Tensor, Tensor]
+    expect([...tags.data.slice(0, 2)]).toEqual([0, 0])
+    expect([...paths.data.slice(0, 6)]).toEqual([0, 0, 0, 0, 0, 0])
+    expect([...logs.data.slice(0, 3)]).toEqual([0, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY])
+    expect([...marginals.data.slice(0, 6)]).toEqual([0, 0, 0, 0, 0, 0])
+    near(Number(marginals.data[6]) + Number(marginals.data[7]), 1)
+    // It adds nothing to the loss.
+    const trained = model({ inputs: scores, outputs: layer.apply(scores)[0] as SymbolicTensor })
+    trained.compile({ optimizer: 'sgd', loss: losses.crf() })
+    const labels = [
+      [0, 1],
+      [0, 1],
+    ]
+    const both = await trained.evaluate(some, labels)
+    const one = await trained.evaluate(tensor([7, 8, 9, 9], [1, 2, 2], { mask: Uint8Array.of(0, 1) }), [[0, 1]])
+    near(both[0], Number(one[0]))
   })
 
   it('have the gradients of the likelihood', async () => {

@@ -127,6 +127,19 @@ describe('Transcriber', () => {
       'ERR_DATA',
       /row 0: frame 0, feature 1 is NaN/,
     )
+    for (const [frames, said] of [
+      [[[1, null]], /row 0: frame 0, feature 1 is null, not a number/],
+      [
+        [
+          [1, 2],
+          [2n, 3],
+        ],
+        /row 0: frame 1, feature 0 is 2n, not a number/,
+      ],
+      [[1, '2'], /row 0: frame 1 is '2', not a number/],
+    ] as const) {
+      await expectCoded(() => fresh.train([{ frames, text: 'a' } as never]), 'ERR_DATA', said)
+    }
     await expectCoded(
       () =>
         fresh.train([
@@ -181,6 +194,7 @@ it('a transcriber of one direction writes while frames come', async () => {
     expect(stream.text).toBe(text)
     expectCoded(() => stream.write([[1, 1, 1, 1]]), 'ERR_STATE')
   }
+  await expectCoded(() => transcriber.stream({ beamWidth: 4 }), 'ERR_UNSUPPORTED', /method: 'transducer'/)
 }, 180_000)
 
 describe('a Transcriber that is a transducer', () => {
@@ -209,6 +223,21 @@ describe('a Transcriber that is a transducer', () => {
       }),
     )
     expect(streamed).toEqual(found.map(({ text }) => text))
+    const searched = await again.transcribe(frames, { beamWidth: 4 })
+    for (const [at, all] of frames.entries()) {
+      using stream = await again.stream({ beamWidth: 4 })
+      let text = ''
+      for (const frame of all) {
+        text += stream.write([frame])
+        expect(stream.text).toBe(text)
+        expect(stream.interim.startsWith(text)).toBe(true)
+      }
+      const last = stream.interim
+      expect(text + stream.end()).toBe(searched[at]?.text)
+      expect(stream.interim).toBe(searched[at]?.text)
+      if (all.length % 3 === 0) expect(last).toBe(searched[at]?.text)
+    }
+    await expectCoded(() => again.stream({ beamWidth: 0 }), 'ERR_OPTION', /beamWidth/)
     const [best] = await again.transcribe(frames.slice(0, 1), { beamWidth: 8, nBest: 3 })
     expect(best?.alternatives).toHaveLength(2)
     // Nothing but 'a' may be written.

@@ -110,6 +110,68 @@ describe('text.transducerDecode', () => {
     expect(beam?.score).toBeGreaterThanOrEqual(found[2]?.score as number)
   })
 
+  it('writes with a beam what it writes of the whole, while the input comes', async () => {
+    const score = (prefix: readonly number[], symbol: number) => -((prefix.length * 2 + symbol * 3) % 5) / 4
+    const languageModel = (prefixes: readonly (readonly number[])[]) =>
+      prefixes.map((prefix) => Array.from({ length: symbols }, (_, symbol) => score(prefix, symbol)))
+    let early = 0
+    for (let seed = 0; seed < 12; seed++) {
+      const { whole, next } = transducer(seed)
+      const row = Array.from({ length: 24 }, () => [4 * next() - 2, 4 * next() - 2])
+      const options = {
+        ...{ maxSymbols: 1 + (seed % 3), beamWidth: 2 + (seed % 5), nBest: 2 },
+        ...(seed % 2 === 1 && { languageModel, languageModelWeight: 0.8, insertionBonus: 0.3 }),
+      }
+      const [expected] = await text.transducerDecode(whole, [row], options)
+      using stream = text.transducerStream(whole, options)
+      for (const length of [1, 3]) {
+        const labels: number[] = []
+        const times: number[] = []
+        for (let from = 0; from < row.length; from += length) {
+          const written = stream.write(row.slice(from, from + length))
+          labels.push(...written.labels)
+          times.push(...written.times)
+          const [now] = await text.transducerDecode(whole, [row.slice(0, from + length)], options)
+          const interim = stream.interim()
+          expect([...labels, ...interim.labels]).toEqual(now?.labels)
+          expect(written.score).toBeCloseTo(now?.score as number, 3)
+          expect(interim.score).toBe(written.score)
+        }
+        early += labels.length
+        const rest = stream.end()
+        for (const [at, found] of [rest, ...(rest.alternatives ?? [])].entries()) {
+          const whole = [expected, ...(expected?.alternatives ?? [])][at]
+          expect([...labels, ...found.labels]).toEqual(whole?.labels)
+          expect([...times, ...found.times]).toEqual(whole?.times)
+          expect(found.score).toBeCloseTo(whole?.score as number, 3)
+        }
+        expectCoded(() => stream.write([[1, 2]]), 'ERR_STATE', /has ended: reset/)
+        stream.reset()
+      }
+    }
+    // Most symbols are final long before the end.
+    expect(early).toBeGreaterThan(100)
+  })
+
+  it('goes on with a stream whose language model has failed', async () => {
+    const { whole, next } = transducer(3)
+    const row = Array.from({ length: 6 }, () => [4 * next() - 2, 4 * next() - 2])
+    let fails = true
+    const languageModel = (prefixes: readonly (readonly number[])[]) => {
+      if (fails) throw new RangeError('no model')
+      return prefixes.map(() => [0, 0, 0])
+    }
+    using stream = text.transducerStream(whole, { languageModel, beamWidth: 4 })
+    expect(() => stream.write(row)).toThrow('no model')
+    expect(() => stream.interim()).toThrow('no model')
+    fails = false
+    const [expected] = await text.transducerDecode(whole, [row], { beamWidth: 4 })
+    expect(stream.end().labels).toEqual(expected?.labels)
+    const later = (async () => [[0, 0, 0]]) as unknown as typeof languageModel
+    using promised = text.transducerStream(whole, { languageModel: later })
+    expectCoded(() => promised.write(row), 'ERR_DATA', /languageModel must return an array/)
+  })
+
   it('leaves out steps that a mask leaves out', async () => {
     const { whole, next } = transducer(6)
     const data = Float32Array.from({ length: 10 }, () => 4 * next() - 2)
@@ -132,6 +194,7 @@ describe('text.transducerDecode', () => {
     await expectCoded(decode({ start: 9 }), 'ERR_DATA', /9/)
     await expectCoded(decode({ maxSymbols: 0 }), 'ERR_OPTION', /maxSymbols/)
     await expectCoded(decode({ beamWidth: 2, nBest: 3 }), 'ERR_OPTION', /nBest is 3/)
+    expectCoded(() => text.transducerStream(whole, { beamWidth: 2, nBest: 3 }), 'ERR_OPTION', /nBest is 3/)
     await expectCoded(decode({}, encoder), 'ERR_UNSUPPORTED', /layers.transducerJoint/)
     await expectCoded(decode({ languageModel: () => [] }), 'ERR_DATA', /3 scores for each of 1 prefixes/)
     await expectCoded(

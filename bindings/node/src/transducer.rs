@@ -87,12 +87,20 @@ impl NativeTransducerSearch {
         })
     }
 
-    /// What a greedy search has written since the last call.
+    /// What is final of what has been written since the last call.
     ///
-    /// Errors: `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` for a beam, and after the end.
+    /// Errors: `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` where scores are missing, and after the end.
     #[napi(catch_unwind)]
-    pub fn written(&self) -> Result<NativeTranscripts, ErrorCode> {
-        guard(|| self.with(|search| Ok(search.written()?.into())))
+    pub fn settle(&self) -> Result<NativeTranscripts, ErrorCode> {
+        guard(|| self.with(|search| Ok(search.settle()?.into())))
+    }
+
+    /// The best transcripts so far, without what is final.
+    ///
+    /// Errors: as above.
+    #[napi(catch_unwind)]
+    pub fn transcripts(&self) -> Result<NativeTranscripts, ErrorCode> {
+        guard(|| self.with(|search| Ok(search.transcripts()?.into())))
     }
 
     /// Goes through what is left, without scores, and ends; on another thread.
@@ -105,8 +113,8 @@ impl NativeTransducerSearch {
         cancel: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
-            let search = self.take()?;
-            later(env, &cancel, || search.finish())
+            let mut search = self.take()?;
+            later(env, &cancel, move || search.transcripts())
         })
     }
 

@@ -8,6 +8,7 @@ import { ctc, transducer } from '../../losses/index.js'
 import type { Session } from '../../model/session.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
+import { checkOptions, integer } from '../../options.js'
 import { ctcDecodeAsync } from '../../text/ctcDecode.js'
 import { characterErrorRate, wordErrorRate } from '../../text/editDistance.js'
 import type { PrefixScores, Transcript } from '../../text/transcripts.js'
@@ -177,11 +178,22 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
   }
 
   /**
-   * Transcribes frames as they come. Rejects with `ERR_STATE` before training and with `ERR_UNSUPPORTED` for a
-   * bidirectional transcriber, which needs all frames first.
+   * Transcribes frames as they come. `beamWidth` (default 1, the most probable tokens) is how many texts a transducer
+   * keeps at each step; what they do not have in common is not final yet. Rejects with `ERR_STATE` before training, with
+   * `ERR_OPTION`, and with `ERR_UNSUPPORTED` for a bidirectional transcriber, which needs all frames first, and for a beam
+   * of `method: 'ctc'`.
    */
-  async stream(): Promise<TranscriptStream> {
+  async stream(options: Pick<TranscribeOptions, 'beamWidth'> = {}): Promise<TranscriptStream> {
     return await this.use('stream', async ({ model, target, scaling }, where) => {
+      checkOptions(where, options, { accepted: { beamWidth: integer(1, 1024) } })
+      const { beamWidth = 1 } = options
+      const { method } = this.settings
+      if (method === 'ctc' && beamWidth > 1) {
+        throw new SeqloomError(
+          'ERR_UNSUPPORTED',
+          `${where}: with method 'ctc' it writes the most probable token of each step, so beamWidth must be 1, not ${beamWidth}; train one with method: 'transducer' for a beam`,
+        )
+      }
       if (this.settings.bidirectional) {
         throw new SeqloomError(
           'ERR_UNSUPPORTED',
@@ -190,9 +202,9 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
       }
       const blank = target.size
       const reader =
-        this.settings.method === 'ctc'
+        method === 'ctc'
           ? bestPath(model.session() as Session<Tensor>, target)
-          : transducerStream(model, { blank, exclude: unwritten(target) })
+          : transducerStream(model, { blank, beamWidth, exclude: unwritten(target) })
       return new TranscriptStream({ reader, target, scaling, stack: this.settings.stackFrames })
     })
   }

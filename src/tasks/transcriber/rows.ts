@@ -88,7 +88,11 @@ function framesOf(place: string, value: unknown): { readonly data: Float32Array;
   if (isNumericArray(value) && value.length > 0) return { data: Float32Array.from(value), width: 1 }
   if (Array.isArray(value) && value.length > 0) {
     const first: unknown = value[0]
-    if (typeof first === 'number') return { data: Float32Array.from(value as number[]), width: 1 }
+    if (typeof first === 'number') {
+      const other = value.findIndex((feature) => typeof feature !== 'number')
+      if (other >= 0) throw wrong(`${place}: frame ${other} is ${describe(value[other])}, not a number`)
+      return { data: Float32Array.from(value as number[]), width: 1 }
+    }
     const width = (first as ArrayLike<number> | null)?.length
     const fits = (frame: unknown) => (Array.isArray(frame) || isNumericArray(frame)) && frame.length === width
     if (width) {
@@ -96,7 +100,11 @@ function framesOf(place: string, value: unknown): { readonly data: Float32Array;
       if (other >= 0)
         throw wrong(`${place}: frame ${other} is ${describe(value[other])}, but frame 0 has ${width} features`)
       const data = allocated(place, Float32Array, value.length * width)
-      for (const [at, frame] of value.entries()) data.set(frame as number[], at * width)
+      for (const [at, frame] of (value as ArrayLike<unknown>[]).entries()) {
+        const odd = Array.isArray(frame) ? frame.findIndex((feature) => typeof feature !== 'number') : -1
+        if (odd >= 0) throw wrong(`${place}: frame ${at}, feature ${odd} is ${describe(frame[odd])}, not a number`)
+        data.set(frame as ArrayLike<number>, at * width)
+      }
       return { data, width }
     }
   }

@@ -9,7 +9,10 @@ import { type Scaling, scaled } from './steps.js'
 
 /** What reads steps, and says which symbols they add. */
 export interface StepReader {
+  /** What steps add that is final. */
   write(steps: readonly Float32Array[]): { readonly labels: readonly number[] }
+  /** What may still change. */
+  interim(): { readonly labels: readonly number[] }
   dispose(): void
 }
 
@@ -38,10 +41,14 @@ export function bestPath(session: Session<Tensor>, target: Units): StepReader {
     last = best
     return adds ? [best] : []
   }
-  return { write: (steps) => ({ labels: steps.flatMap(labelOf) }), dispose: () => session.dispose() }
+  return {
+    write: (steps) => ({ labels: steps.flatMap(labelOf) }),
+    interim: () => ({ labels: [] }),
+    dispose: () => session.dispose(),
+  }
 }
 
-/** Transcribes frames as they come: the most probable tokens, as with a `beamWidth` of 1. */
+/** Transcribes frames as they come. */
 export class TranscriptStream implements Disposable {
   readonly #parts: StreamParts
   /** Frames that do not make a step yet. */
@@ -55,12 +62,17 @@ export class TranscriptStream implements Disposable {
     this.#parts = parts
   }
 
-  /** The text so far. */
+  /** The text so far, as far as it is final. */
   get text(): string {
     return this.#text
   }
 
-  /** Takes further frames and returns what they add to the text. Errors: `ERR_DATA`; `ERR_STATE` after `end`. */
+  /** The text so far, with what further frames may still change where there is a beam; after `end` the whole text. */
+  get interim(): string {
+    return this.#ended ? this.#text : this.#textOf([...this.#ids, ...this.#parts.reader.interim().labels])
+  }
+
+  /** Takes further frames and returns what they add to the text that is final. Errors: `ERR_DATA`; `ERR_STATE` after `end`. */
   write(frames: Frames): string {
     this.#check('write')
     const { features, rows } = runSync(readFrames('TranscriptStream.write: frames', [frames], this.#features))
@@ -79,6 +91,7 @@ export class TranscriptStream implements Disposable {
   end(): string {
     this.#check('end')
     if (this.#rest.length > 0) this.#step(this.#rest)
+    this.#ids.push(...this.#parts.reader.interim().labels)
     this.#ended = true
     this.dispose()
     return this.#grown()
@@ -112,7 +125,11 @@ export class TranscriptStream implements Disposable {
   /** Brings the text up to date, and returns what has been added. */
   #grown(): string {
     const before = this.#text
-    this.#text = this.#parts.target.decode(Int32Array.from(this.#ids))
+    this.#text = this.#textOf(this.#ids)
     return this.#text.slice(before.length)
+  }
+
+  #textOf(ids: readonly number[]): string {
+    return this.#parts.target.decode(Int32Array.from(ids))
   }
 }

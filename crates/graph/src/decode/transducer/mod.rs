@@ -83,7 +83,7 @@ impl TransducerSearch {
 
     /// The prefixes whose followers' scores [`Self::step`] needs, row after row.
     pub fn missing(&self) -> Vec<Vec<i32>> {
-        self.wanted().into_iter().map(|(row, node)| self.rows[row].labels(node)).collect()
+        self.wanted().into_iter().map(|(row, node)| self.rows[row].prefix(node)).collect()
     }
 
     fn wanted(&self) -> Vec<(usize, usize)> {
@@ -137,25 +137,22 @@ impl TransducerSearch {
         Ok(())
     }
 
-    /// The transcripts of each row, the best one first, after [`Self::run`].
+    /// The transcripts of each row, the best one first, after [`Self::run`]; without what [`Self::settle`] gave.
     ///
     /// # Errors
     /// See there.
-    pub fn finish(mut self) -> Result<Vec<Vec<Transcript>>> {
+    pub fn transcripts(&mut self) -> Result<Vec<Vec<Transcript>>> {
         self.run()?;
         Ok(self.rows.iter().map(|row| row.transcripts(&self.options)).collect())
     }
 
-    /// What a greedy search has written since the last call, row by row, after [`Self::run`]; it is forgotten then. Scores
-    /// are those of the whole.
+    /// What is final of what has been written since the last call, row by row, after [`Self::run`]: what all prefixes in
+    /// the beam have in common. It is forgotten then. Scores are those of the best prefixes as a whole.
     ///
     /// # Errors
-    /// See there; `ERR_STATE` for a beam, whose symbols are not final.
-    pub fn written(&mut self) -> Result<Vec<Vec<Transcript>>> {
-        if !self.options.is_greedy() {
-            return Err(Error::state("transducerDecode: what a beam has written is known at the end"));
-        }
+    /// See there.
+    pub fn settle(&mut self) -> Result<Vec<Vec<Transcript>>> {
         self.run()?;
-        Ok(self.rows.iter_mut().map(|row| vec![row.take(&self.options)]).collect())
+        Ok(self.rows.iter_mut().map(|row| vec![row.settle(&self.options)]).collect())
     }
 }

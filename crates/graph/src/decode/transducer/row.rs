@@ -1,6 +1,7 @@
 //! The search of one row.
 
-use super::super::ctc::Transcript;
+mod written;
+
 use super::options::TransducerOptions;
 use crate::error::Result;
 use crate::memory;
@@ -26,6 +27,8 @@ pub(super) struct Row {
     level: usize,
     /// Nodes that hold numbers.
     held: Vec<usize>,
+    /// The symbols before the root, for those who score prefixes.
+    settled: Vec<i32>,
 }
 
 /// A prefix: another one and a symbol.
@@ -87,6 +90,7 @@ impl Row {
             through: Vec::new(),
             level: 0,
             held: Vec::new(),
+            settled: Vec::new(),
         }
     }
 
@@ -109,26 +113,6 @@ impl Row {
     /// The encoder's values of the step.
     pub(super) fn step(&self) -> &[f32] {
         self.waiting.get(self.at..self.at + self.width).unwrap_or_default()
-    }
-
-    pub(super) fn labels(&self, mut node: usize) -> Vec<i32> {
-        let mut labels = Vec::new();
-        while node != 0 {
-            labels.push(self.nodes[node].symbol);
-            node = self.nodes[node].parent;
-        }
-        labels.reverse();
-        labels
-    }
-
-    fn times(&self, mut mark: usize) -> Vec<u32> {
-        let mut times = Vec::new();
-        while let Some(&(before, time)) = mark.checked_sub(1).and_then(|at| self.marks.get(at)) {
-            times.push(time);
-            mark = before;
-        }
-        times.reverse();
-        times
     }
 
     /// The prefixes that may write a symbol next and have no scores for that.
@@ -257,34 +241,6 @@ impl Row {
         self.held.dedup();
         self.at += self.width;
         self.done += 1;
-    }
-
-    /// What the only path has written since the last call, which is forgotten.
-    pub(super) fn take(&mut self, options: &TransducerOptions) -> Transcript {
-        let written = self.transcripts(options).remove(0);
-        if let [path] = self.beam.as_mut_slice()
-            && path.node != 0
-        {
-            let mut root = self.nodes.swap_remove(path.node);
-            root.children.clear();
-            self.nodes.clear();
-            self.nodes.push(root);
-            self.marks.clear();
-            self.held.clear();
-            self.held.push(0);
-            (path.node, path.mark) = (0, 0);
-        }
-        written
-    }
-
-    pub(super) fn transcripts(&self, options: &TransducerOptions) -> Vec<Transcript> {
-        let best = self.beam.iter().take(options.n_best);
-        best.map(|path| Transcript {
-            labels: self.labels(path.node),
-            score: path.score(),
-            times: self.times(path.mark),
-        })
-        .collect()
     }
 }
 

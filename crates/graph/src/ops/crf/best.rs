@@ -80,6 +80,8 @@ impl Best {
         let paths = &mut self.paths[slot * count * self.time..(slot + 1) * count * self.time];
         paths.fill(0);
         if self.steps.is_empty() {
+            // The empty path, the only one.
+            totals[0] = 0.0;
             return;
         }
         for (tag, scores) in self.scores.chunks_exact(count).enumerate() {

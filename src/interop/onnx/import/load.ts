@@ -14,6 +14,7 @@ import type { DimensionProto, GraphProto, ModelProto, ValueInfoProto } from '../
 import { type Builder, type Entry, Parts } from './builder.js'
 import { type Call, first } from './call.js'
 import { type Dim, same } from './dim.js'
+import { expanded } from './expanded.js'
 import { arranged } from './layout.js'
 import { deepest, Lowering, NoBatch, OtherBatch, Scope, shown } from './lowering.js'
 import { type Graph, Node } from './node.js'
@@ -113,7 +114,7 @@ async function graphOf(
   const outer = new Set<string>()
   const own = new Set([...constants.keys(), ...proto.input.map(({ name = '' }) => name)])
   const nodes: Node[] = []
-  for (const each of proto.node) {
+  for (const each of proto.node.flatMap(expanded)) {
     const node = new Node(each)
     nodes.push(node)
     if (!operators.has(node.op) || node.domain !== '')
@@ -135,11 +136,15 @@ async function graphOf(
   return { proto, nodes, constants, outer }
 }
 
-/** Operators that compute in whole numbers of 8 bits, with scales that depend on all rows at once. */
-const quantized = /^(DynamicQuantize|QLinear|QuantizeLinear|MatMulInteger|ConvInteger|QAttention|QGemm)/
+/** Operators that compute in whole numbers of few bits. */
+const quantized = /Quantize|Integer|^Q(Linear|Ordered|Attention|Gemm|MoE|Embed)|Bits$/
 
-const hintFor = ({ op }: Node): string =>
-  quantized.test(op) ? ': it computes in whole numbers of 8 bits; load the file from before it was quantized' : ''
+/** What to do about an operator that is not mapped. */
+function hintFor({ op, domain }: Node): string {
+  if (quantized.test(op)) return ': it computes in whole numbers; load the file from before it was quantized'
+  if (!domain.startsWith('com.microsoft')) return ''
+  return ': it was made by an optimizer of onnxruntime; load the file from before that, or write it with the level ORT_ENABLE_BASIC'
+}
 
 interface Built {
   readonly model: Model<Prediction>

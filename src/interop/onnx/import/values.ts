@@ -58,6 +58,8 @@ export interface Constant {
   readonly shape: readonly number[]
   readonly dims: readonly Dim[]
   readonly integer: boolean
+  /** What the file calls the type of its elements, where it holds them. */
+  readonly type?: string
   /** Whether training may change it. */
   readonly trainable: boolean
   /** The elements, of small constants. */

@@ -1,8 +1,6 @@
 import type { Call, Operator } from '../call.js'
 import { same, subtract } from '../dim.js'
 import {
-  type Constant,
-  count,
   folded,
   known,
   numbersIn,
@@ -11,7 +9,6 @@ import {
   type Value,
   writtenOut,
 } from '../values.js'
-import { foldedBy } from './elementwise.js'
 import { renamed } from './shapes.js'
 
 function constantOfShape(call: Call): Value {
@@ -74,27 +71,9 @@ function trilu(call: Call): Value {
   )
 }
 
-/** Weights that the file holds as whole numbers. */
-function dequantized(call: Call): Value {
-  const x = call.constant(0, 'what it takes (values computed in whole numbers are not supported)')
-  call.node.only('block_size', 0)
-  const axis = call.node.int('axis', 1)
-  const rank = x.shape.length
-  const spread = (given: Constant): Constant => {
-    if (given.shape.length === 0 || count(given.shape) === 1) return renamed(given, [])
-    const behind = rank - 1 - (axis < 0 ? axis + rank : axis)
-    return renamed(given, [...given.shape, ...Array<number>(Math.max(behind, 0)).fill(1)])
-  }
-  const [scale, zero] = [call.constant(1, 'the scale'), call.given(2) && call.constant(2, 'the zero point')]
-  const fold = (v: number, s: number, z = 0) => Math.fround(Math.fround(v - z) * s)
-  const all = foldedBy(fold, [x, spread(scale), ...(zero ? [spread(zero)] : [])])
-  return { ...all, name: x.name, trainable: true }
-}
-
 export const constantOperators: Readonly<Record<string, Operator>> = {
   ConstantOfShape: constantOfShape,
   Range: range,
   Constant: constant,
   Trilu: trilu,
-  DequantizeLinear: dequantized,
 }

@@ -10,6 +10,7 @@ import { normalizationOperators } from './normalization.js'
 import { oneHotOperators } from './oneHot.js'
 import { paddingOperators } from './padding.js'
 import { productOperators } from './products.js'
+import { quantizationOperators } from './quantization.js'
 import { recurrentOperators } from './recurrent.js'
 import { reductionOperators } from './reductions.js'
 import { rowOperators } from './rows.js'
@@ -30,6 +31,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...listOperators,
     ...paddingOperators,
     ...productOperators,
+    ...quantizationOperators,
     ...windowOperators,
     ...einsumOperators,
     ...reductionOperators,

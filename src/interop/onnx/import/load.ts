@@ -23,7 +23,7 @@ import { rowsOf } from './ops/products.js'
 import { checkLoadOptions, constantsOf, type LoadOnnxOptions, withShapes } from './options.js'
 import { SizeNames, type Weight } from './segment.js'
 import { constantOf, isFloat, Store, typeName } from './tensors.js'
-import { type Atom, type Axes, type Computed, count, malformed, type Ref, sizeOf, unsupported } from './values.js'
+import { type Atom, type Axes, type Computed, count, FixedSize, malformed, type Ref, sizeOf, unsupported } from './values.js'
 
 /**
  * Loads an ONNX model: a model of ours that predicts, trains, streams and is saved as any other.
@@ -155,9 +155,11 @@ interface Built {
 function attempts(graph: Graph, opset: number, problems: Unmapped, heading: string): Built {
   problems.check(heading, 'ERR_UNSUPPORTED')
   const batches = namedBatches(graph)
+  // Sizes that the file names, and holds for one number alone: attention of older exporters.
+  const fixed = new Map<string, number>()
   const attempt = (): Built => {
     const noted = new Unmapped()
-    const built = build(graph, opset, noted, batches)
+    const built = build(graph, opset, noted, batches, fixed)
     noted.check(heading, 'ERR_UNSUPPORTED')
     return built as Built
   }
@@ -168,6 +170,11 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
       } catch (error) {
         if (error instanceof NoBatch) {
           if (!withoutBatch(graph, batches)) throw unsupported('what should be the batch is another axis too')
+          continue
+        }
+        if (error instanceof FixedSize) {
+          if (left === 0 || fixed.has(error.size)) throw error.otherwise
+          fixed.set(error.size, error.value)
           continue
         }
         if (!(error instanceof OtherBatch)) throw error
@@ -255,12 +262,14 @@ function build(
   opset: number,
   problems: Unmapped,
   batches: ReadonlyMap<string, number>,
+  fixed: ReadonlyMap<string, number>,
 ): Built | undefined {
   const sizes = new SizeNames()
   const infos = inputsOf(graph)
   const dimOf = ({ dimValue, dimParam }: { dimValue?: number; dimParam?: string }): Dim => {
     if (dimValue !== undefined && dimValue > 0) return dimValue
-    return dimParam ? sizes.named(dimParam) : sizes.fresh()
+    const open = dimParam ? sizes.named(dimParam) : sizes.fresh()
+    return fixed.get([...open.terms.keys()][0] as string) ?? open
   }
   const batchOf = (info: ValueInfoProto) => batches.get(info.name ?? '') ?? 0
   const rows = infos.map((info) => dimsOfInput(info)[batchOf(info)]).find((dim) => dim !== undefined)

@@ -1,6 +1,10 @@
-import type { Call, Operator } from '../call.js'
+import { type Call, first, type Operator } from '../call.js'
 import { same, subtract } from '../dim.js'
+import { elementwise } from '../layout.js'
 import {
+  type Computed,
+  type Constant,
+  count,
   folded,
   known,
   numbersIn,
@@ -9,7 +13,8 @@ import {
   type Value,
   writtenOut,
 } from '../values.js'
-import { renamed } from './shapes.js'
+import { chosenBy, minus } from './elementwise.js'
+import { renamed, unsqueezed } from './shapes.js'
 
 function constantOfShape(call: Call): Value {
   const dims = sizesIn(call.value(0))
@@ -52,10 +57,32 @@ function constant(call: Call): Value {
   throw unsupported('it holds no numbers')
 }
 
+/** One number above a diagonal, or below it, of a table with as many rows as there are steps. */
+function openTriangle(call: Call, x: Constant, k: number, upper: boolean): Value {
+  const [rows, columns] = x.dims.slice(-2).map((size) => call.lowering.counted(call, size, 0)) as [Computed, Computed]
+  const beyond = minus(call, unsqueezed(columns, [0]), unsqueezed(rows, [1])) as Computed
+  const kept = elementwise(
+    call.builder,
+    [beyond],
+    first((v) => (upper ? v.greaterEqual(k) : v.lessEqual(k))),
+    true,
+  )
+  const found = chosenBy(call, kept, renamed(x, []), known([0], [], { integer: x.integer }))
+  return unsqueezed(
+    found,
+    x.dims.slice(2).map((_, at) => at),
+  )
+}
+
 function trilu(call: Call): Value {
-  const x = writtenOut(call.constant(0, 'what it takes'))
+  const given = call.constant(0, 'what it takes')
+  const isOpen = given.dims.slice(-2).some((dim) => typeof dim !== 'number')
   const k = call.given(1) ? (numbersIn(call.given(1), 'k')[0] as number) : 0
   const upper = call.node.int('upper', 1) === 1
+  if (isOpen && count(given.shape) === 1 && given.dims.slice(0, -2).every((dim) => dim === 1)) {
+    return openTriangle(call, given, k, upper)
+  }
+  const x = writtenOut(given)
   const [rows, columns] = x.shape.slice(-2) as [number, number]
   return folded(
     [x],

@@ -13,9 +13,11 @@ import { productOperators } from './products.js'
 import { quantizationOperators } from './quantization.js'
 import { recurrentOperators } from './recurrent.js'
 import { reductionOperators } from './reductions.js'
+import { resizingOperators } from './resizing.js'
 import { rowOperators } from './rows.js'
 import { shapeOperators } from './shapes.js'
 import { sliceOperators } from './slices.js'
+import { transposedConvolutionOperators } from './transposedConvolution.js'
 import { windowOperators } from './windows.js'
 
 /** The operators that are mapped, by their names. */
@@ -33,6 +35,8 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...productOperators,
     ...quantizationOperators,
     ...windowOperators,
+    ...transposedConvolutionOperators,
+    ...resizingOperators,
     ...einsumOperators,
     ...reductionOperators,
     ...normalizationOperators,

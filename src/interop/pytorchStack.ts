@@ -97,6 +97,7 @@ interface Kind {
   readonly reads: number | undefined
   /** The size of what it gives; undefined for that of what it reads. */
   readonly gives: number | undefined
+  readonly isTransposed?: boolean
   /** The kind where values of a size come in, of a convolution: its weight says too little. */
   given?(size: number | undefined): Kind | undefined
   make(settings: Settings): AnyLayer | { readonly layers: readonly AnyLayer[]; readonly own: AnyLayer }
@@ -136,7 +137,7 @@ export function stackOf(
     `${where} holds no plain stack of modules; make the model, and give it as model, or leave out by ignore what is not needed`,
     'ERR_UNSUPPORTED',
   )
-  const chain = chainOf(where, steps, isOrdered, options.order)
+  const chain = chainOf(where, steps, isOrdered, options)
   const all = chain.flatMap(({ step, kinds }) =>
     kinds.map((kind, index) => ({ kind, unit: step.units[index] as Unit })),
   )
@@ -300,7 +301,7 @@ function convolutionOf(unit: Unit, isTransposed: boolean, all: StackOptions['con
     const sizes = sizesOfKernel(kernel, isTransposed, size)
     if (!sizes) return undefined
     return {
-      ...{ what: 'convolution', ...sizes },
+      ...{ what: 'convolution', ...sizes, isTransposed },
       make: ({ name, inputShape }) =>
         convolutionLayers(unit.name, kernel, sizes.reads, isTransposed, settingsOf(unit, all), {
           ...{ useBias, ...(name && { name }), ...(inputShape && { inputShape }) },
@@ -348,7 +349,13 @@ function kindsOf(unit: Unit, { epsilon = 1e-5, convolutions }: StackOptions): Ki
 }
 
 /** The one order in which the sizes fit. */
-function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, order: StackOptions['order']): Chain {
+function chainOf(
+  where: string,
+  steps: readonly Step[],
+  isOrdered: boolean,
+  { order, inputShape }: StackOptions,
+): Chain {
+  const first = inputShape?.at(-1) ?? undefined
   const wrong = (message: string) => new SeqloomError('ERR_OPTION', visible(`${where}: ${message}`))
   const names = steps.map(({ name }) => `'${name}'`).join(', ')
   if (
@@ -363,7 +370,10 @@ function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, orde
   const isKnown = order !== undefined || isOrdered
   if (!isKnown && steps.length > mostSearched) throw wrong(`the option order must say how ${names} follow each other`)
   const sorted = order ? order.map((name) => steps.find((step) => step.name === name) as Step) : steps
-  const found = isKnown ? ordered(sorted) : permuted(steps)
+  const all = isKnown ? ordered(sorted, first) : permuted(steps, first)
+  // Of what has as many channels on both sides, the weight does not tell whether it is transposed.
+  const fewest = Math.min(...all.map(transposedIn))
+  const found = all.filter((chain) => transposedIn(chain) === fewest)
   if (found.length === 1) return found[0] as Chain
   if (found.length > 1) {
     throw wrong(
@@ -378,21 +388,24 @@ function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, orde
   )
 }
 
+const transposedIn = (chain: Chain): number =>
+  chain.reduce((sum, { kinds }) => sum + (kinds[0]?.isTransposed ? 1 : 0), 0)
+
 const sizesOf = ({ name, choices }: Step): string =>
   `'${name}' ${choices.map((kinds) => `${kinds[0]?.reads ?? (kinds[0]?.what === 'prelu' ? 'any' : 'tokens')} → ${kinds.at(-1)?.gives ?? 'the same'}`).join(' or ')}`
 
 /** The chains of steps in their order: one at most, but for tables that may be two things. */
-function ordered(steps: readonly Step[]): Chain[] {
-  return steps.reduce<Chain[]>((chains, step) => chains.flatMap((chain) => extended(chain, step)), [[]])
+function ordered(steps: readonly Step[], first: number | undefined): Chain[] {
+  return steps.reduce<Chain[]>((chains, step) => chains.flatMap((chain) => extended(chain, step, first)), [[]])
 }
 
 /** The chains of steps in any order; two suffice to know that there are several. */
-function permuted(steps: readonly Step[]): Chain[] {
+function permuted(steps: readonly Step[], first: number | undefined): Chain[] {
   const found: Chain[] = []
   const go = (chain: Chain, left: readonly Step[]) => {
     if (left.length === 0) found.push(chain)
     for (const step of left) {
-      for (const next of extended(chain, step))
+      for (const next of extended(chain, step, first))
         if (found.length < 2)
           go(
             next,
@@ -404,12 +417,14 @@ function permuted(steps: readonly Step[]): Chain[] {
   return found
 }
 
-/** A chain with one more step, as what that may be there. */
-function extended(chain: Chain, step: Step): Chain[] {
+/** A chain with one more step, as what that may be there; `first` is the size of the model's input, if that is known. */
+function extended(chain: Chain, step: Step, first: number | undefined): Chain[] {
   const given = chain.flatMap(({ kinds }) => kinds.map(({ gives }) => gives)).findLast((size) => size !== undefined)
   const hasChannels = chain.some(({ kinds }) => kinds.some(({ what }) => what === 'convolution'))
   return step.choices.flatMap((general) => {
-    const kinds = general.flatMap((kind) => (kind.given ? (kind.given(given) ?? []) : kind))
+    const kinds = general.flatMap((kind) =>
+      kind.given ? (kind.given(chain.length === 0 ? first : given) ?? []) : kind,
+    )
     if (kinds.length !== general.length) return []
     const fits = kinds.every((kind, index) => {
       const size = index === 0 ? given : kinds[index - 1]?.gives

@@ -68,11 +68,7 @@ type Shapes = readonly (readonly number[])[]
  * What one of our layers is in PyTorch: a part for each weight; or why there is no such module. `flattened` is the shape
  * `[…places, channels]` that a dense layer reads in one dimension, where PyTorch has the channels first.
  */
-export function partsOf(
-  layer: AnyLayer,
-  shapes: Shapes,
-  flattened?: readonly number[],
-): readonly Part[] | string {
+export function partsOf(layer: AnyLayer, shapes: Shapes, flattened?: readonly number[]): readonly Part[] | string {
   const config = layer.config()
   switch (layer.className) {
     case 'SimpleRNN':
@@ -316,7 +312,9 @@ function matrix(name: string, [inputs, outputs]: readonly number[], order: reado
 function channelsFirst([inputs, outputs]: readonly number[], flattened: readonly number[]): Part {
   const [columns, rows] = [inputs as number, outputs as number]
   const [places, channels] = [flattened.slice(0, -1), flattened.at(-1) as number]
-  const steps = places.map((_, axis) => places.slice(axis + 1).reduce((product, size) => product * size, channels * rows))
+  const steps = places.map((_, axis) =>
+    places.slice(axis + 1).reduce((product, size) => product * size, channels * rows),
+  )
   const move = { parameter: 'weight', weight: 0, from: 0, to: 0 }
   return {
     count: 1,

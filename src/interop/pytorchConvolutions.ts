@@ -92,7 +92,8 @@ export function convolutionLayers(
   }
   if (isTransposed) {
     if (padding === 'same') throw wrong("padding: 'same' is not for transposed convolutions")
-    if (kernelSize.some((size) => (size - 1) * dilation + 1 < stride)) throw wrong('windows that are shorter than a stride')
+    if (kernelSize.some((size) => (size - 1) * dilation + 1 < stride))
+      throw wrong('windows that are shorter than a stride')
     const make = transposed[axes - 1] as typeof conv1dTranspose
     const own = make({ ...settings, ...shape, filters: second, dilationRate: dilation } as never) as AnyLayer
     const crop = padding > 0 ? [around(cropped)({ cropping: padding } as never) as AnyLayer] : []
@@ -100,9 +101,7 @@ export function convolutionLayers(
   }
   if (padding === 'same' && stride !== 1) throw wrong("PyTorch has padding: 'same' for a stride of 1 alone")
   const zeros = padding !== 'same' && padding > 0
-  const front = zeros
-    ? [around(padded)({ ...shape, padding: padding as number } as never) as AnyLayer]
-    : []
+  const front = zeros ? [around(padded)({ ...shape, padding: padding as number } as never) as AnyLayer] : []
   const all = {
     ...settings,
     ...(zeros ? {} : shape),

@@ -310,7 +310,13 @@ function convolutionOf(unit: Unit, isTransposed: boolean, all: StackOptions['con
   }
   const [first, second] = kernel
   const [reads, gives] = isTransposed ? [first, second] : [second, first]
-  return { what: 'convolution', reads, gives, given: kind, make: (settings) => (kind(undefined) as Kind).make(settings) }
+  return {
+    what: 'convolution',
+    reads,
+    gives,
+    given: kind,
+    make: (settings) => (kind(undefined) as Kind).make(settings),
+  }
 }
 
 /** What a module that is not recurrent may be. */

@@ -20,7 +20,8 @@ const mostTerms = 32
 
 export const symbol = (name: string): Polynomial => new Polynomial(new Map([[name, 1]]))
 
-export const termsOf = (dim: Dim): ReadonlyMap<string, number> => (typeof dim === 'number' ? new Map([['', dim]]) : dim.terms)
+export const termsOf = (dim: Dim): ReadonlyMap<string, number> =>
+  typeof dim === 'number' ? new Map([['', dim]]) : dim.terms
 
 function made(terms: Map<string, number>): Dim {
   for (const [names, coefficient] of terms) if (coefficient === 0) terms.delete(names)

@@ -23,7 +23,17 @@ import { rowsOf } from './ops/products.js'
 import { checkLoadOptions, constantsOf, type LoadOnnxOptions, withShapes } from './options.js'
 import { SizeNames, type Weight } from './segment.js'
 import { constantOf, isFloat, Store, typeName } from './tensors.js'
-import { type Atom, type Axes, type Computed, count, FixedSize, malformed, type Ref, sizeOf, unsupported } from './values.js'
+import {
+  type Atom,
+  type Axes,
+  type Computed,
+  count,
+  FixedSize,
+  malformed,
+  type Ref,
+  sizeOf,
+  unsupported,
+} from './values.js'
 
 /**
  * Loads an ONNX model: a model of ours that predicts, trains, streams and is saved as any other.

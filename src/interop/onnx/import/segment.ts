@@ -59,7 +59,10 @@ export class SizeNames {
     const constant = rest.get('') ?? 0
     rest.delete('')
     const open = [...rest].reduce<Dim>((sum, [names, coefficient]) => {
-      return add(sum, names.split('*').reduce<Dim>((all, name) => multiply(all, symbol(name)), coefficient))
+      return add(
+        sum,
+        names.split('*').reduce<Dim>((all, name) => multiply(all, symbol(name)), coefficient),
+      )
     }, 0)
     // How many windows of so many steps as a stride, or fewer, there are: that is what sizes are divided for.
     const reach = (((constant % by) + by) % by) - by

@@ -27,7 +27,9 @@ function resized(call: Call): Value {
   const scales = given && dimsOf(given)[0] !== 0 ? numbersIn(given, 'the scales') : node.floats('scales')
   const axes = node.ints('axes') ?? Array.from({ length: rankOf(x) }, (_, at) => at)
   const sizes = scales ? undefined : call.inputs[3]
-  const factors = scales ?? (sizes && numbersIn(sizes, 'the sizes').map((size, at) => size / (dimsOf(x)[axes[at] as number] as number)))
+  const factors =
+    scales ??
+    (sizes && numbersIn(sizes, 'the sizes').map((size, at) => size / (dimsOf(x)[axes[at] as number] as number)))
   if (factors?.length !== axes.length) throw malformed('it has no scale or size for each axis')
   const where = node.text('coordinate_transformation_mode', 'half_pixel')
   const rounded = node.text('nearest_mode', 'round_prefer_floor')

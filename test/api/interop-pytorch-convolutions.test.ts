@@ -42,7 +42,7 @@ const flat = fileOf({
 const steps = tensor(Float32Array.of(1, 2), [1, 2, 1])
 
 describe('a dense layer behind flattened channels', () => {
-  const made = (...between: Parameters<typeof sequential>[0] & object) =>
+  const made = (...between: readonly unknown[]) =>
     sequential([
       layers.conv1d({ filters: 2, kernelSize: 1, inputShape: [2, 1] }),
       ...(between as []),

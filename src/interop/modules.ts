@@ -64,8 +64,11 @@ function* moveBack({ from, sizes, strides, to }: Move, weight: Float32Array, int
 /** The shapes of a layer's weights, in order. */
 type Shapes = readonly (readonly number[])[]
 
-/** What one of our layers is in PyTorch: a part for each weight; or why there is no such module. */
-export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | string {
+/**
+ * What one of our layers is in PyTorch: a part for each weight; or why there is no such module. `flattened` is the shape
+ * `[…places, channels]` that a dense layer reads in one dimension, where PyTorch has the channels first.
+ */
+export function partsOf(layer: AnyLayer, shapes: Shapes, flattened?: readonly number[]): readonly Part[] | string {
   const config = layer.config()
   switch (layer.className) {
     case 'SimpleRNN':
@@ -88,7 +91,9 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
       // The table that it is tied to comes first in `shapes`, and is as it is there.
       if (config.tiedTo !== undefined) return shapes.map((shape, index) => as(index === 0 ? 'weight' : 'bias', shape))
       return [
-        matrix('weight', shapes[0] as readonly number[], [0]),
+        flattened
+          ? channelsFirst(shapes[0] as readonly number[], flattened)
+          : matrix('weight', shapes[0] as readonly number[], [0]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
       ]
     case 'TransducerJoint':
@@ -301,6 +306,21 @@ function matrix(name: string, [inputs, outputs]: readonly number[], order: reado
     }),
   )
   return { count: 1, shapes: { [name]: [rows, columns] }, moves }
+}
+
+/** The kernel of a dense layer that reads `[…places, channels]` flattened; its columns are `[channels, …places]` there. */
+function channelsFirst([inputs, outputs]: readonly number[], flattened: readonly number[]): Part {
+  const [columns, rows] = [inputs as number, outputs as number]
+  const [places, channels] = [flattened.slice(0, -1), flattened.at(-1) as number]
+  const steps = places.map((_, axis) =>
+    places.slice(axis + 1).reduce((product, size) => product * size, channels * rows),
+  )
+  const move = { parameter: 'weight', weight: 0, from: 0, to: 0 }
+  return {
+    count: 1,
+    shapes: { weight: [rows, columns] },
+    moves: [{ ...move, sizes: [rows, channels, ...places], strides: [1, rows, ...steps] }],
+  }
 }
 
 /** A bias of which the places `at` on are those of a parameter. */

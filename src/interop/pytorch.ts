@@ -13,6 +13,7 @@ import { type FileOrBytes, type Source, type StoredTensor, Unmapped, type Writte
 import { formatFor } from './formats.js'
 import { match, type Wanted } from './match.js'
 import { type ParameterMove, type Part, partsOf, toTheirs } from './modules.js'
+import { flattenedBefore } from './pytorchFlatten.js'
 import { type StackOptions, stackChecks, stackOf } from './pytorchStack.js'
 import { openTensors } from './shards.js'
 import { nameOf, type Unit, unitsOf } from './units.js'
@@ -240,7 +241,8 @@ interface Target extends Wanted {
 
 /** The layers with weights, and those for which there is no module. */
 function targetsOf(model: Model) {
-  const { names, layers } = model.topology()
+  const topology = model.topology()
+  const { names, layers } = topology
   const { specs } = model.engine
   const targets: Target[] = []
   const unmapped: { readonly name: string; readonly shown: string; readonly why: string }[] = []
@@ -253,6 +255,7 @@ function targetsOf(model: Model) {
     const parts = partsOf(
       layer,
       indices.map((index) => specs[index]?.shape ?? []),
+      flattenedBefore(topology, layer),
     )
     if (typeof parts === 'string') unmapped.push({ name, shown: `'${name}' (${layer.className})`, why: parts })
     else {

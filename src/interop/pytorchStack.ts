@@ -1,5 +1,5 @@
 import { projectedLSTM } from '../cells/index.js'
-import { SeqloomError, visible } from '../errors.js'
+import { isInstance, SeqloomError, visible } from '../errors.js'
 import { showShape } from '../graph/shape.js'
 import { type ActivationName, activationCheck } from '../layers/activations.js'
 import {
@@ -7,6 +7,7 @@ import {
   bidirectional,
   dense,
   embedding,
+  flatten,
   globalAveragePooling1d,
   globalMaxPooling1d,
   gru,
@@ -17,11 +18,18 @@ import {
   rnn,
   simpleRNN,
 } from '../layers/index.js'
-import type { AnyLayer, LayerOptions } from '../layers/layer.js'
+import { type AnyLayer, Layer, type LayerOptions } from '../layers/layer.js'
 import { type Sequential, sequential } from '../model/sequential.js'
-import { type Check, custom, label, number, oneOf } from '../options.js'
+import { type Check, custom, integer, isRecord, label, number, oneOf } from '../options.js'
 import { Unmapped } from './format.js'
 import { byNumbers } from './match.js'
+import {
+  convolutionLayers,
+  convolutionsCheck,
+  type KernelShape,
+  sizesOfKernel,
+  type TorchConvolution,
+} from './pytorchConvolutions.js'
 import type { Unit } from './units.js'
 
 /** What a state dict does not say of a model. */
@@ -42,6 +50,15 @@ export interface StackOptions {
   readonly epsilon?: number
   /** The modules in the order in which they are used, such as `['tokens', 'rnn', 'head']`. */
   readonly order?: readonly string[]
+  /** What is not in the weights of convolutions, by the names of the modules, as `nn.Conv1d` and its kin call it. */
+  readonly convolutions?: Readonly<Record<string, TorchConvolution>>
+  /**
+   * Layers without weights that follow a module, such as activations and poolings, by the module's name; for each
+   * convolution, or what normalizes it, needed: `{ conv1: [layers.activation({ activation: 'relu' })] }`, `[]` for none.
+   */
+  readonly after?: Readonly<Record<string, readonly AnyLayer[]>>
+  /** The shape of an input without the batch, `[steps, features]`; needed where steps are flattened, and for images. */
+  readonly inputShape?: readonly (number | null)[]
 }
 
 const poolings = ['none', 'lastStep', 'lastState', 'mean', 'max'] as const
@@ -57,6 +74,17 @@ export const stackChecks: Readonly<Record<keyof StackOptions, Check>> = {
     'an array of the names of modules',
     (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
   ),
+  convolutions: convolutionsCheck,
+  after: custom(
+    'an object of arrays of layers by the names of modules',
+    (value) =>
+      isRecord(value) &&
+      Object.values(value).every((all) => Array.isArray(all) && all.every((layer) => isInstance(layer, Layer))),
+  ),
+  inputShape: custom(
+    'an array of sizes, null for what is open',
+    (value) => Array.isArray(value) && value.every((size) => size === null || integer(1).accepts(size)),
+  ),
 }
 
 /** The most modules whose order is looked for. */
@@ -64,12 +92,15 @@ const mostSearched = 8
 
 /** What a module may be in a stack. */
 interface Kind {
-  readonly what: 'embedding' | 'recurrent' | 'linear' | 'norm' | 'prelu'
+  readonly what: 'embedding' | 'recurrent' | 'linear' | 'norm' | 'prelu' | 'convolution'
   /** The size of what it reads; undefined for tokens, and where any will do. */
   readonly reads: number | undefined
   /** The size of what it gives; undefined for that of what it reads. */
   readonly gives: number | undefined
-  make(settings: Settings): AnyLayer
+  readonly isTransposed?: boolean
+  /** The kind where values of a size come in, of a convolution: its weight says too little. */
+  given?(size: number | undefined): Kind | undefined
+  make(settings: Settings): AnyLayer | { readonly layers: readonly AnyLayer[]; readonly own: AnyLayer }
 }
 
 /** How a layer is made: options of every layer, and those that some take. */
@@ -106,13 +137,13 @@ export function stackOf(
     `${where} holds no plain stack of modules; make the model, and give it as model, or leave out by ignore what is not needed`,
     'ERR_UNSUPPORTED',
   )
-  const chain = chainOf(where, steps, isOrdered, options.order)
+  const chain = chainOf(where, steps, isOrdered, options)
   const all = chain.flatMap(({ step, kinds }) =>
     kinds.map((kind, index) => ({ kind, unit: step.units[index] as Unit })),
   )
   const wrong = (message: string) => new SeqloomError('ERR_OPTION', `interop.loadPyTorch: ${visible(message)}`)
   const { pooling = 'none', hiddenActivation, outputActivation } = options
-  const isSequence = ({ kind }: (typeof all)[number]) => kind.what === 'recurrent' || kind.what === 'embedding'
+  const isSequence = ({ kind }: (typeof all)[number]) => ['recurrent', 'embedding', 'convolution'].includes(kind.what)
   const lastRecurrent = all.findLastIndex(({ kind }) => kind.what === 'recurrent')
   const pooled = lastRecurrent >= 0 ? lastRecurrent : all.findLastIndex(isSequence)
   if (pooling !== 'none' && (pooled < 0 || (pooling === 'lastState' && lastRecurrent < 0))) {
@@ -121,10 +152,28 @@ export function stackOf(
   const last = all.length - 1
   // A module may be the activation of the one before it.
   const isActivated = (index: number) => all[index + 1]?.kind.what === 'prelu'
-  const hidden = all.find(({ kind }, index) => kind.what === 'linear' && index < last && !isActivated(index))
+  const { after = {}, inputShape } = options
+  const unknown = [...Object.keys(after), ...Object.keys(options.convolutions ?? {})].find(
+    (name) => !all.some(({ unit }) => unit.name === name),
+  )
+  if (unknown !== undefined) throw wrong(`after and convolutions: there is no module '${unknown}'`)
+  const hidden = all.find(
+    ({ kind, unit }, index) =>
+      kind.what === 'linear' && index < last && !isActivated(index) && !Object.hasOwn(after, unit.name),
+  )
   if (hidden && hiddenActivation === undefined) {
     throw wrong(
       `the file does not say which activation follows '${hidden.unit.name}'; give it as hiddenActivation, such as 'relu', or 'linear' for none`,
+    )
+  }
+  const bare = all.find(({ kind, unit }, index) => {
+    if (kind.what !== 'convolution' || isActivated(index) || Object.hasOwn(after, unit.name)) return false
+    const next = all[index + 1]
+    return next?.kind.what !== 'norm' || (!isActivated(index + 1) && !Object.hasOwn(after, next.unit.name))
+  })
+  if (bare) {
+    throw wrong(
+      `the file does not say what follows '${bare.unit.name}'; give it with after: { '${bare.unit.name}': [layers.activation({ activation: 'relu' })] }, or [] for nothing`,
     )
   }
   if (outputActivation !== undefined && all[last]?.kind.what !== 'linear') {
@@ -133,17 +182,39 @@ export function stackOf(
   const model = sequential()
   const mapping: Record<string, string> = {}
   const made: [AnyLayer, Unit][] = []
+  let size: number | undefined
+  let isFlat = false
   for (const [index, { unit, kind }] of all.entries()) {
     const activation = isActivated(index) ? 'linear' : index === last ? outputActivation : hiddenActivation
     const hasSteps = pooled >= 0 && (index <= pooled || pooling === 'none')
     const returnSequences = !(pooling === 'lastState' && index === pooled)
-    const layer = kind.make({
+    const isImage = kind.what === 'convolution' && (unit.shapes.weight?.length ?? 0) > 3
+    if ((isImage && index === 0 && !inputShape) || (inputShape && index === 0 && kind.reads === undefined)) {
+      throw wrong(`inputShape ${inputShape ? 'is not for tokens' : `is needed: the shape that '${unit.name}' reads`}`)
+    }
+    if (kind.what === 'linear' && size !== undefined && kind.reads !== size && !isFlat) {
+      if (!inputShape) {
+        throw wrong(
+          `'${unit.name}' reads ${kind.reads} numbers, all steps of ${size} channels; give inputShape, which says how many there are`,
+        )
+      }
+      model.add(flatten())
+      isFlat = true
+    }
+    const result = kind.make({
       ...(label.accepts(unit.name) && { name: unit.name }),
-      ...(index === 0 && kind.reads !== undefined && { inputShape: [...(pooled < 0 ? [] : [null]), kind.reads] }),
+      ...(index === 0 &&
+        kind.reads !== undefined && { inputShape: inputShape ?? [...(pooled < 0 ? [] : [null]), kind.reads] }),
       ...{ returnSequences, hasSteps, activation: activation ?? 'linear' },
     })
-    model.add(layer)
-    made.push([layer, unit])
+    const { layers, own } = 'layers' in result ? result : { layers: [result], own: result }
+    for (const layer of layers) model.add(layer)
+    made.push([own, unit])
+    size = kind.gives ?? size
+    for (const layer of after[unit.name] ?? []) {
+      model.add(layer)
+      isFlat ||= layer.className === 'Flatten'
+    }
     if (index !== pooled) continue
     if (pooling === 'lastStep') model.add(lastStep())
     if (pooling === 'mean') model.add(globalAveragePooling1d())
@@ -219,8 +290,38 @@ const onePrelu: Kind = {
     prelu({ ...common, sharedAxes: hasSteps ? [1, 2] : [1] }),
 }
 
+const settingsOf = ({ name }: Unit, all: StackOptions['convolutions'] = {}): TorchConvolution =>
+  Object.hasOwn(all, name) ? (all[name] as TorchConvolution) : {}
+
+/** A convolution, of which the channels that come in say how many groups it has. */
+function convolutionOf(unit: Unit, isTransposed: boolean, all: StackOptions['convolutions']): Kind {
+  const kernel = unit.shapes.weight as unknown as KernelShape
+  const useBias = unit.shapes.bias !== undefined
+  const kind = (size: number | undefined): Kind | undefined => {
+    const sizes = sizesOfKernel(kernel, isTransposed, size)
+    if (!sizes) return undefined
+    return {
+      ...{ what: 'convolution', ...sizes, isTransposed },
+      make: ({ name, inputShape }) =>
+        convolutionLayers(unit.name, kernel, sizes.reads, isTransposed, settingsOf(unit, all), {
+          ...{ useBias, ...(name && { name }), ...(inputShape && { inputShape }) },
+        }),
+    }
+  }
+  const [first, second] = kernel
+  const [reads, gives] = isTransposed ? [first, second] : [second, first]
+  return {
+    what: 'convolution',
+    reads,
+    gives,
+    given: kind,
+    make: (settings) => (kind(undefined) as Kind).make(settings),
+  }
+}
+
 /** What a module that is not recurrent may be. */
-function kindsOf({ shapes }: Unit, { epsilon = 1e-5 }: StackOptions): Kind[] {
+function kindsOf(unit: Unit, { epsilon = 1e-5, convolutions }: StackOptions): Kind[] {
+  const { shapes } = unit
   const { weight, bias, running_mean: mean, running_var: variance, ...others } = shapes
   if (!weight || Object.keys(others).length > 0) return []
   const [rows = 0, columns = 0] = weight
@@ -232,6 +333,11 @@ function kindsOf({ shapes }: Unit, { epsilon = 1e-5 }: StackOptions): Kind[] {
     if (bias) return [{ what: 'norm', reads: rows, gives: rows, make }]
     // One slope for all. Several might be those of an nn.RMSNorm as well.
     return rows === 1 && !mean ? [onePrelu] : []
+  }
+  if (weight.length >= 3 && weight.length <= 5) {
+    const { transposed } = settingsOf(unit, convolutions)
+    const kinds = transposed === undefined ? [false, true] : [transposed]
+    return kinds.map((each) => convolutionOf(unit, each, convolutions))
   }
   if (weight.length !== 2) return []
   const linear: Kind = {
@@ -249,7 +355,13 @@ function kindsOf({ shapes }: Unit, { epsilon = 1e-5 }: StackOptions): Kind[] {
 }
 
 /** The one order in which the sizes fit. */
-function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, order: StackOptions['order']): Chain {
+function chainOf(
+  where: string,
+  steps: readonly Step[],
+  isOrdered: boolean,
+  { order, inputShape }: StackOptions,
+): Chain {
+  const first = inputShape?.at(-1) ?? undefined
   const wrong = (message: string) => new SeqloomError('ERR_OPTION', visible(`${where}: ${message}`))
   const names = steps.map(({ name }) => `'${name}'`).join(', ')
   if (
@@ -264,7 +376,10 @@ function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, orde
   const isKnown = order !== undefined || isOrdered
   if (!isKnown && steps.length > mostSearched) throw wrong(`the option order must say how ${names} follow each other`)
   const sorted = order ? order.map((name) => steps.find((step) => step.name === name) as Step) : steps
-  const found = isKnown ? ordered(sorted) : permuted(steps)
+  const all = isKnown ? ordered(sorted, first) : permuted(steps, first)
+  // Of what has as many channels on both sides, the weight does not tell whether it is transposed.
+  const fewest = Math.min(...all.map(transposedIn))
+  const found = all.filter((chain) => transposedIn(chain) === fewest)
   if (found.length === 1) return found[0] as Chain
   if (found.length > 1) {
     throw wrong(
@@ -279,21 +394,24 @@ function chainOf(where: string, steps: readonly Step[], isOrdered: boolean, orde
   )
 }
 
+const transposedIn = (chain: Chain): number =>
+  chain.reduce((sum, { kinds }) => sum + (kinds[0]?.isTransposed ? 1 : 0), 0)
+
 const sizesOf = ({ name, choices }: Step): string =>
   `'${name}' ${choices.map((kinds) => `${kinds[0]?.reads ?? (kinds[0]?.what === 'prelu' ? 'any' : 'tokens')} → ${kinds.at(-1)?.gives ?? 'the same'}`).join(' or ')}`
 
 /** The chains of steps in their order: one at most, but for tables that may be two things. */
-function ordered(steps: readonly Step[]): Chain[] {
-  return steps.reduce<Chain[]>((chains, step) => chains.flatMap((chain) => extended(chain, step)), [[]])
+function ordered(steps: readonly Step[], first: number | undefined): Chain[] {
+  return steps.reduce<Chain[]>((chains, step) => chains.flatMap((chain) => extended(chain, step, first)), [[]])
 }
 
 /** The chains of steps in any order; two suffice to know that there are several. */
-function permuted(steps: readonly Step[]): Chain[] {
+function permuted(steps: readonly Step[], first: number | undefined): Chain[] {
   const found: Chain[] = []
   const go = (chain: Chain, left: readonly Step[]) => {
     if (left.length === 0) found.push(chain)
     for (const step of left) {
-      for (const next of extended(chain, step))
+      for (const next of extended(chain, step, first))
         if (found.length < 2)
           go(
             next,
@@ -305,13 +423,20 @@ function permuted(steps: readonly Step[]): Chain[] {
   return found
 }
 
-/** A chain with one more step, as what that may be there. */
-function extended(chain: Chain, step: Step): Chain[] {
+/** A chain with one more step, as what that may be there; `first` is the size of the model's input, if that is known. */
+function extended(chain: Chain, step: Step, first: number | undefined): Chain[] {
   const given = chain.flatMap(({ kinds }) => kinds.map(({ gives }) => gives)).findLast((size) => size !== undefined)
-  return step.choices.flatMap((kinds) => {
+  const hasChannels = chain.some(({ kinds }) => kinds.some(({ what }) => what === 'convolution'))
+  return step.choices.flatMap((general) => {
+    const kinds = general.flatMap((kind) =>
+      kind.given ? (kind.given(chain.length === 0 ? first : given) ?? []) : kind,
+    )
+    if (kinds.length !== general.length) return []
     const fits = kinds.every((kind, index) => {
       const size = index === 0 ? given : kinds[index - 1]?.gives
       if (kind.what === 'prelu') return size !== undefined
+      // Steps of so many channels may be flattened.
+      if (kind.what === 'linear' && hasChannels && size !== undefined) return (kind.reads as number) % size === 0
       return size === undefined ? true : kind.reads === size
     })
     return fits ? [[...chain, { step, kinds }]] : []

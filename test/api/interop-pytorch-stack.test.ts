@@ -129,7 +129,7 @@ describe('interop.loadPyTorch without a model', () => {
   it('says what belongs to no stack, all of it at once', async () => {
     const file = torchFile({
       ...lstm('rnn', 3, 4),
-      'conv.weight': of(4, 3, 5),
+      'conv.weight': of(4, 3, 5, 2, 2, 2),
       'bn.weight': of(4),
       'bn.bias': of(4),
       'bn.running_mean': of(4),
@@ -143,7 +143,11 @@ describe('interop.loadPyTorch without a model', () => {
         /no plain stack of modules; make the model, and give it as model, or leave out by ignore what is not needed:\n/,
       ),
     )
-    for (const part of [/^- 'conv', weight \[4, 3, 5\], is not known$/m, /^- 'bn', .*running_mean/m, /^- 'odd', /m]) {
+    for (const part of [
+      /^- 'conv', weight \[4, 3, 5, 2, 2, 2\], is not known$/m,
+      /^- 'bn', .*running_mean/m,
+      /^- 'odd', /m,
+    ]) {
       expect(error.message).toMatch(part)
     }
     await expect(interop.loadPyTorch(torchFile({}))).rejects.toEqual(coded('ERR_UNSUPPORTED', /there are no modules/))

@@ -13,6 +13,12 @@ const tagger = `
 const written: Readonly<Record<string, string>> = {
   'glove.6B.100d.txt': `writeFileSync(file, 'the 0.1 0.2 0.3\\ncat 0.4 0.5 0.6\\n')`,
   'tagger.pt': `${tagger}\nawait interop.toPyTorch(m, file)`,
+  'cnn.pt': `
+    const m = sequential([
+      layers.conv1d({ filters: 8, kernelSize: 3, inputShape: [14, 3], name: 'a' }), layers.batchNormalization({ name: 'b' }),
+      layers.maxPooling1d({ poolSize: 2 }), layers.flatten(), layers.dense({ units: 2, name: 'c' })
+    ])
+    await interop.toPyTorch(m, file, { mapping: { a: '0', b: '1', c: '5' } })`,
   'classifier.pt': `copyFileSync('${root}test/fixtures/pytorch/checkpoint.pt', file)`,
   'reviews.keras': `
     const m = sequential([layers.embedding({ inputDim: 500, outputDim: 8 }), layers.gru({ units: 8 }), layers.dense({ units: 1 })])

@@ -76,6 +76,8 @@ export function dataOf(value: Value): Computed | Constant {
     return known(value.items as number[], value.scalar ? [] : [value.items.length])
   }
   if (value.kind === 'list' || value.kind === 'parts') throw unsupported('a list of values is used as a value')
+  if (value.kind === 'padded')
+    throw unsupported('padding that depends on the number of steps, for anything but windows')
   if (value.kind === 'rows') throw unsupported('numbers of rows of the batch are used as numbers')
   throw unsupported('a size that is known only per call is used as a number')
 }

@@ -18,9 +18,10 @@ export class Polynomial {
 /** Terms of a size at most: shape arithmetic of real models has a handful. */
 const mostTerms = 32
 
-export const symbol = (name: string): Dim => new Polynomial(new Map([[name, 1]]))
+export const symbol = (name: string): Polynomial => new Polynomial(new Map([[name, 1]]))
 
-const termsOf = (dim: Dim): ReadonlyMap<string, number> => (typeof dim === 'number' ? new Map([['', dim]]) : dim.terms)
+export const termsOf = (dim: Dim): ReadonlyMap<string, number> =>
+  typeof dim === 'number' ? new Map([['', dim]]) : dim.terms
 
 function made(terms: Map<string, number>): Dim {
   for (const [names, coefficient] of terms) if (coefficient === 0) terms.delete(names)
@@ -84,6 +85,21 @@ function dividedTerms(a: Dim, b: Dim): Dim | undefined {
     sum = add(sum, made(new Map([[rest.join('*'), term[1] / coefficient]])))
   }
   return sum
+}
+
+/** The one name that is missing in one of two equal products, and the number that it must stand for. */
+export function solved(a: Dim, b: Dim): { readonly name: string; readonly value: number } | undefined {
+  const [x, y] = [[...termsOf(a)], [...termsOf(b)]]
+  if (x.length !== 1 || y.length !== 1) return undefined
+  const [[left, factor], [right, product]] = [x[0], y[0]] as [[string, number], [string, number]]
+  const more = namesOf(left)
+  for (const name of namesOf(right)) {
+    const at = more.indexOf(name)
+    if (at < 0) return undefined
+    more.splice(at, 1)
+  }
+  const value = product / factor
+  return more.length === 1 && Number.isInteger(value) && value >= 1 ? { name: more[0] as string, value } : undefined
 }
 
 export const same = (a: Dim, b: Dim): boolean =>

@@ -37,11 +37,31 @@ export function reshaped(builder: Builder, ref: Ref, dims: readonly Dim[]): Ref 
   if (dims.length === ref.dims.length && dims.every((dim, axis) => same(dim, ref.dims[axis] as Dim))) return ref
   const open = dims.filter((dim) => typeof dim !== 'number')
   if (open.length > 1) {
+    const [own, other] = [ref.dims, dims].map((all) => all.filter((dim) => dim !== 1)) as [Dim[], Dim[]]
+    if (own.length === other.length && own.every((dim, at) => same(dim, other[at] as Dim))) {
+      return withOnes(builder, ref, dims)
+    }
     throw unsupported(`a shape with two sizes that are known only per call, ${open.map(showDim).join(' and ')}`)
   }
   const target = dims.map((dim) => (typeof dim === 'number' ? dim : null))
   if (dims.length > 7) throw unsupported('more than eight dimensions')
   return builder.record([ref], dims, ([x]) => value(x).reshape(target))
+}
+
+/** A value of ours under a shape that differs in axes of size 1 alone. */
+function withOnes(builder: Builder, ref: Ref, dims: readonly Dim[]): Ref {
+  const ones = (all: readonly Dim[]) => [...all.keys()].filter((at) => all[at] === 1).map((at) => at + 1)
+  const [gone, added] = [ones(ref.dims).reverse(), ones(dims)]
+  // Reshaping takes one open size at most; windows of one element have an axis for it.
+  const inserted = (x: SymbolicValue, axis: number) => {
+    if (axis > 1) return x.windows(1, { axis: axis - 1 })
+    const behind = x.windows(1, { axis: 1 })
+    return behind.transpose([0, 2, 1, ...[...behind.shape.keys()].slice(3)])
+  }
+  return builder.record([ref], dims, ([x]) => {
+    const without = gone.reduce((all, axis) => all.sum({ axis }), value(x))
+    return added.reduce(inserted, without)
+  })
 }
 
 /** The value with exactly these axes of ours; those of it that are missing are of size 1. `repeat`: or are repeated. */

@@ -14,6 +14,7 @@ import type { DimensionProto, GraphProto, ModelProto, ValueInfoProto } from '../
 import { type Builder, type Entry, Parts } from './builder.js'
 import { type Call, first } from './call.js'
 import { type Dim, same } from './dim.js'
+import { expanded } from './expanded.js'
 import { arranged } from './layout.js'
 import { deepest, Lowering, NoBatch, OtherBatch, Scope, shown } from './lowering.js'
 import { type Graph, Node } from './node.js'
@@ -22,7 +23,17 @@ import { rowsOf } from './ops/products.js'
 import { checkLoadOptions, constantsOf, type LoadOnnxOptions, withShapes } from './options.js'
 import { SizeNames, type Weight } from './segment.js'
 import { constantOf, isFloat, Store, typeName } from './tensors.js'
-import { type Atom, type Axes, type Computed, count, malformed, type Ref, sizeOf, unsupported } from './values.js'
+import {
+  type Atom,
+  type Axes,
+  type Computed,
+  count,
+  FixedSize,
+  malformed,
+  type Ref,
+  sizeOf,
+  unsupported,
+} from './values.js'
 
 /**
  * Loads an ONNX model: a model of ours that predicts, trains, streams and is saved as any other.
@@ -113,7 +124,7 @@ async function graphOf(
   const outer = new Set<string>()
   const own = new Set([...constants.keys(), ...proto.input.map(({ name = '' }) => name)])
   const nodes: Node[] = []
-  for (const each of proto.node) {
+  for (const each of proto.node.flatMap(expanded)) {
     const node = new Node(each)
     nodes.push(node)
     if (!operators.has(node.op) || node.domain !== '')
@@ -135,11 +146,15 @@ async function graphOf(
   return { proto, nodes, constants, outer }
 }
 
-/** Operators that compute in whole numbers of 8 bits, with scales that depend on all rows at once. */
-const quantized = /^(DynamicQuantize|QLinear|QuantizeLinear|MatMulInteger|ConvInteger|QAttention|QGemm)/
+/** Operators that compute in whole numbers of few bits. */
+const quantized = /Quantize|Integer|^Q(Linear|Ordered|Attention|Gemm|MoE|Embed)|Bits$/
 
-const hintFor = ({ op }: Node): string =>
-  quantized.test(op) ? ': it computes in whole numbers of 8 bits; load the file from before it was quantized' : ''
+/** What to do about an operator that is not mapped. */
+function hintFor({ op, domain }: Node): string {
+  if (quantized.test(op)) return ': it computes in whole numbers; load the file from before it was quantized'
+  if (!domain.startsWith('com.microsoft')) return ''
+  return ': it was made by an optimizer of onnxruntime; load the file from before that, or write it with the level ORT_ENABLE_BASIC'
+}
 
 interface Built {
   readonly model: Model<Prediction>
@@ -150,9 +165,11 @@ interface Built {
 function attempts(graph: Graph, opset: number, problems: Unmapped, heading: string): Built {
   problems.check(heading, 'ERR_UNSUPPORTED')
   const batches = namedBatches(graph)
+  // Sizes that the file names, and holds for one number alone: attention of older exporters.
+  const fixed = new Map<string, number>()
   const attempt = (): Built => {
     const noted = new Unmapped()
-    const built = build(graph, opset, noted, batches)
+    const built = build(graph, opset, noted, batches, fixed)
     noted.check(heading, 'ERR_UNSUPPORTED')
     return built as Built
   }
@@ -163,6 +180,11 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
       } catch (error) {
         if (error instanceof NoBatch) {
           if (!withoutBatch(graph, batches)) throw unsupported('what should be the batch is another axis too')
+          continue
+        }
+        if (error instanceof FixedSize) {
+          if (left === 0 || fixed.has(error.size)) throw error.otherwise
+          fixed.set(error.size, error.value)
           continue
         }
         if (!(error instanceof OtherBatch)) throw error
@@ -250,12 +272,14 @@ function build(
   opset: number,
   problems: Unmapped,
   batches: ReadonlyMap<string, number>,
+  fixed: ReadonlyMap<string, number>,
 ): Built | undefined {
   const sizes = new SizeNames()
   const infos = inputsOf(graph)
   const dimOf = ({ dimValue, dimParam }: { dimValue?: number; dimParam?: string }): Dim => {
     if (dimValue !== undefined && dimValue > 0) return dimValue
-    return dimParam ? sizes.named(dimParam) : sizes.fresh()
+    const open = dimParam ? sizes.named(dimParam) : sizes.fresh()
+    return fixed.get([...open.terms.keys()][0] as string) ?? open
   }
   const batchOf = (info: ValueInfoProto) => batches.get(info.name ?? '') ?? 0
   const rows = infos.map((info) => dimsOfInput(info)[batchOf(info)]).find((dim) => dim !== undefined)

@@ -83,7 +83,11 @@ export class Scope {
   }
 
   *live(): Generator<Computed> {
-    for (const [name, value] of this.values) if (value.kind === 'computed' && this.isUsed(name)) yield value
+    for (const [name, value] of this.values) {
+      if (!this.isUsed(name)) continue
+      if (value.kind === 'computed') yield value
+      if (value.kind === 'padded') yield value.windows
+    }
   }
 }
 

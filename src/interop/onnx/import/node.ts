@@ -3,7 +3,10 @@ import type { Constant, Value } from './values.js'
 import { malformed, unsupported } from './values.js'
 
 /** Operators of onnxruntime's own that are mapped: those of the standard with the same names mean the same. */
-const contributed: ReadonlySet<string> = new Set(['Gelu', 'BiasGelu', 'FastGelu', 'QuickGelu'])
+const contributed: ReadonlySet<string> = new Set([
+  ...['Gelu', 'BiasGelu', 'FastGelu', 'QuickGelu', 'FusedMatMul', 'TransposeMatMul'],
+  ...['QuantizeLinear', 'DequantizeLinear'],
+])
 
 /** A node of a graph, its attributes by name. */
 export class Node {

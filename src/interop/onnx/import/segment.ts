@@ -3,7 +3,7 @@ import type { Operand } from '../../../graph/trace/operands.js'
 import type { Size } from '../../../graph/trace/size.js'
 import type { SymbolicValue } from '../../../graph/trace/symbolic.js'
 import type { SymbolicTensor } from '../../../layers/layer.js'
-import { add, type Dim, symbol } from './dim.js'
+import { add, type Dim, divide, multiply, type Polynomial, same, showDim, subtract, symbol, termsOf } from './dim.js'
 import { type Constant, type Elements, Ref, type Stored, unsupported } from './values.js'
 
 /** A constant as a weight of a layer. */
@@ -35,15 +35,76 @@ export class SizeNames {
   #symbols = 0
 
   /** A size that nothing is known of. */
-  fresh(): Dim {
+  fresh(): Polynomial {
     return symbol(`n${this.#symbols++}`)
   }
 
   /** A size of a name in the graph. */
-  named(name: string): Dim {
+  named(name: string): Polynomial {
     const known = this.#names.get(`=${name}`) ?? `n${this.#symbols++}`
     this.#names.set(`=${name}`, known)
     return symbol(known)
+  }
+
+  readonly #quotients = new Map<string, Dim>()
+  readonly #computed = new Set<string>()
+  /** By the keys of the symbols. */
+  readonly #maxima = new Map<string, { readonly symbol: Polynomial; readonly of: Dim }>()
+
+  /** A size divided by a number, rounded down. Where it is not exact, a symbol stands for the number of windows. */
+  quotient(dim: Dim, by: number): Dim {
+    const exact = divide(dim, by)
+    if (exact !== undefined) return exact
+    const rest = new Map([...termsOf(dim)].filter(([, coefficient]) => coefficient % by !== 0))
+    const constant = rest.get('') ?? 0
+    rest.delete('')
+    const open = [...rest].reduce<Dim>((sum, [names, coefficient]) => {
+      return add(
+        sum,
+        names.split('*').reduce<Dim>((all, name) => multiply(all, symbol(name)), coefficient),
+      )
+    }, 0)
+    // How many windows of so many steps as a stride, or fewer, there are: that is what sizes are divided for.
+    const reach = (((constant % by) + by) % by) - by
+    const shift = (constant - reach) / by - 1
+    const whole = divide(subtract(subtract(dim, open), constant), by) as Dim
+    if (open === 0) return add(whole, Math.floor(constant / by))
+    const key = `${showDim(add(open, reach))}/${by}`
+    const known = this.#quotients.get(key) ?? this.#computedSymbol()
+    this.#quotients.set(key, known)
+    return add(add(whole, known), shift)
+  }
+
+  #computedSymbol(): Polynomial {
+    const made = this.fresh()
+    for (const name of made.terms.keys()) this.#computed.add(name)
+    return made
+  }
+
+  /** A size, or zero where it is negative. */
+  positive(dim: Dim): Dim {
+    if (typeof dim === 'number') return Math.max(dim, 0)
+    const known = [...this.#maxima.values()].find(({ of }) => same(of, dim))
+    if (known) return known.symbol
+    const made = this.#computedSymbol()
+    this.#maxima.set(made.key, { symbol: made, of: dim })
+    return made
+  }
+
+  /** The strides and the reach of windows that need so much before and behind an axis, one window for each stride. */
+  sameWindows(size: Dim, before: Dim, after: Dim): { readonly stride: number; readonly span: number } | undefined {
+    const all = add(before, after)
+    const maximum = typeof all === 'number' ? undefined : this.#maxima.get(all.key)
+    if (maximum === undefined || !same(before, this.quotient(all, 2))) return undefined
+    // The end of the last window.
+    const end = add(maximum.of, size)
+    for (const [names, stride] of termsOf(end)) {
+      if (names === '' || !(stride > 1)) continue
+      const places = this.quotient(add(size, stride - 1), stride)
+      const span = subtract(end, multiply(subtract(places, 1), stride))
+      if (typeof span === 'number' && span >= 1) return { stride, span }
+    }
+    return undefined
   }
 
   of(dim: Dim): Size {
@@ -51,9 +112,12 @@ export class SizeNames {
       if (dim < 1) throw unsupported(`a size of ${dim}`)
       return dim
     }
-    const sum = [...dim.terms].every(([names, coefficient]) =>
-      names === '' ? coefficient > 0 : coefficient === 1 && !names.includes('*'),
-    )
+    const isComputed = dim.terms.size > 1 && [...dim.terms.keys()].some((name) => this.#computed.has(name))
+    const sum =
+      !isComputed &&
+      [...dim.terms].every(([names, coefficient]) =>
+        names === '' ? coefficient > 0 : coefficient === 1 && !names.includes('*'),
+      )
     if (sum) return dim.key.replaceAll('1*', '').replaceAll('+', ' + ')
     const known = this.#names.get(dim.key) ?? `m${this.#symbols++}`
     this.#names.set(dim.key, known)

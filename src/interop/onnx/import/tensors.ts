@@ -109,6 +109,7 @@ export async function constantOf(store: Store, tensor: TensorProto, trainable: b
     shape,
     dims: shape,
     integer: !isFloat(type),
+    type,
     trainable: trainable && isFloat(type),
     values: elements,
     read: elements ? async () => elements : read,

@@ -58,6 +58,8 @@ export interface Constant {
   readonly shape: readonly number[]
   readonly dims: readonly Dim[]
   readonly integer: boolean
+  /** What the file calls the type of its elements, where it holds them. */
+  readonly type?: string
   /** Whether training may change it. */
   readonly trainable: boolean
   /** The elements, of small constants. */
@@ -79,6 +81,8 @@ export interface Sizes {
   /** One number has no dimension; otherwise the length, unless it is a constant that is repeated. */
   readonly scalar: boolean
   readonly items: readonly Dim[]
+  /** Whether their type is one of numbers that are not whole, so that quotients are exact. */
+  readonly real?: boolean
 }
 
 /** Whether one size is below another: what loops ask. */
@@ -103,6 +107,8 @@ export interface Rows {
   readonly order?: Order
   /** Whether it says where each row is. */
   readonly inverse?: boolean
+  /** Whether they are a column, and what stands beside it: the number of an element of each row. */
+  readonly column?: { readonly beside: Computed | Constant | undefined }
   /** Numbers of elements instead: of each row, which has so many, the one of a number. */
   readonly scale?: Dim
   readonly plus?: Computed | Constant
@@ -125,16 +131,41 @@ export interface Parts {
   readonly keeps: boolean
 }
 
+/**
+ * A value with as much before and behind an axis as gives a window for each stride, where that depends on how many
+ * steps there are when the model runs. Slices with these strides are elements of windows.
+ */
+export interface Padded {
+  readonly kind: 'padded'
+  /** The elements of windows as a further, last axis. */
+  readonly windows: Computed
+  readonly axis: number
+  readonly stride: number
+  /** Elements from the first to the last one of a window. */
+  readonly span: number
+}
+
 /** What could not be mapped, and what follows from that. */
 export interface Unknown {
   readonly kind: 'unknown'
 }
 
-export type Value = Computed | Constant | Sizes | Below | Rows | List | Parts | Unknown
+export type Value = Computed | Constant | Sizes | Below | Rows | List | Parts | Padded | Unknown
 
 export const unsupported = (message: string): SeqloomError => new SeqloomError('ERR_UNSUPPORTED', message)
 
 export const malformed = (message: string): SeqloomError => new SeqloomError('ERR_FORMAT', message)
+
+/** A size that the file leaves open can only be one number: all is done again with it. */
+export class FixedSize extends Error {
+  constructor(
+    readonly size: string,
+    readonly value: number,
+    readonly otherwise: SeqloomError,
+  ) {
+    super(otherwise.message)
+  }
+}
 
 export const sizeOf = (axis: readonly Atom[]): Dim => product(axis.map(({ dim }) => dim))
 
@@ -152,7 +183,8 @@ export const axisOf = (dim: Dim): readonly Atom[] => (dim === 1 ? [] : [atomOf(d
 export function dimsOf(value: Value): readonly Dim[] {
   if (value.kind === 'computed') return value.logical.map(sizeOf)
   if (value.kind === 'constant') return value.dims
-  if (value.kind === 'rows') return [value.count]
+  if (value.kind === 'rows') return value.column ? [value.count, value.column.beside ? 2 : 1] : [value.count]
+  if (value.kind === 'padded') return value.windows.logical.slice(0, -1).map(sizeOf)
   return value.kind === 'sizes' && !value.scalar ? [value.items.length] : []
 }
 

@@ -42,10 +42,13 @@ function inSteps(call: Call, x: Computed, steps: readonly Atom[]) {
 
 function gatherND(call: Call): Value {
   const given = call.data(0)
-  const which = call.data(1)
+  const rows = call.value(1)
+  // The number of a row and that of an element in it, for each row.
+  const pairs = rows.kind === 'rows' && rows.order === undefined ? rows.column?.beside : undefined
+  const which = pairs ?? call.data(1)
   if (given.kind === 'constant' && which.kind === 'constant') throw unsupported('constants chosen by constants')
   const [x, indices] = [rowsOf(call, given), rowsOf(call, which)]
-  if (call.node.int('batch_dims', 0) !== 1) throw unsupported('only batch_dims of 1 is')
+  if (pairs === undefined && call.node.int('batch_dims', 0) !== 1) throw unsupported('only batch_dims of 1 is')
   if (x.logical.length < 2 || indices.logical.length < 2) throw malformed('there is nothing to choose from')
   if (sizeOf(indices.logical.at(-1) as readonly Atom[]) !== 1) throw unsupported('several axes are chosen along')
   call.lowering.requireBatch(x, 0)

@@ -1,6 +1,8 @@
-import type { Call, Operator } from '../call.js'
+import { type Call, first, type Operator } from '../call.js'
 import { same, subtract } from '../dim.js'
+import { elementwise } from '../layout.js'
 import {
+  type Computed,
   type Constant,
   count,
   folded,
@@ -11,8 +13,8 @@ import {
   type Value,
   writtenOut,
 } from '../values.js'
-import { foldedBy } from './elementwise.js'
-import { renamed } from './shapes.js'
+import { chosenBy, minus } from './elementwise.js'
+import { renamed, unsqueezed } from './shapes.js'
 
 function constantOfShape(call: Call): Value {
   const dims = sizesIn(call.value(0))
@@ -55,10 +57,32 @@ function constant(call: Call): Value {
   throw unsupported('it holds no numbers')
 }
 
+/** One number above a diagonal, or below it, of a table with as many rows as there are steps. */
+function openTriangle(call: Call, x: Constant, k: number, upper: boolean): Value {
+  const [rows, columns] = x.dims.slice(-2).map((size) => call.lowering.counted(call, size, 0)) as [Computed, Computed]
+  const beyond = minus(call, unsqueezed(columns, [0]), unsqueezed(rows, [1])) as Computed
+  const kept = elementwise(
+    call.builder,
+    [beyond],
+    first((v) => (upper ? v.greaterEqual(k) : v.lessEqual(k))),
+    true,
+  )
+  const found = chosenBy(call, kept, renamed(x, []), known([0], [], { integer: x.integer }))
+  return unsqueezed(
+    found,
+    x.dims.slice(2).map((_, at) => at),
+  )
+}
+
 function trilu(call: Call): Value {
-  const x = writtenOut(call.constant(0, 'what it takes'))
+  const given = call.constant(0, 'what it takes')
+  const isOpen = given.dims.slice(-2).some((dim) => typeof dim !== 'number')
   const k = call.given(1) ? (numbersIn(call.given(1), 'k')[0] as number) : 0
   const upper = call.node.int('upper', 1) === 1
+  if (isOpen && count(given.shape) === 1 && given.dims.slice(0, -2).every((dim) => dim === 1)) {
+    return openTriangle(call, given, k, upper)
+  }
+  const x = writtenOut(given)
   const [rows, columns] = x.shape.slice(-2) as [number, number]
   return folded(
     [x],
@@ -74,27 +98,9 @@ function trilu(call: Call): Value {
   )
 }
 
-/** Weights that the file holds as whole numbers. */
-function dequantized(call: Call): Value {
-  const x = call.constant(0, 'what it takes (values computed in whole numbers are not supported)')
-  call.node.only('block_size', 0)
-  const axis = call.node.int('axis', 1)
-  const rank = x.shape.length
-  const spread = (given: Constant): Constant => {
-    if (given.shape.length === 0 || count(given.shape) === 1) return renamed(given, [])
-    const behind = rank - 1 - (axis < 0 ? axis + rank : axis)
-    return renamed(given, [...given.shape, ...Array<number>(Math.max(behind, 0)).fill(1)])
-  }
-  const [scale, zero] = [call.constant(1, 'the scale'), call.given(2) && call.constant(2, 'the zero point')]
-  const fold = (v: number, s: number, z = 0) => Math.fround(Math.fround(v - z) * s)
-  const all = foldedBy(fold, [x, spread(scale), ...(zero ? [spread(zero)] : [])])
-  return { ...all, name: x.name, trainable: true }
-}
-
 export const constantOperators: Readonly<Record<string, Operator>> = {
   ConstantOfShape: constantOfShape,
   Range: range,
   Constant: constant,
   Trilu: trilu,
-  DequantizeLinear: dequantized,
 }

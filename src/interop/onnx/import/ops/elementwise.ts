@@ -222,7 +222,7 @@ const truncated = (whole: boolean) => (a: number, b: number) => (whole ? Math.tr
 /** What a product or sum is where an operand has the numbers of rows. */
 function rowsCombined(call: Call, op: string, a: Value, b: Value): Rows | undefined {
   const [rows, other] = a.kind === 'rows' ? [a, b] : [b as Rows, a]
-  if (rows.kind !== 'rows' || rows.order !== undefined || other.kind === 'rows') return undefined
+  if (rows.kind !== 'rows' || rows.order !== undefined || rows.column || other.kind === 'rows') return undefined
   if (op === 'Mul' && rows.scale === undefined) {
     const items = sizesIn(other)
     return items?.length === 1 ? { ...rows, scale: multiply(items[0] as Dim, 1) } : undefined
@@ -245,9 +245,11 @@ function binary(op: string): Operator {
         continue
       }
       const sizes = bothSizes(result, b)
-      const items = given.sizes && sizes?.pairs.map(([x, y]) => given.sizes?.(x, y))
+      const isReal = [result, b].some((each) => each.kind === 'sizes' && each.real)
+      const items = sizes?.pairs.map(([x, y]) => given.sizes?.(x, y) ?? computedSize(call, op, x, y, isReal))
       if (items?.every((item) => item !== undefined)) {
-        result = { kind: 'sizes', scalar: sizes?.scalar as boolean, items: items as Dim[] }
+        const real = isReal ? { real: true } : {}
+        result = { kind: 'sizes', scalar: sizes?.scalar as boolean, items: items as Dim[], ...real }
         continue
       }
       if (op === 'And' && (result.kind === 'below' || b.kind === 'below')) {
@@ -266,6 +268,15 @@ function binary(op: string): Operator {
     }
     return result
   }
+}
+
+/** A size that is known only per call, which other sizes are computed with. */
+function computedSize(call: Call, op: string, a: Dim, b: Dim, isReal: boolean): Dim | undefined {
+  const { sizes } = call.builder.parts
+  if (typeof a === 'number' && typeof b === 'number') return undefined
+  if (op === 'Div' && !isReal && typeof b === 'number' && Number.isInteger(b) && b > 0) return sizes.quotient(a, b)
+  if (op !== 'Max' || (a !== 0 && b !== 0)) return undefined
+  return sizes.positive(a === 0 ? b : a)
 }
 
 /** Both of two conditions, of which one asks for sizes. */
@@ -472,7 +483,8 @@ const floats = [1, 10, 11, 16]
 function cast(call: Call): Value {
   const x = call.value(0)
   const to = call.node.int('to', 1)
-  if (x.kind === 'sizes' || x.kind === 'below' || x.kind === 'rows') return x
+  if (x.kind === 'sizes') return floats.includes(to) ? { ...x, real: true } : x
+  if (x.kind === 'below' || x.kind === 'rows') return x
   const data = dataOf(x)
   if (to === 9)
     return applied(call, [x], { fold: (v) => (v !== 0 ? 1 : 0), run: one((v) => v.notEqual(0)), integer: 'always' })

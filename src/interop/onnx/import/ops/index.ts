@@ -10,11 +10,14 @@ import { normalizationOperators } from './normalization.js'
 import { oneHotOperators } from './oneHot.js'
 import { paddingOperators } from './padding.js'
 import { productOperators } from './products.js'
+import { quantizationOperators } from './quantization.js'
 import { recurrentOperators } from './recurrent.js'
 import { reductionOperators } from './reductions.js'
+import { resizingOperators } from './resizing.js'
 import { rowOperators } from './rows.js'
 import { shapeOperators } from './shapes.js'
 import { sliceOperators } from './slices.js'
+import { transposedConvolutionOperators } from './transposedConvolution.js'
 import { windowOperators } from './windows.js'
 
 /** The operators that are mapped, by their names. */
@@ -30,7 +33,10 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...listOperators,
     ...paddingOperators,
     ...productOperators,
+    ...quantizationOperators,
     ...windowOperators,
+    ...transposedConvolutionOperators,
+    ...resizingOperators,
     ...einsumOperators,
     ...reductionOperators,
     ...normalizationOperators,

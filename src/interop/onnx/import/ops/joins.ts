@@ -29,6 +29,11 @@ export function concatenated(call: Call, given: readonly Value[], axis: number):
   if (all.some(({ kind }) => kind === 'sizes') && lists.every((each) => each !== undefined)) {
     return { kind: 'sizes', scalar: false, items: lists.flat() as Dim[] }
   }
+  const [rows, beside, ...more] = all
+  if (rows?.kind === 'rows' && rows.column && !rows.column.beside && beside && more.length === 0 && axis === 1) {
+    const place = dataOf(beside)
+    if (dimsOf(place)[1] === 1) return { ...rows, column: { beside: place } }
+  }
   const data = all.map(dataOf)
   if (data.every((each) => each.kind === 'constant')) return joinedConstants(data, axis)
   return call.lowering.concatenated(call, data, axis)

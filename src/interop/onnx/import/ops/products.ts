@@ -239,6 +239,23 @@ function gemm(call: Call): Value {
   return call.given(2) === undefined ? result : plus(call, result, scaled(call.data(2), 'beta'))
 }
 
+/** A product of matrices, of which either may be turned, times a number: onnxruntime's. */
+function fusedMatmul(call: Call): Value {
+  const { node } = call
+  const turned = (index: number, letter: string) => {
+    const x = call.data(index)
+    const order = Array.from({ length: rankOf(x) }, (_, at) => at)
+    if (order.length < 2) return x
+    // The rows stand before all other axes.
+    if (node.int(`transBatch${letter}`, 0) !== 0) order.splice(-1, 0, order.shift() as number)
+    if (node.int(`trans${letter}`, 0) !== 0) order.push(...order.splice(-2).reverse())
+    return transposed(x, order) as Computed | Constant
+  }
+  const result = matmul(call, turned(0, 'A'), turned(1, 'B'))
+  const factor = node.float('alpha', 1)
+  return factor === 1 ? result : times(call, result, { ...one, values: Float64Array.of(factor) })
+}
+
 const one: Constant = {
   kind: 'constant',
   name: 'constant',
@@ -254,4 +271,6 @@ const one: Constant = {
 export const productOperators: Readonly<Record<string, Operator>> = {
   MatMul: (call) => matmul(call, call.data(0), call.data(1)),
   Gemm: gemm,
+  FusedMatMul: fusedMatmul,
+  TransposeMatMul: fusedMatmul,
 }

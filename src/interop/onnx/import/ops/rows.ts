@@ -30,6 +30,7 @@ const isBatch = (x: Computed, axis: number): boolean => {
 export function rowsTaken(call: Call, data: Computed, rows: Rows, axis: number): Computed {
   const { lowering } = call
   const own = lowering.orders.get(data)
+  if (rows.column) throw unsupported('a column of numbers of rows chooses')
   if (rows.scale !== undefined) return elementsOfRows(call, data, rows, axis)
   if (!isBatch(data, axis)) throw unsupported('numbers of rows choose something else')
   const taken = { ...data }
@@ -63,7 +64,7 @@ function topK(call: Call): readonly (Value | undefined)[] {
   if (k?.length !== 1) throw unsupported('k must follow from constants and shapes')
   const isLargest = call.node.int('largest', 1) === 1
   if (x.kind === 'rows') {
-    if (x.order === undefined || x.inverse || isLargest || !same(x.count, k[0] as Dim)) {
+    if (x.order === undefined || x.column || x.inverse || isLargest || !same(x.count, k[0] as Dim)) {
       throw unsupported('numbers of rows are sorted')
     }
     return [

@@ -1,5 +1,5 @@
 import { type Call, dataOf, type Operator, rankOf } from '../call.js'
-import { type Dim, divide, product, same, showDims } from '../dim.js'
+import { type Dim, divide, product, same, showDims, solved } from '../dim.js'
 import { arranged, reshaped } from '../layout.js'
 import {
   type Atom,
@@ -9,6 +9,7 @@ import {
   type Constant,
   count,
   dimsOf,
+  FixedSize,
   malformed,
   rearranged,
   sizeOf,
@@ -62,10 +63,13 @@ function regrouped(call: Call, x: Computed, target: readonly Dim[]): Computed {
   const batchFirst = [...x.logical.flat().filter(({ batch }) => batch)]
   const own = x.logical.flat().filter(({ batch }) => !batch)
   const at = x.logical.flat().findIndex(({ batch }) => batch)
-  const other = () =>
-    unsupported(
+  const other = () => {
+    const error = unsupported(
       `the shape ${showDims(dimsOf(x))} as ${showDims(target)}; where the file holds for inputs of one size alone, the option inputShapes gives it`,
     )
+    const only = solved(product(dimsOf(x)), product(target))
+    return only ? new FixedSize(only.name, only.value, error) : error
+  }
   if (at > 0) throw other()
   const whole = atomOf(sizeOf(own))
   const ref = reshaped(builder, arranged(builder, x, [builder.batch, own], true), [whole.dim])
@@ -189,6 +193,9 @@ export function unsqueezed(x: Value, axes: readonly number[]): Value {
     throw malformed(`the axes [${axes.join(', ')}] of ${rank}`)
   }
   if (x.kind === 'sizes' && x.scalar && rank === 1) return { ...x, scalar: false }
+  if (x.kind === 'rows' && rank === 2 && at.has(1) && x.order === undefined) {
+    return { ...x, column: { beside: undefined } }
+  }
   const data = dataOf(x)
   const put = <T>(list: readonly T[], one: T): T[] => {
     const left = [...list]

@@ -15,6 +15,7 @@ import {
   known,
   malformed,
   numbersIn,
+  type Padded,
   rearranged,
   sizeOf,
   sizesIn,
@@ -132,6 +133,7 @@ export function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, s
     return { ...x, items: chosen }
   }
   if (step === 0) throw malformed('steps of 0')
+  if (x.kind === 'padded') return elementOfWindows(call, x, axis, from, to, step)
   const data = dataOf(x)
   if (step < 0) {
     const whole = isEnd(from) || from === -1 || same(from, subtract(size, 1))
@@ -193,6 +195,16 @@ export function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, s
   throw unsupported(
     `the range from ${showDim(start)} to ${showDim(end)} of ${showDim(size)} steps, a number that is known only per call`,
   )
+}
+
+/** One element of each window: every so many steps of a padded value, from one of them on. */
+function elementOfWindows(call: Call, x: Padded, axis: number, from: Dim, to: Dim, step: number): Value {
+  const { windows, stride, span } = x
+  const isLast = typeof to === 'number' && to >= farAway && from === span - 1
+  const fits = typeof from === 'number' && from >= 0 && (isLast || to === from - (span - 1))
+  if (axis !== x.axis || step !== stride || !fits) throw unsupported('padding that is known only per call')
+  const last = windows.logical.length - 1
+  return squeezed(element(call, windows, last, from), [last])
 }
 
 function gather(call: Call): Value {

@@ -25,7 +25,7 @@ import { unsqueezed } from './shapes.js'
 const symbolic = (value: unknown): SymbolicValue => value as SymbolicValue
 
 /** Windows along one axis. */
-interface Windows {
+export interface Windows {
   readonly kernel: number
   readonly stride: number
   readonly dilation: number
@@ -53,8 +53,9 @@ const isPlain = ({ kernel, stride, before, after }: Windows): boolean =>
 /** The places of windows along an axis. */
 function placesAlong(call: Call, size: Dim, at: Windows): Dim {
   if (typeof size === 'number') return placesOf(size, at)
-  if (at.stride === 1) return add(size, at.before + at.after - reachOf(at))
-  return call.builder.parts.sizes.fresh()
+  const { sizes } = call.builder.parts
+  if (at.same) return sizes.quotient(add(size, at.stride - 1), at.stride)
+  return add(sizes.quotient(add(size, at.before + at.after - reachOf(at) - 1), at.stride), 1)
 }
 
 /** The windows of an operator along its axes behind the channels. */
@@ -135,26 +136,32 @@ function leadOf(x: Computed): Axes {
   return rows.length > 0 ? [rows] : []
 }
 
-function spatial(x: Value): number {
+export function spatial(x: Value): number {
   const rank = rankOf(x)
   if (rank < 3 || rank > 5) throw unsupported(`${rank} dimensions: [batch, channels, …] with one to three further axes`)
   return rank - 2
 }
 
 function convolution(call: Call): Value {
-  const { builder, node } = call
   const x = call.computed(0)
-  const count = spatial(x)
   const w = call.constant(1, 'the kernel')
+  const sizes = x.logical.slice(2).map(sizeOf)
+  return convolved(call, x, w, () => windowsOf(call, w.shape.slice(2), sizes))
+}
+
+/** The products of windows of a value with a kernel `[outputs, channels of a group, …]`, and the bias of the node. */
+export function convolved(call: Call, x: Computed, w: Constant, windowsFor: () => readonly Windows[]): Value {
+  const { builder, node } = call
+  const count = spatial(x)
   if (w.shape.length !== count + 2) throw malformed(`a kernel of ${w.shape.length} dimensions for ${count} axes`)
   const groups = node.int('group', 1)
   const [outputs, inner, ...kernels] = w.shape as [number, number, ...number[]]
-  const [, channels, ...axes] = x.logical as [Atom[], Atom[], ...Atom[][]]
+  const [, channels] = x.logical as [Atom[], Atom[]]
   const width = sizeOf(channels)
   if (width !== inner * groups || outputs % groups !== 0) {
     throw malformed(`a kernel of [${w.shape.join(', ')}] in ${groups} groups for ${showDim(width)} channels`)
   }
-  const windows = windowsOf(call, kernels, axes.map(sizeOf))
+  const windows = windowsFor()
   const parts = windows.reduce((all, at, axis) => unfolded(call, all, axis + 2, at, 0), x)
   const [rows, own] = parts.logical as [Atom[], Atom[]]
   const lead = leadOf(parts)

@@ -69,7 +69,7 @@ const MOST_HEADER_BYTES: u64 = 100_000_000;
 
 impl FileReader {
     /// Takes the next bytes of a file, a `Uint8Array`; the file has `size` bytes in all.
-    pub(crate) fn append(&mut self, bytes: &Unknown<'_>, size: usize, into: &mut impl Target) -> Outcome<()> {
+    pub(crate) fn append(&mut self, bytes: &Unknown<'_>, size: usize, into: &mut dyn Target) -> Outcome<()> {
         let array = typed_array(bytes)?;
         let Some(array) = array.filter(|array| array.typed_array_type == TypedArrayType::Uint8) else {
             return Err(Failure::new(ErrorCode::DATA, "bytes: expected a Uint8Array"));
@@ -86,7 +86,7 @@ impl FileReader {
     }
 
     /// The same for bytes that are here.
-    pub(crate) fn take_next(&mut self, given: &[u8], size: usize, into: &mut impl Target) -> Outcome<()> {
+    pub(crate) fn take_next(&mut self, given: &[u8], size: usize, into: &mut dyn Target) -> Outcome<()> {
         if self.bytes.is_empty() {
             let used = self.take(given, size, into)?;
             return self.keep(&given[used..]);
@@ -107,7 +107,7 @@ impl FileReader {
     }
 
     /// Takes the header and elements, as far as they are there; gives how many bytes were used.
-    fn take(&mut self, bytes: &[u8], size: usize, into: &mut impl Target) -> Outcome<usize> {
+    fn take(&mut self, bytes: &[u8], size: usize, into: &mut dyn Target) -> Outcome<usize> {
         let mut used = 0;
         if self.parts.is_none() {
             let Some(end) = header_end(bytes, size)? else { return Ok(0) };
@@ -152,7 +152,7 @@ fn header_end(bytes: &[u8], size: usize) -> Outcome<Option<usize>> {
 }
 
 /// The tensors of a header in the order of their elements, which must be all of the `size` bytes behind it.
-fn parts_in(header: &[u8], size: usize, into: &mut impl Target) -> Outcome<Vec<Part>> {
+fn parts_in(header: &[u8], size: usize, into: &mut dyn Target) -> Outcome<Vec<Part>> {
     let metadata: Metadata = serde_json::from_slice(header).map_err(|error| malformed(&error.to_string()))?;
     let told = metadata.data_len();
     let mut found = into.parts(&metadata)?;

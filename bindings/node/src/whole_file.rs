@@ -54,7 +54,7 @@ impl WholeFile {
 
     /// Hands the file to what takes its tensors. Gives whether it has the SHA-256 that it shall have: what else is wrong with
     /// a file that has not is not told.
-    pub(crate) fn read(&self, cancel: &AtomicBool, into: &mut impl Target) -> Outcome<bool> {
+    pub(crate) fn read(&self, cancel: &AtomicBool, into: &mut dyn Target) -> Outcome<bool> {
         let Self { file, size, sha256 } = self;
         let size = *size;
         let mut reader = FileReader::default();

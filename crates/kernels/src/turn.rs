@@ -1,6 +1,6 @@
 //! Matrices that become their transposes while they are read.
 
-use crate::pool::{cancelled, run_if};
+use crate::pool::{cancelled, run_queue};
 use crate::scatter::{Placement, TILE, turned};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub fn turn<E: Send>(
     let (first, rows) = (from / columns, count / columns);
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(None::<(usize, E)>);
-    run_if(rows > height, |_| {
+    run_queue(rows.div_ceil(height), |_| {
         let mut band: Vec<f32> = Vec::new();
         // Another thread may have memory.
         if band.try_reserve_exact(height.min(rows) * columns).is_err() {

@@ -1,8 +1,9 @@
 // Peak memory and time of loading large model files of each format, and peak memory of loading and saving them again:
 // memory as a multiple of the files, above that of a process that has only loaded the library; time as a multiple of that
-// of reading them to their end (warm cache). `trained` has what Adam keeps of every weight beside them.
+// of reading them into memory (`readFileSync`, warm cache), and of passing through them with one buffer of a megabyte, which
+// no model can be loaded by. `trained` has what Adam keeps of every weight beside them.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -49,10 +50,13 @@ function modelOf(megabytes) {
   ])
 }
 
-const read = async (path) => {
+const filesIn = (path) => (statSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path])
+
+const read = async (path) => filesIn(path).map((file) => readFileSync(file))
+
+const pass = async (path) => {
   const buffer = Buffer.alloc(1 << 20)
-  const files = statSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path]
-  for (const each of files) {
+  for (const each of filesIn(path)) {
     const file = await open(each)
     while ((await file.read(buffer, 0, buffer.length)).bytesRead > 0);
     await file.close()
@@ -62,6 +66,7 @@ const read = async (path) => {
 const works = {
   nothing: async () => {},
   read,
+  pass,
   write: async (path, format, megabytes) => formats[format].write(modelOf(Number(megabytes)), path),
   load: async (path, format) => formats[format].load(path),
   async again(path, format) {
@@ -104,7 +109,12 @@ function table() {
     json: undefined,
   })
   const rounds = positive('rounds', options.rounds)
-  const lines = [['file', 'MiB', 'peak / size', 'ms', 'reading, ms', 'time / reading', 'peak with saving / size']]
+  const lines = [
+    [
+      ...['file', 'MiB', 'peak / size', 'ms', 'reading, ms', 'passing, ms', 'time / reading', 'time / passing'],
+      'peak with saving / size',
+    ],
+  ]
   for (const megabytes of options.megabytes.split(',')) {
     for (const name of options.formats.split(',')) {
       const folder = mkdtempSync(join(options.folder, 'large-files-'))
@@ -113,17 +123,19 @@ function table() {
         measured('write', path, name, megabytes)
         const size = bytesIn(path)
         const idle = measured('nothing').bytes
-        const [loads, reads] = [[], []]
+        const [loads, reads, passes] = [[], [], []]
         for (let round = 0; round < rounds; round++) {
           reads.push(measured('read', path))
+          passes.push(measured('pass', path))
           loads.push(measured('load', path, name))
         }
         const peak = Math.max(...loads.map(({ bytes }) => bytes)) - idle
         const again = measured('again', path, name).bytes - idle
-        const [load, reading] = [loads, reads].map((each) => median(each.map(({ milliseconds }) => milliseconds)))
-        const ratios = [peak / size, load / reading, again / size].map((ratio) => ratio.toFixed(2))
-        const times = [load.toFixed(0), reading.toFixed(0)]
-        lines.push([name, (size / 2 ** 20).toFixed(0), ratios[0], ...times, ratios[1], ratios[2]])
+        const times = [loads, reads, passes].map((each) => median(each.map(({ milliseconds }) => milliseconds)))
+        const [load, reading, passing] = times
+        const ratios = [peak / size, load / reading, load / passing, again / size].map((ratio) => ratio.toFixed(2))
+        const shown = times.map((time) => time.toFixed(0))
+        lines.push([name, (size / 2 ** 20).toFixed(0), ratios[0], ...shown, ...ratios.slice(1)])
       } finally {
         rmSync(folder, { recursive: true })
       }

@@ -1,5 +1,5 @@
 import { runSliced, type Sliced } from '../data/index.js'
-import type { Pieces } from '../model/newWeights.js'
+import type { FilePlace, Pieces } from '../model/newWeights.js'
 import type { Source } from './format.js'
 import { halfOf } from './half.js'
 
@@ -45,9 +45,13 @@ export function floatPieces(source: Source, { name, dtype, offset, isBigEndian }
       yield await runSliced(convert(piece))
     }
   }
-  const place = source.place(offset)
-  if (!place || isBigEndian || (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')) return pieces
-  return Object.assign(pieces, { place: { ...place, dtype } as const })
+  if (!source.place(offset) || isBigEndian || (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')) return pieces
+  const size = (floats.get(dtype) as FloatType).bytes
+  async function* places(from: number, count: number): AsyncGenerator<FilePlace> {
+    const place = source.place(offset + from * size)
+    if (place) yield { ...place, count, dtype: dtype as FilePlace['dtype'] }
+  }
+  return Object.assign(pieces, { places })
 }
 
 /** How many elements are converted between two chances for the event loop. */

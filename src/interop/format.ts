@@ -5,6 +5,7 @@ import { allocated } from '../data/allocated.js'
 import { type ErrorCode, SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
 import type { FilePlace, Pieces } from '../model/newWeights.js'
+import { readsFiles } from '../model/readWhole.js'
 import { pathOf } from '../path.js'
 
 // The seam of file formats. A format is one file that says how it is recognised, read and written, and one line in `formats.ts`. What a framework's
@@ -180,7 +181,7 @@ export class Source {
 
   /** Where a byte is for native code, which can read files that are open, except on Windows. */
   place(offset: number): Pick<FilePlace, 'where' | 'descriptor' | 'offset'> | undefined {
-    if (this.#from instanceof Uint8Array || process.platform === 'win32') return undefined
+    if (this.#from instanceof Uint8Array || !readsFiles) return undefined
     return { where: this.where, descriptor: this.#from.fd, offset: this.#start + offset }
   }
 

@@ -360,10 +360,16 @@ export class Engine implements LayerUser {
       this.#native?.free()
       this.#native = undefined
     }
-    // A model that has not done anything yet needs no turn.
-    if (this.#joined) this.turns.last('dispose', this, free)
-    else free()
+    // Already now, so that its weights are kept for other models only.
     this.#disposed = true
+    try {
+      // A model that has not done anything yet needs no turn.
+      if (this.#joined) this.turns.last('dispose', this, free)
+      else free()
+    } catch (error) {
+      this.#disposed = false
+      throw error
+    }
   }
 
   #ownedGraph(): ReturnType<typeof ownedGraph> {

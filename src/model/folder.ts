@@ -7,6 +7,7 @@ import { describe, SeqloomError } from '../errors.js'
 import { cannot, openRegular, pieceSize, piecesOf } from '../files.js'
 import { checkDepth } from '../limits.js'
 import { isRecord } from '../options.js'
+import { type OpenFile, readsFiles } from './readWhole.js'
 
 /** The file that describes a saved model and names all others. */
 export const descriptionName = 'model.json'
@@ -30,6 +31,8 @@ export interface FileEntry {
 export interface FileBytes {
   readonly bytes: number
   pieces(): Iterable<Uint8Array>
+  /** Their SHA-256, where another thread can compute it. */
+  hash?(): Promise<string>
 }
 
 /** A file to be written. */
@@ -43,8 +46,8 @@ const hashedName = /^[A-Za-z0-9_.-]+-([0-9a-f]{16})(\.[A-Za-z0-9]+)?$/
 
 /** A file to be written, from the name that says what it is. */
 export async function newFile(name: string, data: Uint8Array | FileBytes): Promise<NewFile> {
-  const { bytes, pieces } = data instanceof Uint8Array ? inMemory(data) : data
-  const sha256 = await runSliced(digest(pieces()))
+  const { bytes, pieces, hash }: FileBytes = data instanceof Uint8Array ? inMemory(data) : data
+  const sha256 = hash ? await hash() : await runSliced(digest(pieces()))
   const extension = extname(name)
   const stem = name.slice(0, name.length - extension.length)
   return { name: `${stem}-${sha256.slice(0, 16)}${extension}`, pieces, sha256, bytes }
@@ -169,8 +172,13 @@ export async function readDescription(folder: string): Promise<Record<string, un
   return parseDescription(join(folder, descriptionName), await readDescriptionText(folder))
 }
 
-/** Makes room for a number of bytes, and returns a function that takes them piece by piece. */
-export type Room = (bytes: number) => (piece: Uint8Array) => void
+/** What a data file is copied to. */
+export interface Room {
+  /** Makes room for a number of bytes, and returns a function that takes them piece by piece. */
+  (bytes: number): (piece: Uint8Array) => void
+  /** Reads the file itself, where it can. Resolves to whether it has that SHA-256. */
+  readonly readFile?: ((path: string, file: OpenFile, sha256: string) => Promise<boolean>) | undefined
+}
 
 /** The files of a saved model, wherever they are. */
 export interface ModelFiles {
@@ -237,9 +245,11 @@ export function requireSize(path: string, size: number, { bytes }: FileEntry): v
 
 /** `ERR_FORMAT` unless a file has the hash that the description says. */
 export function requireHash(path: string, sha256: string, entry: FileEntry): void {
-  if (sha256 === entry.sha256) return
-  throw new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
+  if (sha256 !== entry.sha256) throw altered(path)
 }
+
+const altered = (path: string) =>
+  new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
 
 async function copyFile(path: string, entry: FileEntry, room: Room): Promise<void> {
   const file = await openRegular(path).catch((error: NodeJS.ErrnoException) => {
@@ -249,6 +259,10 @@ async function copyFile(path: string, entry: FileEntry, room: Room): Promise<voi
   try {
     const { size } = await file.stat()
     requireSize(path, size, entry)
+    if (room.readFile && readsFiles) {
+      if (!(await room.readFile(path, { fd: file.fd, size }, entry.sha256))) throw altered(path)
+      return
+    }
     const take = room(size)
     const hash = createHash('sha256')
     let read = 0

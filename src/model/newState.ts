@@ -1,6 +1,7 @@
 import { callNative } from '../errors.js'
 import type { NativeNewState } from '../native/index.js'
 import type { Engine } from './engine.js'
+import { type OpenFile, readWhole } from './readWhole.js'
 
 /** The state of a training that a model will go on from. It keeps its own until {@link take}. */
 export class NewState {
@@ -15,6 +16,11 @@ export class NewState {
   /** Memory for it. Rejects with `ERR_MEMORY`, `ERR_STATE`. */
   static async of(engine: Engine): Promise<NewState> {
     return new NewState(engine, await queued(engine, () => engine.ready().newState()))
+  }
+
+  /** Takes a whole file; see {@link readWhole}. */
+  async readFile(path: string, file: OpenFile, sha256?: string): Promise<boolean> {
+    return await readWhole(this.#native, path, file, sha256)
   }
 
   /** Takes the next bytes of a file of `size` bytes. `ERR_FORMAT` if it is not the state of the model's optimizer. */

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import { callNative, fromNative, SeqloomError } from '../errors.js'
-import { cannot } from '../files.js'
+import { callNative, SeqloomError } from '../errors.js'
 import type { NativeNewWeights } from '../native/index.js'
 import type { Engine } from './engine.js'
+import { type OpenFile, readError, readWhole } from './readWhole.js'
 
 /**
  * Elements of an array that follow each other, and where they go in a weight. They are the box `sizes`, row by row; the
@@ -20,8 +20,11 @@ export interface Move {
 /** Some elements of an array, in order; each piece is there until the next one is asked for. */
 export interface Pieces {
   (from: number, count: number): AsyncIterable<Float32Array>
-  /** Where they are, if native code can read them from there. */
-  readonly place?: FilePlace | undefined
+  /**
+   * Where they are, if native code can read them from there: places one after the other, each open until the next one is
+   * asked for.
+   */
+  readonly places?: ((from: number, count: number) => AsyncIterable<FilePlace>) | undefined
 }
 
 /** Elements in an open file, little-endian, one after the other. */
@@ -31,11 +34,10 @@ export interface FilePlace {
   readonly descriptor: number
   /** The first byte. */
   readonly offset: number
+  /** How many elements. */
+  readonly count: number
   readonly dtype: 'F32' | 'F16' | 'BF16'
 }
-
-/** Bytes of an element. */
-const elementBytes = { F32: 4, F16: 2, BF16: 2 } as const
 
 /** So many elements as they are. */
 export const inOrder = (count: number): Move => ({ from: 0, sizes: [count], strides: [1], to: 0 })
@@ -79,12 +81,15 @@ export class NewWeights {
   /** Writes elements of weight `index`. With `clamps`, infinities become the largest numbers. Rejects with `ERR_DATA`. */
   async move(index: number, pieces: Pieces, moves: readonly Move[], clamps = false): Promise<void> {
     for (const move of moves) {
-      if (pieces.place) {
-        await this.#read(index, pieces.place, move, clamps)
-        continue
-      }
       const { from, sizes, strides, to } = move
       let at = 0
+      if (pieces.places) {
+        for await (const place of pieces.places(from, countOf(move))) {
+          await this.#read(index, place, move, at, clamps)
+          at += place.count
+        }
+        continue
+      }
       for await (const piece of pieces(from, countOf(move))) {
         callNative(() => this.#native.put(index, to, sizes, strides, at, piece, clamps))
         at += piece.length
@@ -92,24 +97,34 @@ export class NewWeights {
     }
   }
 
-  /** Has native code read elements of a file, on all threads. Rejects with `ERR_DATA`, `ERR_FORMAT`, `ERR_IO`. */
-  async #read(index: number, place: FilePlace, { from, sizes, strides, to }: Move, clamps: boolean): Promise<void> {
-    const { where, descriptor, dtype } = place
-    const offset = place.offset + from * elementBytes[dtype]
+  /**
+   * Has native code read elements of a file, on all threads: those of the box from one on. Rejects with `ERR_DATA`,
+   * `ERR_FORMAT`, `ERR_IO`.
+   */
+  async #read(
+    index: number,
+    { where, descriptor, offset, count, dtype }: FilePlace,
+    { sizes, strides, to }: Move,
+    from: number,
+    clamps: boolean,
+  ): Promise<void> {
     try {
-      await this.#native.read(index, to, sizes, strides, descriptor, offset, dtype, clamps)
+      await this.#native.read(index, to, sizes, strides, from, count, descriptor, offset, dtype, clamps)
     } catch (cause) {
-      const error = fromNative(cause)
-      if (!(error instanceof SeqloomError)) throw error
-      if (error.code === 'ERR_IO') throw cannot('read', where, new Error(error.message, { cause }))
-      if (error.code === 'ERR_FORMAT') throw new SeqloomError('ERR_FORMAT', `${where}: ${error.message}`, { cause })
-      throw error
+      const error = readError(cause, where)
+      if (!(error instanceof SeqloomError) || error.code !== 'ERR_FORMAT') throw error
+      throw new SeqloomError('ERR_FORMAT', `${where}: ${error.message}`, { cause })
     }
   }
 
   /** Writes all elements of weight `index`. Rejects with `ERR_DATA`. */
   async put(index: number, values: Float32Array, clamps = false): Promise<void> {
     await this.move(index, piecesOf(values), [inOrder(values.length)], clamps)
+  }
+
+  /** Takes a whole safetensors file that has all weights; see {@link readWhole}. */
+  async readFile(path: string, file: OpenFile, sha256?: string): Promise<boolean> {
+    return await readWhole(this.#native, path, file, sha256)
   }
 
   /** Takes the next bytes of a safetensors file of `size` bytes that has all weights. `ERR_FORMAT`, `ERR_DATA`. */

@@ -4,10 +4,10 @@ import { fromNative, SeqloomError } from '../errors.js'
 import type { WireWeight } from '../graph/wire.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { copyListed, descriptionName, listedFiles, type ModelFiles, readListed } from './folder.js'
+import { copyListed, descriptionName, listedFiles, type ModelFiles, type Room, readListed } from './folder.js'
 import type { Model } from './model.js'
 import { NewState } from './newState.js'
-import { renew } from './newWeights.js'
+import { type NewWeights, renew } from './newWeights.js'
 import { countValues } from './weights.js'
 
 /** What a folder holds besides a model. */
@@ -39,32 +39,37 @@ export async function restoreWeights(
     )
   })
   prepare?.()
-  await renew(model.engine, (weights) =>
-    appendListed(saved, description.files, description.weights, (piece, size) => weights.append(piece, size)),
-  )
+  await renew(model.engine, (weights) => readInto(weights, saved, description.files, description.weights))
 }
 
-/** Appends a data file that the description names piece by piece; what `append` finds wrong in it is `ERR_FORMAT`. */
-async function appendListed(
-  saved: ModelFiles,
-  files: unknown,
-  name: unknown,
-  append: (bytes: Uint8Array, size: number) => void,
-): Promise<void> {
+/** What takes a safetensors file. */
+type Reader = Pick<NewWeights | NewState, 'append' | 'readFile'>
+
+/** Hands over a data file that the description names; what is found wrong in it is `ERR_FORMAT`. */
+async function readInto(reader: Reader, saved: ModelFiles, files: unknown, name: unknown): Promise<void> {
   // That the file was altered says more than what is wrong in it.
   let wrong: unknown
   const take = (piece: Uint8Array, size: number) => {
     if (wrong !== undefined) return
     try {
-      append(piece, size)
+      reader.append(piece, size)
     } catch (error) {
       wrong = error
     }
   }
-  await copyListed(saved, files, name, (size) => {
+  const room = (size: number) => {
     take(new Uint8Array(), size)
-    return (piece) => take(piece, size)
-  })
+    return (piece: Uint8Array) => take(piece, size)
+  }
+  const readFile: Room['readFile'] = async (path, file, sha256) => {
+    try {
+      return await reader.readFile(path, file, sha256)
+    } catch (error) {
+      wrong = error
+      return true
+    }
+  }
+  await copyListed(saved, files, name, Object.assign(room, { readFile }))
   await formatChecked(saved.path(String(name)), () => {
     if (wrong !== undefined) throw wrong
   })
@@ -107,7 +112,7 @@ async function restoreTraining(
   if (training.state !== undefined) {
     const state = await NewState.of(model.engine)
     try {
-      await appendListed(saved, files, training.state, (piece, size) => state.append(piece, size))
+      await readInto(state, saved, files, training.state)
       await formatChecked(saved.path(String(training.state)), () => state.take())
     } finally {
       state.free()
@@ -129,7 +134,7 @@ export async function formatChecked<T>(path: string, read: () => T | Promise<T>)
   try {
     return await read()
   } catch (error) {
-    if (error instanceof SeqloomError && (error.code === 'ERR_MEMORY' || error.code === 'ERR_NATIVE')) throw error
+    if (error instanceof SeqloomError && ['ERR_IO', 'ERR_MEMORY', 'ERR_NATIVE'].includes(error.code)) throw error
     throw new SeqloomError('ERR_FORMAT', `'${path}': ${(error as Error).message}`, { cause: error })
   }
 }

@@ -1,4 +1,4 @@
-import { callNative } from '../errors.js'
+import { callNative, fromNative } from '../errors.js'
 import { pieceSize } from '../files.js'
 import type { NativeSnapshot } from '../native/index.js'
 import type { Engine } from './engine.js'
@@ -46,6 +46,11 @@ export async function snapshot(engine: Engine, withState: boolean, call = 'save'
 /** A file of a snapshot. */
 const fileOf = (native: NativeSnapshot, ofState: boolean, bytes: number): FileBytes => ({
   bytes,
+  async hash() {
+    return await native.hash(ofState).catch((error: unknown) => {
+      throw fromNative(error)
+    })
+  },
   *pieces() {
     const all = new Uint8Array(Math.min(pieceSize, bytes))
     for (let from = 0; from < bytes; from += pieceSize) {

@@ -6,6 +6,7 @@ import { absolutePathOf } from '../path.js'
 import { folderFiles, readDescription } from './folder.js'
 import type { Model } from './model.js'
 import { renew } from './newWeights.js'
+import { readsFiles } from './readWhole.js'
 import { formatChecked, restoreWeights } from './restore.js'
 import { snapshot } from './snapshot.js'
 
@@ -58,6 +59,10 @@ export async function loadWeights(model: Model, from: string | URL): Promise<voi
   try {
     const { size } = await file.stat()
     await renew(model.engine, async (weights) => {
+      if (readsFiles && found.isFile()) {
+        await formatChecked(path, () => weights.readFile(path, { fd: file.fd, size }))
+        return
+      }
       const take = (piece: Uint8Array) => formatChecked(path, () => weights.append(piece, size))
       await take(new Uint8Array())
       let read = 0

@@ -380,6 +380,13 @@ export declare class NativeNewState {
    * Errors: `ERR_FORMAT` if it is not such a file, or not the state of this optimizer; `ERR_STATE`, `ERR_MEMORY`.
    */
   appendFile(bytes: Uint8Array, size: number): void
+  /**
+   * Reads a safetensors file of `size` bytes, as `appendFile` takes it, on other threads. Gives whether it has the SHA-256
+   * `sha256`, if that is given; what else is wrong with a file that has not is not told.
+   *
+   * Errors: those of `appendFile`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
+   */
+  readFile(descriptor: number, size: number, sha256?: string): Promise<boolean>
   /** Frees the memory. */
   free(): void
 }
@@ -396,12 +403,19 @@ export declare class NativeNewWeights {
    */
   put(index: number, start: number, sizes: readonly number[], strides: readonly number[], from: number, values: Float32Array, clamps: boolean): void
   /**
-   * Writes all elements of a box to their places, as `put` does. They are read from an open file of this descriptor, little-endian and
-   * one after the other from byte `offset` on, by other threads.
+   * Writes `count` elements of a box, those from `from` on, to their places, as `put` does. They are read from an open file of this
+   * descriptor, little-endian and one after the other from byte `offset` on, by other threads.
    *
    * Errors: those of `put`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
    */
-  read(index: number, start: number, sizes: readonly number[], strides: readonly number[], descriptor: number, offset: number, dtype: 'F32' | 'F16' | 'BF16', clamps: boolean): Promise<undefined>
+  read(index: number, start: number, sizes: readonly number[], strides: readonly number[], from: number, count: number, descriptor: number, offset: number, dtype: 'F32' | 'F16' | 'BF16', clamps: boolean): Promise<undefined>
+  /**
+   * Reads a safetensors file of `size` bytes with all weights by their names, on other threads. Gives whether it has the
+   * SHA-256 `sha256`, if that is given; what else is wrong with a file that has not is not told.
+   *
+   * Errors: those of `appendFile`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
+   */
+  readFile(descriptor: number, size: number, sha256?: string): Promise<boolean>
   /**
    * Takes the next bytes of a safetensors file of `size` bytes, with all weights by their names.
    *
@@ -487,6 +501,13 @@ export declare class NativeSnapshot {
    * Errors: `ERR_OPTION` where the file has not so many; `ERR_STATE` after `free`.
    */
   read(ofState: boolean, from: number, into: Uint8Array): void
+  /**
+   * The SHA-256 of the file of the weights, or with `ofState` of that of the state, in hexadecimal digits; computed on
+   * another thread.
+   *
+   * Errors: `ERR_OPTION` where there is no such file; `ERR_STATE` after `free`.
+   */
+  hash(ofState: boolean): Promise<string>
   /** Lets go of weights and state. */
   free(): void
 }

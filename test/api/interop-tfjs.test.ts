@@ -386,6 +386,33 @@ describe('interop.toTfjs', () => {
     for (const each of [model, back]) each.dispose()
   })
 
+  it.each([
+    ['between elements', 4000],
+    ['within elements', 4001],
+    ['for every few bytes', 97],
+  ])('reads weights whose files are cut %s', async (_, size) => {
+    const at = folder()
+    const whole = sequential([layers.lstm({ units: 16, inputShape: [null, 20] }), layers.dense({ units: 3 })])
+    await interop.toTfjs(whole, at)
+    const path = join(at, 'model.json')
+    const description = JSON.parse(readFileSync(path, 'utf8'))
+    const [group] = description.weightsManifest
+    const bytes = Buffer.concat(group.paths.map((name: string) => readFileSync(join(at, name))))
+    group.paths = []
+    for (let from = 0; from < bytes.length; from += size) {
+      group.paths.push(`part${group.paths.length}.bin`)
+      writeFileSync(join(at, group.paths.at(-1)), bytes.subarray(from, from + size))
+    }
+    writeFileSync(path, JSON.stringify(description))
+    const back = await interop.loadTfjs(at)
+    expect(back.getWeights()).toEqual(whole.getWeights())
+    // A number that no weight may be, in the second file.
+    bytes.writeFloatLE(Number.NaN, size - (size % 4) + 4)
+    writeFileSync(join(at, 'part1.bin'), bytes.subarray(size, 2 * size))
+    if (size > 100) await expect(interop.loadTfjs(at)).rejects.toMatchObject({ code: 'ERR_DATA' })
+    for (const each of [whole, back]) each.dispose()
+  })
+
   it('replaces and removes nothing that is not its own', async () => {
     const model = sequential([layers.dense({ units: 2, inputShape: [3] })])
     for (const text of [

@@ -103,6 +103,15 @@ describe('layers of two models', () => {
     expect(late.getWeights()).not.toEqual(trained)
   })
 
+  it('are not copied when the last model that has them is disposed', () => {
+    const alone = sequential([layers.dense({ units: 1000, inputShape: [1000] })])
+    alone.predictSync(tensor(new Float32Array(1000), [1, 1000]))
+    const { external } = process.memoryUsage()
+    alone.dispose()
+    expect(process.memoryUsage().external - external).toBeLessThan(1e6)
+    expect(alone.layers.length).toBeGreaterThan(0)
+  })
+
   it('are frozen for each model by trainable at its compile', async () => {
     const whole = autoencoder()
     const encoder = encoderOf(whole)

@@ -4,6 +4,7 @@ use crate::argument::{Source, typed_array};
 use crate::error::{ErrorCode, Failure, Outcome};
 use ::safetensors::tensor::Metadata;
 use napi::bindgen_prelude::{TypedArrayType, Unknown};
+use seqloom_graph::bytes_for;
 
 /// What takes the tensors of a file.
 pub(crate) trait Target {
@@ -68,21 +69,29 @@ const MOST_HEADER_BYTES: u64 = 100_000_000;
 
 impl FileReader {
     /// Takes the next bytes of a file, a `Uint8Array`; the file has `size` bytes in all.
-    pub(crate) fn append(&mut self, bytes: &Unknown<'_>, size: usize, into: &mut impl Target) -> Outcome<()> {
+    pub(crate) fn append(&mut self, bytes: &Unknown<'_>, size: usize, into: &mut dyn Target) -> Outcome<()> {
         let array = typed_array(bytes)?;
         let Some(array) = array.filter(|array| array.typed_array_type == TypedArrayType::Uint8) else {
             return Err(Failure::new(ErrorCode::DATA, "bytes: expected a Uint8Array"));
         };
         let next = Source::<u8>::of(&array, "bytes")?;
-        if self.bytes.is_empty()
-            && let Some(place) = next.place(&array)
-        {
+        if let Some(place) = next.place(&array) {
             // SAFETY: no JavaScript runs before the bytes are used, and other threads cannot write to them.
             let given = unsafe { std::slice::from_raw_parts(place.as_ptr(), next.len()) };
-            let used = self.take(given, size, into)?;
-            return self.keep(given.len() - used, |rest| rest.copy_from_slice(&given[used..]));
+            return self.take_next(given, size, into);
         }
-        self.keep(next.len(), |rest| next.copy_to(rest))?;
+        let mut copy = bytes_for(next.len(), "A piece of the file")?;
+        next.copy_to(&mut copy);
+        self.take_next(&copy, size, into)
+    }
+
+    /// The same for bytes that are here.
+    pub(crate) fn take_next(&mut self, given: &[u8], size: usize, into: &mut dyn Target) -> Outcome<()> {
+        if self.bytes.is_empty() {
+            let used = self.take(given, size, into)?;
+            return self.keep(&given[used..]);
+        }
+        self.keep(given)?;
         let bytes = std::mem::take(&mut self.bytes);
         let used = self.take(&bytes, size, into)?;
         self.bytes = bytes;
@@ -91,16 +100,14 @@ impl FileReader {
     }
 
     /// Appends bytes for the next time.
-    fn keep(&mut self, count: usize, fill: impl FnOnce(&mut [u8])) -> Outcome<()> {
-        let before = self.bytes.len();
-        self.bytes.try_reserve(count).map_err(|_| Failure::memory("The file", count))?;
-        self.bytes.resize(before + count, 0);
-        fill(&mut self.bytes[before..]);
+    fn keep(&mut self, bytes: &[u8]) -> Outcome<()> {
+        self.bytes.try_reserve(bytes.len()).map_err(|_| Failure::memory("The file", bytes.len()))?;
+        self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
     /// Takes the header and elements, as far as they are there; gives how many bytes were used.
-    fn take(&mut self, bytes: &[u8], size: usize, into: &mut impl Target) -> Outcome<usize> {
+    fn take(&mut self, bytes: &[u8], size: usize, into: &mut dyn Target) -> Outcome<usize> {
         let mut used = 0;
         if self.parts.is_none() {
             let Some(end) = header_end(bytes, size)? else { return Ok(0) };
@@ -145,7 +152,7 @@ fn header_end(bytes: &[u8], size: usize) -> Outcome<Option<usize>> {
 }
 
 /// The tensors of a header in the order of their elements, which must be all of the `size` bytes behind it.
-fn parts_in(header: &[u8], size: usize, into: &mut impl Target) -> Outcome<Vec<Part>> {
+fn parts_in(header: &[u8], size: usize, into: &mut dyn Target) -> Outcome<Vec<Part>> {
     let metadata: Metadata = serde_json::from_slice(header).map_err(|error| malformed(&error.to_string()))?;
     let told = metadata.data_len();
     let mut found = into.parts(&metadata)?;

@@ -34,3 +34,4 @@ pub mod tensor;
 mod thread;
 pub mod tokenizer;
 pub mod transducer;
+mod whole_file;

@@ -4,7 +4,9 @@
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::file_reader::{FileReader, Part, PartKind, Place, Target, copy_words};
+use crate::job;
 use crate::model::NativeModel;
+use crate::whole_file::WholeFile;
 use ::safetensors::Dtype;
 use ::safetensors::tensor::Metadata;
 use napi::bindgen_prelude::{ClassInstance, Object, Unknown};
@@ -149,13 +151,20 @@ impl Target for NewTraining {
 /// Memory for the state of a training, which a model has after `takeState`.
 #[napi]
 pub struct NativeNewState {
-    content: Mutex<(Option<NewTraining>, FileReader)>,
+    /// Locked by a thread that reads a file: JavaScript waits for its promise before it does anything else.
+    content: Arc<Mutex<Content>>,
 }
 
+type Content = (Option<NewTraining>, FileReader);
+
 impl NativeNewState {
-    fn content(&self) -> MutexGuard<'_, (Option<NewTraining>, FileReader)> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    fn content(&self) -> MutexGuard<'_, Content> {
+        locked(&self.content)
     }
+}
+
+fn locked(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
+    content.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[napi]
@@ -169,6 +178,31 @@ impl NativeNewState {
             let size = argument::integer(&size, "size", 0)?;
             let (state, file) = &mut *self.content();
             file.append(&bytes, size, state.as_mut().ok_or_else(gone)?)
+        })
+    }
+
+    /// Reads a safetensors file of `size` bytes, as `appendFile` takes it, on other threads. Gives whether it has the SHA-256
+    /// `sha256`, if that is given; what else is wrong with a file that has not is not told.
+    ///
+    /// Errors: those of `appendFile`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "descriptor: number, size: number, sha256?: string",
+        ts_return_type = "Promise<boolean>"
+    )]
+    pub fn read_file<'env>(
+        &self,
+        env: &'env Env,
+        descriptor: Unknown<'env>,
+        size: Unknown<'env>,
+        sha256: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let whole = WholeFile::of(&descriptor, &size, &sha256)?;
+            let content = Arc::clone(&self.content);
+            job::run_until(env, Arc::default(), move |cancel| {
+                whole.read(cancel, locked(&content).0.as_mut().ok_or_else(gone)?)
+            })
         })
     }
 
@@ -192,7 +226,7 @@ impl NativeModel {
         guard(|| {
             self.shared.later_undrawn(env, Arc::default(), |trainer, _| {
                 let content = (Some(NewTraining::new(trainer)?), FileReader::default());
-                Ok(NativeNewState { content: Mutex::new(content) })
+                Ok(NativeNewState { content: Arc::new(Mutex::new(content)) })
             })
         })
     }

@@ -7,6 +7,7 @@ use crate::file_reader::{FileReader, Part, PartKind, Place, Target, copy_words};
 use crate::job;
 use crate::model::NativeModel;
 use crate::saved::scale_name;
+use crate::whole_file::WholeFile;
 use ::safetensors::Dtype;
 use ::safetensors::tensor::{Metadata, TensorInfo};
 use napi::bindgen_prelude::{ClassInstance, Object, TypedArrayType, Unknown};
@@ -100,13 +101,13 @@ impl NativeNewWeights {
         })
     }
 
-    /// Writes all elements of a box to their places, as `put` does. They are read from an open file of this descriptor, little-endian and
-    /// one after the other from byte `offset` on, by other threads.
+    /// Writes `count` elements of a box, those from `from` on, to their places, as `put` does. They are read from an open file of this
+    /// descriptor, little-endian and one after the other from byte `offset` on, by other threads.
     ///
     /// Errors: those of `put`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
     #[napi(
         catch_unwind,
-        ts_args_type = "index: number, start: number, sizes: readonly number[], strides: readonly number[], descriptor: number, offset: number, dtype: 'F32' | 'F16' | 'BF16', clamps: boolean",
+        ts_args_type = "index: number, start: number, sizes: readonly number[], strides: readonly number[], from: number, count: number, descriptor: number, offset: number, dtype: 'F32' | 'F16' | 'BF16', clamps: boolean",
         ts_return_type = "Promise<undefined>"
     )]
     #[allow(clippy::too_many_arguments, reason = "as of `put`")]
@@ -117,6 +118,8 @@ impl NativeNewWeights {
         start: Unknown<'env>,
         sizes: Unknown<'env>,
         strides: Unknown<'env>,
+        from: Unknown<'env>,
+        count: Unknown<'env>,
         descriptor: Unknown<'env>,
         offset: Unknown<'env>,
         dtype: Unknown<'env>,
@@ -127,13 +130,43 @@ impl NativeNewWeights {
             let placement = placement(&start, &sizes, &strides)?;
             let (stored, clamps) = (stored(&dtype)?, argument::boolean(&clamps, "clamps")?);
             let offset = argument::integer(&offset, "offset", 0)?;
+            let (from, count) =
+                (argument::integer(&from, "from", 0)?, argument::integer(&count, "count", 0)?);
             let file = Opened::of(argument::integer(&descriptor, "descriptor", 0)?)?;
             let content = Arc::clone(&self.content);
+            // Where the first element of the box would be is before the file, if others have it.
+            let before = from.saturating_mul(stored.bytes());
             job::run_until(env, Arc::default(), move |cancel| {
-                let piece = Piece { weight, from: 0, count: placement.count(), placement, clamps };
+                let piece = Piece { weight, placement, from, count, clamps };
                 let mut content = locked(&content);
                 let weights = content.weights.as_mut().ok_or_else(gone)?;
-                Ok(weights.read(&piece, stored, cancel, |from, into| file.read(offset + from, into))?)
+                Ok(weights
+                    .read(&piece, stored, cancel, |at, into| file.read(offset + (at - before), into))?)
+            })
+        })
+    }
+
+    /// Reads a safetensors file of `size` bytes with all weights by their names, on other threads. Gives whether it has the
+    /// SHA-256 `sha256`, if that is given; what else is wrong with a file that has not is not told.
+    ///
+    /// Errors: those of `appendFile`; `ERR_FORMAT` if the file ends too early, `ERR_IO`. Not available on Windows.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "descriptor: number, size: number, sha256?: string",
+        ts_return_type = "Promise<boolean>"
+    )]
+    pub fn read_file<'env>(
+        &self,
+        env: &'env Env,
+        descriptor: Unknown<'env>,
+        size: Unknown<'env>,
+        sha256: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let whole = WholeFile::of(&descriptor, &size, &sha256)?;
+            let content = Arc::clone(&self.content);
+            job::run_until(env, Arc::default(), move |cancel| {
+                whole.read(cancel, locked(&content).weights.as_mut().ok_or_else(gone)?)
             })
         })
     }

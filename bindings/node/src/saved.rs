@@ -2,15 +2,18 @@
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::job;
 use crate::model::NativeModel;
 use crate::new_state::{Role, STEP, carried_name, digits};
 use crate::safetensors::{Layout, Values, Written, read_metadata};
+use crate::whole_file::{hexadecimal, pieces};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::optim::{SavedState, StateValues};
 use seqloom_graph::train::Trainer;
 use seqloom_graph::{Parameters, Slot, discard};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,7 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// model's own, not copies: before it changes them, it makes its own, unless this was freed.
 #[napi]
 pub struct NativeSnapshot {
-    content: Mutex<Option<Content>>,
+    /// Locked by a thread that computes a hash: JavaScript waits for its promise before it does anything else.
+    content: Arc<Mutex<Option<Content>>>,
 }
 
 struct Content {
@@ -138,24 +142,29 @@ impl NativeSnapshot {
             let array = argument::typed_array(&into)?;
             let count = array.map_or(0, |array| array.arraybuffer.len());
             let mut content = self.content();
-            let Content { parameters, weights, state, piece } = content.as_mut().ok_or_else(gone)?;
-            let state = state.as_ref().filter(|_| of_state);
-            let size = state.map_or(weights.bytes, |state| state.layout.bytes);
-            if from.checked_add(count).is_none_or(|end| end > size) || (of_state && state.is_none()) {
-                let message = format!("from: the file has not {count} bytes from {from} on");
-                return Err(Failure::new(ErrorCode::OPTION, message));
-            }
-            piece
-                .try_reserve(count.saturating_sub(piece.len()))
-                .map_err(|_| Failure::memory("A piece", count))?;
-            piece.resize(count, 0);
-            match state {
-                None => weights.read(from, piece, |&tensor| weight_values(parameters, tensor)),
-                Some(State { optimizer, own, layout }) => {
-                    layout.read(from, piece, |&role| state_values(optimizer, own, role));
+            argument::write(&into, "into", content.as_mut().ok_or_else(gone)?.read(of_state, from, count)?)
+        })
+    }
+
+    /// The SHA-256 of the file of the weights, or with `ofState` of that of the state, in hexadecimal digits; computed on
+    /// another thread.
+    ///
+    /// Errors: `ERR_OPTION` where there is no such file; `ERR_STATE` after `free`.
+    #[napi(catch_unwind, ts_args_type = "ofState: boolean", ts_return_type = "Promise<string>")]
+    pub fn hash<'env>(&self, env: &'env Env, of_state: Unknown<'env>) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let of_state = argument::boolean(&of_state, "ofState")?;
+            let content = Arc::clone(&self.content);
+            job::run_until(env, Arc::default(), move |cancel| {
+                let mut content = locked(&content);
+                let content = content.as_mut().ok_or_else(gone)?;
+                let mut hash = Sha256::new();
+                for piece in pieces(content.size(of_state)?, cancel) {
+                    let (from, length) = piece?;
+                    hash.update(content.read(of_state, from, length)?);
                 }
-            }
-            argument::write(&into, "into", piece)
+                Ok(hexadecimal(hash))
+            })
         })
     }
 
@@ -177,7 +186,41 @@ impl NativeSnapshot {
 
 impl NativeSnapshot {
     fn content(&self) -> MutexGuard<'_, Option<Content>> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.content)
+    }
+}
+
+fn locked(content: &Mutex<Option<Content>>) -> MutexGuard<'_, Option<Content>> {
+    content.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Content {
+    /// The bytes of a file. Fails with `ERR_OPTION` where there is no state.
+    fn size(&self, of_state: bool) -> Outcome<usize> {
+        let state = || self.state.as_ref().map(|state| state.layout.bytes);
+        let size = if of_state { state() } else { Some(self.weights.bytes) };
+        size.ok_or_else(|| Failure::new(ErrorCode::OPTION, "ofState: there is no state"))
+    }
+
+    /// Bytes of a file, those from `from` on. Fails with `ERR_OPTION` where it has not so many.
+    fn read(&mut self, of_state: bool, from: usize, count: usize) -> Outcome<&[u8]> {
+        let size = self.size(of_state)?;
+        let Self { parameters, weights, state, piece } = self;
+        if from.checked_add(count).is_none_or(|end| end > size) {
+            let message = format!("from: the file has not {count} bytes from {from} on");
+            return Err(Failure::new(ErrorCode::OPTION, message));
+        }
+        piece
+            .try_reserve(count.saturating_sub(piece.len()))
+            .map_err(|_| Failure::memory("A piece", count))?;
+        piece.resize(count, 0);
+        match state.as_ref().filter(|_| of_state) {
+            None => weights.read(from, piece, |&tensor| weight_values(parameters, tensor)),
+            Some(State { optimizer, own, layout }) => {
+                layout.read(from, piece, |&role| state_values(optimizer, own, role));
+            }
+        }
+        Ok(piece)
     }
 }
 
@@ -205,7 +248,7 @@ impl NativeModel {
                 let weights = weights_layout(&parameters, metadata.clone())?;
                 let state = with_state.then(|| state_of(trainer, metadata)).transpose()?;
                 let content = Content { parameters, weights, state, piece: Vec::new() };
-                Ok(NativeSnapshot { content: Mutex::new(Some(content)) })
+                Ok(NativeSnapshot { content: Arc::new(Mutex::new(Some(content))) })
             })
         })
     }

@@ -28,6 +28,7 @@ mod scatter;
 pub mod simd;
 mod stored;
 mod transducer;
+mod turn;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
@@ -50,6 +51,7 @@ pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};
 pub use stored::{Half, bytes_of_mut};
 pub use transducer::{TransducerRow, transducer};
+pub use turn::turn;
 
 #[cfg(test)]
 mod tests {

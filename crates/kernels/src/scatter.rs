@@ -4,7 +4,7 @@ use crate::pool::each_block;
 use std::array::from_fn;
 
 /// A tile has as many rows and columns: one cache line of each.
-const TILE: usize = 16;
+pub(crate) const TILE: usize = 16;
 
 /// Elements from which on sharing work costs less than it saves.
 const WORTH_SHARING: usize = 1 << 15;
@@ -13,9 +13,9 @@ const WORTH_SHARING: usize = 1 << 15;
 /// `start + Σ index[axis] · strides[axis]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
-    start: usize,
+    pub(crate) start: usize,
     /// Sizes and strides; none of size 1, and none that could be one with the next.
-    axes: Vec<(usize, usize)>,
+    pub(crate) axes: Vec<(usize, usize)>,
     count: usize,
     /// All places are below.
     end: usize,
@@ -128,26 +128,16 @@ fn transpose(values: &[f32], columns: usize, into: &mut [f32], step: usize) {
                 let height = TILE.min(rows - row);
                 let lines = values.chunks_exact(columns).skip(row).take(height);
                 let target = part.get_mut(column * step + row..).unwrap_or_default();
-                transpose_tile(lines.map(|line| &line[first + column..][..width]), height, target, step);
+                let turned = turned(lines.map(|line| &line[first + column..][..width]));
+                write_columns(&turned[..width], height, target, step);
             }
         }
     });
 }
 
-/// Writes at most [`TILE`] rows of at most as many elements as columns, through the registers or the nearest cache.
-fn transpose_tile<'a>(rows: impl Iterator<Item = &'a [f32]>, height: usize, into: &mut [f32], step: usize) {
-    let mut tile = [[0.0_f32; TILE]; TILE];
-    let mut width = 0;
-    for (line, row) in tile.iter_mut().zip(rows) {
-        width = row.len();
-        // Lengths that are known are copied without a call.
-        match row.first_chunk::<TILE>() {
-            Some(whole) => *line = *whole,
-            None => line[..width].copy_from_slice(row),
-        }
-    }
-    let turned: [[f32; TILE]; TILE] = from_fn(|column| from_fn(|row| tile[row][column]));
-    for (line, target) in turned[..width].iter().zip(into.chunks_mut(step.max(1))) {
+/// Writes the first `height` elements of columns that are `step` elements apart.
+fn write_columns(columns: &[[f32; TILE]], height: usize, into: &mut [f32], step: usize) {
+    for (line, target) in columns.iter().zip(into.chunks_mut(step.max(1))) {
         match target.first_chunk_mut::<TILE>() {
             Some(whole) if height == TILE => *whole = *line,
             _ => {
@@ -156,6 +146,20 @@ fn transpose_tile<'a>(rows: impl Iterator<Item = &'a [f32]>, height: usize, into
             }
         }
     }
+}
+
+/// The columns of at most [`TILE`] rows of at most as many elements, through the registers or the nearest cache.
+#[inline(always)]
+pub(crate) fn turned<'a>(rows: impl Iterator<Item = &'a [f32]>) -> [[f32; TILE]; TILE] {
+    let mut tile = [[0.0_f32; TILE]; TILE];
+    for (line, row) in tile.iter_mut().zip(rows) {
+        // Lengths that are known are copied without a call.
+        match row.first_chunk::<TILE>() {
+            Some(whole) => *line = *whole,
+            None => line[..row.len()].copy_from_slice(row),
+        }
+    }
+    from_fn(|column| from_fn(|row| tile[row][column]))
 }
 
 /// The index of the first value that is not finite.
@@ -170,12 +174,12 @@ pub fn first_not_finite(values: &[f32]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::pool::set_threads;
 
     /// What `scatter` shall do, one element after the other.
-    fn expected(start: usize, sizes: &[usize], strides: &[usize], into: &mut [f32]) {
+    pub(crate) fn expected(start: usize, sizes: &[usize], strides: &[usize], into: &mut [f32]) {
         let count: usize = sizes.iter().product();
         for at in 0..count {
             let (mut rest, mut to) = (at, start);

@@ -1,6 +1,9 @@
+import type { FileHandle } from 'node:fs/promises'
 import { allocated } from '../../data/allocated.js'
 import { SeqloomError, visible } from '../../errors.js'
 import { cannot, openRegular } from '../../files.js'
+import type { FilePlace } from '../../model/newWeights.js'
+import { readsFiles } from '../../model/readWhole.js'
 import { fileBeside } from '../beside.js'
 import { pieceBytes } from '../format.js'
 
@@ -11,6 +14,13 @@ export interface Bytes {
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>
   /** Copies some of them from an offset. */
   copy(offset: number, into: Uint8Array): Promise<void>
+  /** Where some of them are for native code, if they are in files, each of which has whole units of `unit` bytes of them. */
+  places?(offset: number, length: number, unit: number): AsyncIterable<FilePart> | undefined
+}
+
+/** Bytes of a file that is open until the next part is asked for. */
+export interface FilePart extends Pick<FilePlace, 'where' | 'descriptor' | 'offset'> {
+  readonly length: number
 }
 
 /** One of the pieces that follow each other. */
@@ -18,6 +28,8 @@ interface Piece {
   readonly size: number
   /** Copies some bytes from an offset. */
   copy(offset: number, into: Uint8Array): Promise<void>
+  /** Opens the file, if it is one. */
+  open?(): Promise<Pick<FilePlace, 'where'> & { readonly file: FileHandle }>
 }
 
 /** Bytes in memory. */
@@ -47,7 +59,7 @@ export async function bytesOfFiles(where: string, naming: string, paths: readonl
 }
 
 async function pieceOf(path: string): Promise<Piece> {
-  const opened = async <T>(work: (file: Awaited<ReturnType<typeof openRegular>>) => Promise<T>): Promise<T> => {
+  const opened = async <T>(work: (file: FileHandle) => Promise<T>): Promise<T> => {
     try {
       const file = await openRegular(path)
       try {
@@ -60,8 +72,15 @@ async function pieceOf(path: string): Promise<Piece> {
     }
   }
   const { size } = await opened((file) => file.stat())
+  const where = `'${path}'`
   return {
     size,
+    async open() {
+      const file = await openRegular(path).catch((cause: unknown) => {
+        throw cannot('read', where, cause)
+      })
+      return { where, file }
+    },
     copy: (offset, into) =>
       opened(async (file) => {
         for (let at = 0; at < into.length; ) {
@@ -75,6 +94,11 @@ async function pieceOf(path: string): Promise<Piece> {
 
 function joined(where: string, pieces: readonly Piece[]): Bytes {
   const starts: number[] = []
+  /** Which bytes of a piece are among some bytes of all: where they begin and end. */
+  const among = (index: number, offset: number, length: number): readonly [number, number] => {
+    const start = starts[index] as number
+    return [Math.max(offset, start), Math.min(offset + length, start + (pieces[index] as Piece).size)]
+  }
   let size = 0
   for (const piece of pieces) {
     starts.push(size)
@@ -82,14 +106,32 @@ function joined(where: string, pieces: readonly Piece[]): Bytes {
   }
   const copy = async (offset: number, into: Uint8Array) => {
     for (const [index, piece] of pieces.entries()) {
-      const start = starts[index] as number
-      const [from, to] = [Math.max(offset, start), Math.min(offset + into.length, start + piece.size)]
-      if (from < to) await piece.copy(from - start, into.subarray(from - offset, to - offset))
+      const [from, to] = among(index, offset, into.length)
+      if (from < to) await piece.copy(from - (starts[index] as number), into.subarray(from - offset, to - offset))
+    }
+  }
+  async function* parts(offset: number, length: number): AsyncGenerator<FilePart> {
+    for (const [index, piece] of pieces.entries()) {
+      const [from, to] = among(index, offset, length)
+      if (from >= to || !piece.open) continue
+      const { where, file } = await piece.open()
+      try {
+        yield { where, descriptor: file.fd, offset: from - (starts[index] as number), length: to - from }
+      } finally {
+        await file.close()
+      }
     }
   }
   return {
     size,
     copy,
+    places(offset, length, unit) {
+      const isWhole = ({ open }: Piece, index: number) => {
+        const [from, to] = among(index, offset, length)
+        return open !== undefined && (from >= to || (to - from) % unit === 0)
+      }
+      return readsFiles && pieces.every(isWhole) ? parts(offset, length) : undefined
+    },
     async read(offset, length) {
       const bytes = allocated(where, Uint8Array, length)
       await copy(offset, bytes)

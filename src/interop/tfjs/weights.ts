@@ -1,6 +1,6 @@
 import { runSliced, type Sliced } from '../../data/index.js'
 import { SeqloomError, visible } from '../../errors.js'
-import type { Pieces } from '../../model/newWeights.js'
+import { countOf, type FilePlace, type Pieces } from '../../model/newWeights.js'
 import { pieceBytes } from '../format.js'
 import { halfOf } from '../half.js'
 import type { SavedWeight } from '../keras/weights.js'
@@ -67,9 +67,12 @@ export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Byt
   return weights
 }
 
-const piecesOf = (spec: SavedSpec, type: keyof typeof stored, bytes: Bytes, start: number): Pieces =>
-  async function* (from, count) {
-    const size = stored[type].BYTES_PER_ELEMENT
+/** What native code reads as it is. */
+const read: Partial<Record<keyof typeof stored, FilePlace['dtype']>> = { float32: 'F32', float16: 'F16' }
+
+function piecesOf(spec: SavedSpec, type: keyof typeof stored, bytes: Bytes, start: number): Pieces {
+  const size = stored[type].BYTES_PER_ELEMENT
+  async function* pieces(from: number, count: number): AsyncGenerator<Float32Array> {
     const [first, last] = [start + from * size, start + (from + count) * size]
     const room = new Uint8Array(Math.min(pieceBytes, last - first))
     for (let at = first; at < last; at += room.length) {
@@ -78,6 +81,16 @@ const piecesOf = (spec: SavedSpec, type: keyof typeof stored, bytes: Bytes, star
       yield await runSliced(unpacked(spec, type, piece))
     }
   }
+  const dtype = read[type]
+  const length = size * countOf({ sizes: spec.shape })
+  if (dtype === undefined || bytes.places?.(start, length, size) === undefined) return pieces
+  async function* places(from: number, count: number): AsyncGenerator<FilePlace> {
+    for await (const { length, ...part } of bytes.places?.(start + from * size, count * size, size) ?? []) {
+      yield { ...part, count: length / size, dtype: dtype as FilePlace['dtype'] }
+    }
+  }
+  return Object.assign(pieces, { places })
+}
 
 function storedType(where: string, { name, dtype, quantization }: SavedSpec): keyof typeof stored {
   const packed = quantization?.dtype ?? dtype

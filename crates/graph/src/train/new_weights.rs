@@ -7,7 +7,7 @@ use crate::parallel::{each_rows, unless_cancelled, while_wanted};
 use crate::params::{Parameters, Slot};
 use crate::train::Trainer;
 use crate::train::stored::{Stored, each_part};
-use seqloom_kernels::{Placement, first_not_finite, scatter};
+use seqloom_kernels::{Placement, first_not_finite, scatter, turn};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -81,15 +81,18 @@ impl NewWeights {
         let name = self.room_for(piece)?;
         let &Piece { weight, ref placement, from, count, clamps } = piece;
         let into = self.parameters.get_mut(weight).unwrap_or_default();
-        let fill = |target: &mut [f32], from: usize| {
-            each_part(target, |start, part| {
-                stored.read(part, from + start, &read)?;
-                check(part, clamps, &name)
-            })
+        let read = |first: usize, part: &mut [f32]| {
+            stored.read(part, first, &read)?;
+            check(part, clamps, &name)
         };
+        let fill =
+            |target: &mut [f32], from: usize| each_part(target, |start, part| read(from + start, part));
         unless_cancelled(cancel, || {
             if let Some(target) = placement.contiguous(from, count, into) {
                 return fill(target, from);
+            }
+            if let Some(done) = turn(placement, from, count, into, read) {
+                return done;
             }
             let rows = (READ_AT_ONCE / placement.row()).max(1);
             let most = rows * placement.row();

@@ -15,6 +15,14 @@ pub enum Stored {
 }
 
 impl Stored {
+    /// Bytes of an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Float32 => 4,
+            Self::Half(_) => 2,
+        }
+    }
+
     /// Reads elements, those from `from` on; `read` gives bytes from a place on.
     pub(super) fn read(
         self,

@@ -208,7 +208,7 @@ class FitLoop {
     const { ranks } = this.#request
     const isSeeded = options.seed !== undefined
     const shared = ranks.size > 1 && {
-      seed: await beginTogether(ranks, this.#kept, this.#from, isSeeded),
+      seed: await beginTogether(ranks, engine.identity(), this.#kept, this.#from, isSeeded),
       distributed: true,
     }
     engine.fetch()

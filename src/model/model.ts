@@ -2,6 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { isStreamed } from '../data/sources.js'
 import type { Data, DataSet, Streamed, Tensor, TensorLike } from '../data/tensor.js'
+import { savedByFirst } from '../distributed.js'
 import { reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
@@ -501,20 +502,22 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /**
    * Saves the model to a folder: layers, weights and, if it is compiled, how it trains and the optimizer's state. A
    * crash at any moment leaves the model that was there before, or this one. Any Seqloom model in the folder is
-   * replaced; other files stay as they are. Errors: `ERR_IO`, also for a `model.json` that is not Seqloom's;
-   * `ERR_OPTION` for anything but a path.
+   * replaced; other files stay as they are. Of several ranks, all make the call, rank 0 writes, and all wait until it
+   * has. Errors: `ERR_IO`, also for a `model.json` that is not Seqloom's; `ERR_OPTION` for anything but a path;
+   * `ERR_STATE` if another rank has failed.
    */
   async save(folder: string | URL): Promise<void> {
-    await saveFolder(folder, { model: this as Model }, { overwrite: true })
+    await savedByFirst('save', () => saveFolder(folder, { model: this as Model }, { overwrite: true }))
   }
 
   /**
    * Writes all weights to a `.safetensors` file, which `loadWeights` of a model with the same layers reads, and other
-   * programs. The file holds the old weights or the new ones, never a part. Errors: `ERR_OPTION` for another ending,
+   * programs. The file holds the old weights or the new ones, never a part. Of several ranks, rank 0 writes, as for
+   * {@link save}. Errors: `ERR_OPTION` for another ending,
    * `ERR_IO`, `ERR_STATE` during `fit` except in callbacks.
    */
   async saveWeights(file: string | URL): Promise<void> {
-    await saveWeights(this as Model, file)
+    await savedByFirst('saveWeights', () => saveWeights(this as Model, file))
   }
 
   /**

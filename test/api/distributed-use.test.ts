@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Launcher, launchers, start, use } from '../helpers/ranks.js'
 
@@ -41,7 +42,7 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
 
   /** Expects all ranks to end with an error, rank 0 without a result. */
   async function expectEnd(what: string, message: RegExp): Promise<void> {
-    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what })
+    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what, folder: fresh('model') })
     expect(code, what).not.toBe(0)
     expect(stderr).toMatch(message)
     expect(ranks.map(({ rank }) => rank)).not.toContain(0)
@@ -101,6 +102,36 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     expect(readFileSync(two).equals(readFileSync(one))).toBe(true)
   })
 
+  it('save once for all: what a rank has saved, it can load', async () => {
+    const out = fresh('saved')
+    for (const { weights, expected, label } of await foundBy(launcher, 2, 'saved', { out })) {
+      expect(weights).toEqual(expected)
+      expect(['yes', 'no']).toContain(label)
+    }
+  })
+
+  it('do not begin where one of them runs another version', async () => {
+    const program = join(folder, 'version.mjs')
+    // The last rank is told what the engine of another version tells.
+    writeFileSync(
+      program,
+      `import { createRequire } from 'node:module'
+      const rank = Number(process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK)
+      if (rank === 1) {
+        const native = createRequire(process.argv[2])('./native/seqloom.linux-x64-gnu.node')
+        native.beginMpi(JSON.stringify({ version: '0.0.9', place: 'elsewhere' }))
+        native.endMpi(1)
+      } else {
+        const { distributed } = await import(process.argv[2])
+        distributed()
+      }`,
+    )
+    const index = fileURLToPath(new URL('../../dist/index.mjs', import.meta.url))
+    const { code, stderr } = await start(launcher, 2, [program, index], { SEQLOOM_DISTRIBUTED: 'mpi' })
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('rank 1 runs version 0.0.9 of Seqloom, rank 0 version')
+  })
+
   it('train a text generator, whose states belong to the rows', async () => {
     const [alone] = await foundBy(undefined, 1, 'generator')
     for (const size of [2, 4]) for (const rank of await foundBy(launcher, size, 'generator')) expectClose(alone, rank)
@@ -147,6 +178,7 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       other: /calls (evaluate|predict) where this one calls/,
       stdin: /ERR_UNSUPPORTED[\s\S]*standard input reaches rank 0 alone/,
       averageEvery: /ERR_UNSUPPORTED[\s\S]*leave averageEvery out/,
+      'saves alone': /Rank 1 has ended while rank 0 waits for it/,
     }
     for (const [what, message] of Object.entries(messages)) await expectEnd(what, message)
   })

@@ -72,7 +72,7 @@ describe.each(names)('ranks of %s', (name) => {
   })
 
   it.skipIf(missing)('all end with an error when one of them dies, fails or goes', async () => {
-    for (const what of ['kill', 'exit', 'throw', 'data', 'label']) {
+    for (const what of ['kill', 'exit', 'throw', 'uncaught', 'rejected', 'data', 'label', 'model', 'optimizer']) {
       const { code, stderr, ranks } = await train(launcher, 2, 'tokens', { wrong: { rank: 1, what } })
       expect(code, what).not.toBe(0)
       expect(ranks.map(({ rank }) => rank)).not.toContain(0)
@@ -80,7 +80,25 @@ describe.each(names)('ranks of %s', (name) => {
       if (what === 'exit') expect(stderr).toContain('Rank 1 has ended while rank 0 waits for it')
       if (what === 'data') expect(stderr).toContain('rank 1 trains with other data than rank 0')
       if (what === 'label') expect(stderr).toContain('rank 1 trains with other data than rank 0')
+      if (what === 'uncaught' || what === 'rejected') expect(stderr).toContain('no luck')
+      if (what === 'model' || what === 'optimizer') expect(stderr).toContain('rank 1 trains another model than rank 0')
     }
+    // How many rows a stream has is known at its end.
+    const fewer = await train(launcher, 2, 'stream', { wrong: { rank: 1, what: 'fewer' } })
+    expect(fewer.code).not.toBe(0)
+    expect(fewer.ranks).toEqual([])
+    expect(fewer.stderr).toContain('all ranks must train on the same data')
+  })
+
+  it.skipIf(missing)('end when the launcher is interrupted; the last backup is whole', async () => {
+    const backupDir = fresh('backup')
+    const wrong = { rank: 1, what: 'interrupt', epoch: 2 }
+    const { code, ranks } = await train(launcher, 2, 'tokens', { backupDir, wrong })
+    expect(code).not.toBe(0)
+    expect(ranks).toEqual([])
+    await loadModel(backupDir)
+    const [resumed] = ended(await train(launcher, 2, 'tokens', { backupDir }), 2)
+    expect(difference(alone.tokens as RankResult, resumed as RankResult)).toBeLessThan(1e-6)
   })
 
   it.skipIf(missing)('go on from a backup with another number of them, rank 0 alone writing', async () => {

@@ -1,3 +1,4 @@
+import { savedByFirst } from '../../distributed.js'
 import { SeqloomError } from '../../errors.js'
 import { Embedding } from '../../layers/embedding.js'
 import { defineKind, type Kind, nounFor } from '../../model/contents.js'
@@ -62,7 +63,7 @@ export async function saveTask<Parts extends TaskParts, Settings extends object 
     withoutOptimizerState: restored,
     unfinished,
   }
-  await saveFolder(directory, contents, options)
+  await savedByFirst('save', () => saveFolder(directory, contents, options))
 }
 
 /**

@@ -1,7 +1,8 @@
 // Uses a model and a task alone and together with the other ranks, and writes whether both came to the same. Arguments:
 // what is done, the folder of the results and, as JSON, what it needs.
 import { writeFileSync } from 'node:fs'
-import { configure, data, distributed, layers, search, sequential, tasks, tensor } from 'seqloom'
+import { setTimeout as pause } from 'node:timers/promises'
+import { configure, data, distributed, layers, loadModel, search, sequential, tasks, tensor } from 'seqloom'
 
 const [what, results, given = '{}'] = process.argv.slice(2)
 const options = JSON.parse(given)
@@ -219,6 +220,24 @@ const all = {
     const { history } = await m.fit(x, new Float32Array(40).fill(0.3), { epochs: 3, batchSize: 10, seed: 1 })
     return { history, weights: m.getWeights().flatMap(({ data }) => [...data]) }
   },
+  // Whatever a rank has saved can be loaded by it at once, even if rank 0 was late.
+  saved: async () => {
+    const m = classifier()
+    const task = new tasks.TextClassifier({ units: 8, embedding: 8, seed: 1 })
+    await task.train(texts.slice(0, 60), { epochs: 1 })
+    const late = () => (rank === 0 ? pause(700) : undefined)
+    const [folder, file, other] = ['model', 'weights.safetensors', 'task'].map((name) => `${options.out}/${name}`)
+    await late()
+    await m.save(folder)
+    const loaded = await loadModel(folder)
+    await late()
+    await m.saveWeights(file)
+    await loaded.loadWeights(file)
+    await late()
+    await task.save(other)
+    const [answer] = await (await tasks.TextClassifier.load(other)).predict([texts[0].text])
+    return { weights: loaded.getWeights().map(plain), expected: m.getWeights().map(plain), label: answer.label }
+  },
   // What is wrong on one rank ends all.
   wrong: async () => {
     const m = classifier()
@@ -267,6 +286,7 @@ const all = {
       await m.predict(tokens)
     }
     if (options.what === 'other') await (rank === 0 ? m.predict(tokens) : m.evaluate(tokens, labels))
+    if (options.what === 'saves alone' && rank === 0) await m.save(options.folder)
     if (options.what === 'stdin') await m.evaluate(data.csv('-', { x: ['a'], y: 'b' }))
     if (options.what === 'averageEvery') {
       const stateful = sequential([

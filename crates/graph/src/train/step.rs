@@ -9,9 +9,11 @@ use super::ranks::{Moment, Part, Ranks};
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
+use crate::gradients::Gradients;
 use crate::mode::{Record, Run};
 use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
+use crate::run::OnCompleted;
 use crate::tensor::{BatchInput, HostTensor};
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -257,10 +259,15 @@ impl Trainer {
             compiled.updates.note(executor, &self.parameters)?;
             compiled.gradients.clear();
             let cotangents = compiled.scores.cotangents(cotangents.as_deref());
-            executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
-            if let Some(part) = part.as_mut().filter(|part| !part.ranks.step_alone()) {
-                part.sum(&mut compiled.gradients, &mut compiled.updates)?;
-                compiled.carry.join(part)?;
+            let mut backward = |gradients: &mut Gradients<f32>, completed: &mut OnCompleted<'_, f32>| {
+                executor.backward_told(&self.parameters, gradients, &cotangents, Some(cancel), completed)
+            };
+            match part.as_mut().filter(|part| !part.ranks.step_alone()) {
+                Some(part) => {
+                    part.sum(&mut compiled.gradients, &mut compiled.updates, backward)?;
+                    compiled.carry.join(part)?;
+                }
+                None => backward(&mut compiled.gradients, &mut |_, _| Ok(()))?,
             }
             compiled.updates.check(&self.parameters).map_err(at_step)?;
             Ok(true)

@@ -2,6 +2,7 @@
 //!
 //! Sums run in the order of ranks, whatever the network does, so their bits depend on the number of ranks alone.
 
+mod overlap;
 mod part;
 mod sum;
 #[cfg(test)]
@@ -57,6 +58,10 @@ pub(super) struct Ranks {
     every: u64,
     /// Steps since then.
     apart: u64,
+    /// Whether sums are made beside a backward pass, which has the threads of the pool.
+    beside: bool,
+    /// Memory of gradients that are summed meanwhile.
+    buckets: Vec<overlap::Bucket>,
     /// The longest note so far: all have one length, so that ranks that are not at the same place notice.
     longest: usize,
 }
@@ -64,7 +69,7 @@ pub(super) struct Ranks {
 impl Ranks {
     pub(super) fn new(group: Arc<dyn Group>, every: u64) -> Self {
         let parcels = Parcels::new(group.size());
-        Self { group, parcels, every, apart: 0, longest: 0 }
+        Self { group, parcels, every, apart: 0, beside: false, buckets: Vec::new(), longest: 0 }
     }
 
     /// Whether ranks make steps of their own.

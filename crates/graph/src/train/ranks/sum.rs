@@ -84,16 +84,16 @@ impl Ranks {
     /// Adds what came in to this rank's own numbers, in the order of ranks.
     fn add_up(&mut self, own: &mut [f32]) {
         let rank = self.group.rank();
-        let work = own.len();
+        let work = if self.beside { 0 } else { own.len() };
         let incoming = &mut self.parcels.incoming;
         for other in 0..self.group.size() {
             if other < rank {
                 let (first, rest) = incoming.split_at_mut(1);
                 if other > 0 {
-                    add(&mut first[0], &rest[other - 1]);
+                    add(&mut first[0], &rest[other - 1], work);
                 }
             } else if other > rank {
-                add(own, &incoming[other]);
+                add(own, &incoming[other], work);
             }
             if other == rank && rank > 0 {
                 let earlier = &incoming[0];
@@ -214,8 +214,7 @@ impl Ranks {
     }
 }
 
-fn add(sums: &mut [f32], values: &[f32]) {
-    let work = sums.len();
+fn add(sums: &mut [f32], values: &[f32], work: usize) {
     each_rows(sums, 1, work, |start, part| {
         part.iter_mut().zip(&values[start..]).for_each(|(sum, value)| *sum += value);
     });

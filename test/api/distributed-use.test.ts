@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Launcher, launchers, start, use } from '../helpers/ranks.js'
@@ -118,7 +118,7 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       `import { createRequire } from 'node:module'
       const rank = Number(process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK)
       if (rank === 1) {
-        const native = createRequire(process.argv[2])('./native/seqloom.linux-x64-gnu.node')
+        const native = createRequire(process.argv[2])(process.argv[3])
         native.beginMpi(JSON.stringify({ version: '0.0.9', place: 'elsewhere' }))
         native.endMpi(1)
       } else {
@@ -127,7 +127,9 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       }`,
     )
     const index = fileURLToPath(new URL('../../dist/index.mjs', import.meta.url))
-    const { code, stderr } = await start(launcher, 2, [program, index], { SEQLOOM_DISTRIBUTED: 'mpi' })
+    const native = join(dirname(index), 'native')
+    const addon = join(native, readdirSync(native).find((name) => name.endsWith('.node')) as string)
+    const { code, stderr } = await start(launcher, 2, [program, index, addon], { SEQLOOM_DISTRIBUTED: 'mpi' })
     expect(code).not.toBe(0)
     expect(stderr).toContain('rank 1 runs version 0.0.9 of Seqloom, rank 0 version')
   })

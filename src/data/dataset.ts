@@ -16,6 +16,7 @@ import {
 } from './blocks.js'
 import { type BucketOptions, bucketed } from './buckets.js'
 import { RowList } from './packed.js'
+import { mappedParts, type Part, parts, type Wanted } from './parts.js'
 import { randomOf } from './random.js'
 
 /** Where going through a data set begins. */
@@ -34,6 +35,8 @@ interface Way<T> {
   readonly from?: ((start: Start) => PackedBlocks<T>) | undefined
   /** How many elements there are, where that is known without going through them, and `from` is given. */
   readonly size?: (() => Promise<number>) | undefined
+  /** A rank's part of each batch of rows, where others need not be made. */
+  readonly parts?: (start: Start, wanted: Wanted) => AsyncIterable<Part<T>>
   /** Whether it never ends. */
   readonly endless?: boolean
   /** Whether it can be gone through only once, as a stream. */
@@ -102,6 +105,11 @@ export class Dataset<T> implements AsyncIterable<T> {
     return start.skip === 0 ? all(start.pass) : left(all(start.pass), start.skip)
   }
 
+  /** @internal The rows that a rank works on, from a row on, which begins a batch. */
+  openParts(start: Start, wanted: Wanted): AsyncIterable<Part<T>> {
+    return this.#way.parts?.(start, wanted) ?? parts(this.openPacked(start), wanted, start.skip)
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     for await (const block of this.openPacked({ pass: 0, skip: 0 })) yield* block
   }
@@ -112,6 +120,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#next<U>({
       all: (pass) => mapped(this.openPacked({ pass, skip: 0 }), change, 0),
       from: (start) => mapped(this.openPacked(start), change, start.skip),
+      parts: (start, wanted) => mappedParts(this.openParts(start, wanted), change),
       size: this.#way.size,
       batched: this.batched,
     })
@@ -262,6 +271,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return this.#next<T>({
       all: (pass) => ahead(this.openPacked({ pass, skip: 0 }), count),
       from: (start) => ahead(this.openPacked(start), count),
+      parts: (start, wanted) => ahead(this.openParts(start, wanted), count),
       size: this.#way.size,
       batched: this.batched,
     })

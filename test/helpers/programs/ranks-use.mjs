@@ -69,6 +69,51 @@ const all = {
     const alone = await m.evaluate(source, { batchSize: 4, distributed: false })
     return { read: count, values: [alone, shared] }
   },
+  // Each rank makes rows of its share alone. Batches of 31 leave a last one of 16 rows, or of 1 for some ranks none.
+  own: async () => {
+    const list = Array.from({ length: 30 }, () => inRows())
+      .flat()
+      .slice(0, options.rows)
+    if (options.wrong) {
+      const wrong = data.from(list).map((row, at) => (at === 40 ? { x: [99], y: 0 } : row))
+      return await classifier()
+        .fit(wrong, { batchSize: 31 })
+        .catch((error) => error.message)
+    }
+    const made = []
+    const make = (row, at) => {
+      made.push(at)
+      return { x: row, y: labels[at % rows] }
+    }
+    const sources = {
+      array: () => data.from(list.map(({ x }) => x)).map(make),
+      generator: () =>
+        data
+          .from(() => list.map(({ x }) => x))
+          .map(async (row, at) => make(row, at))
+          .prefetch(),
+      stream: () => data.from(list.map(({ x }) => x)[Symbol.iterator]()).map(make),
+      shuffled: () =>
+        data
+          .from(list.map(({ x }) => x))
+          .shuffle(50, { seed: 1 })
+          .map(make),
+      batches: () =>
+        data
+          .from(list.map(({ x }) => x))
+          .map(make)
+          .batch(31),
+    }
+    const found = {}
+    for (const [name, source] of Object.entries(sources)) {
+      made.length = 0
+      const m = classifier()
+      const [epochs, batchSize] = [name === 'stream' ? 1 : 2, name === 'batches' ? undefined : 31]
+      const { history } = await m.fit(source(), { epochs, ...(batchSize && { batchSize }) })
+      found[name] = { made: made.length / epochs, history, weights: m.getWeights().flatMap((w) => [...w.data]) }
+    }
+    return found
+  },
   predict: async () => {
     const m = classifier()
     const both = async (call) => [await call({ distributed: false }), await call({})].map(plain)

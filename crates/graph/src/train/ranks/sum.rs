@@ -16,10 +16,7 @@ const BUCKET: usize = 1 << 24;
 impl Ranks {
     /// Replaces numbers by their means over all ranks.
     pub(super) fn mean(&mut self, values: &mut [f32], cancel: &AtomicBool) -> Result<()> {
-        let share = 1.0 / self.group.size() as f32;
-        self.sum(values, cancel)?;
-        values.iter_mut().for_each(|value| *value *= share);
-        Ok(())
+        values.chunks_mut(BUCKET).try_for_each(|bucket| self.combine(bucket, Self::mean_up, cancel))
     }
 
     /// Sends all ranks the same; theirs, of the same length, are what came in.
@@ -40,20 +37,26 @@ impl Ranks {
 
     /// Replaces numbers by their sums over all ranks.
     pub(super) fn sum(&mut self, values: &mut [f32], cancel: &AtomicBool) -> Result<()> {
-        values.chunks_mut(BUCKET).try_for_each(|bucket| self.sum_some(bucket, cancel))
+        values.chunks_mut(BUCKET).try_for_each(|bucket| self.combine(bucket, Self::add_up, cancel))
     }
 
-    fn sum_some(&mut self, values: &mut [f32], cancel: &AtomicBool) -> Result<()> {
+    /// Replaces numbers by what `make` makes of this rank's own and those that came in, element by element.
+    fn combine(
+        &mut self,
+        values: &mut [f32],
+        make: fn(&mut Self, &mut [f32]),
+        cancel: &AtomicBool,
+    ) -> Result<()> {
         let (rank, size) = (self.group.rank(), self.group.size());
         if values.is_empty() {
             return Ok(());
         }
         if values.len() <= DIRECT {
             self.gather(values, cancel)?;
-            self.add_up(values);
+            make(self, values);
             return Ok(());
         }
-        // Each rank sums a part, then sends its sums to all others.
+        // Each rank combines a part, then sends what it has made to all others.
         let each = values.len().div_ceil(size).next_multiple_of(16);
         let part = |rank: usize| (rank * each).min(values.len())..((rank + 1) * each).min(values.len());
         let own = part(rank);
@@ -63,7 +66,7 @@ impl Ranks {
         }
         self.exchange(cancel)?;
         let parts: Vec<Range<usize>> = (0..size).map(part).collect();
-        self.add_up(&mut values[own.clone()]);
+        make(self, &mut values[own.clone()]);
         self.parcels.pack(rank, &values[own])?;
         self.parcels.repeat(rank);
         for (other, part) in parts.iter().enumerate().filter(|&(other, _)| other != rank) {
@@ -102,6 +105,21 @@ impl Ranks {
                 });
             }
         }
+    }
+
+    /// Makes this rank's own numbers the means of them and what came in: in float64, so that the mean of equal numbers is
+    /// that number, to the bit.
+    fn mean_up(&mut self, own: &mut [f32]) {
+        let (rank, size) = (self.group.rank(), self.group.size());
+        let incoming = &self.parcels.incoming;
+        let work = own.len();
+        each_rows(own, 1, work, |start, part| {
+            for (at, value) in part.iter_mut().enumerate() {
+                let of = |other: usize| if other == rank { *value } else { incoming[other][start + at] };
+                let sum: f64 = (0..size).map(|other| f64::from(of(other))).sum();
+                *value = (sum / size as f64) as f32;
+            }
+        });
     }
 
     /// Replaces the gradients that are lists of rows by their sums over all ranks.

@@ -109,6 +109,26 @@ fn sums_run_in_the_order_of_ranks() {
 }
 
 #[test]
+fn means_of_equal_numbers_are_these_numbers() {
+    let never = AtomicBool::new(false);
+    for len in [100, 20_011] {
+        for size in [2, 3, 5, 7] {
+            let given: Vec<f32> = (0..len).map(|at| (at as f32 + 0.1).sqrt()).collect();
+            let means = on_ranks(size, 0, |rank, ranks| {
+                let mut values = given.clone();
+                values[0] = rank as f32;
+                ranks.mean(&mut values, &never).unwrap();
+                values
+            });
+            for values in means {
+                assert_eq!(values[1..], given[1..], "{size} ranks");
+                assert_eq!(values[0], (size - 1) as f32 / 2.0);
+            }
+        }
+    }
+}
+
+#[test]
 fn scores_of_ranks_with_and_without_batches_add_up() {
     let never = AtomicBool::new(false);
     let totals = on_ranks(3, 1, |rank, ranks| {

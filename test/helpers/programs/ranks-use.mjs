@@ -108,7 +108,7 @@ const all = {
     for (const [name, source] of Object.entries(sources)) {
       made.length = 0
       const m = classifier()
-      const [epochs, batchSize] = [name === 'stream' ? 1 : 2, name === 'batches' ? undefined : 31]
+      const [epochs, batchSize] = [name === 'stream' ? 1 : 4, name === 'batches' ? undefined : 31]
       const { history } = await m.fit(source(), { epochs, ...(batchSize && { batchSize }) })
       found[name] = { made: made.length / epochs, history, weights: m.getWeights().flatMap((w) => [...w.data]) }
     }

@@ -55,6 +55,19 @@ const kinds = {
     m.compile({ optimizer: 'adamw', loss: 'meanSquaredError' })
     return [m, tensor(numbers, [rows, time, 2]), tensor(targets, [rows, 1]), { sampleWeight }]
   },
+  // Large enough for the sums of its layers to be under way while the backward pass goes on.
+  deep: () => {
+    const m = sequential(
+      [
+        layers.lstm({ units: 192, inputShape: [time, 2], returnSequences: true }),
+        layers.lstm({ units: 256 }),
+        layers.dense({ units: 1 }),
+      ],
+      { seed: 2 },
+    )
+    m.compile({ optimizer: optimizers.sgd({ learningRate: 0.1, momentum: 0.9 }), loss: 'meanSquaredError' })
+    return [m, tensor(numbers, [rows, time, 2]), tensor(targets, [rows, 1]), {}]
+  },
   // Rows that come one after another.
   stream: () => {
     const [m] = kinds.tokens()

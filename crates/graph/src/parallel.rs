@@ -50,8 +50,8 @@ pub(crate) fn find_block<V: Sync>(
         return items.chunks(size).position(found);
     }
     let first = AtomicUsize::new(usize::MAX);
-    pool::run(|team| {
-        let blocks = team.split(items.len().div_ceil(size), 1);
+    pool::in_parts(true, |part| {
+        let blocks = part.split(items.len().div_ceil(size), 1);
         let mut own = items.chunks(size).enumerate().skip(blocks.start).take(blocks.len());
         if let Some((index, _)) = own.find(|(_, block)| found(block)) {
             first.fetch_min(index, Ordering::Relaxed);

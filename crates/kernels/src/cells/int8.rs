@@ -91,14 +91,14 @@ pub(super) fn quantize_input(
     order.check(steps);
     assert!(quantized_words(rows, depth).is_some_and(|words| words <= buffer.len()));
     let target = Target(Quantized::within(buffer.as_mut_ptr(), rows, depth));
-    pool::run_if(x.len() >= 1 << 16, |team| {
+    pool::in_parts(x.len() >= 1 << 16, |part| {
         let target = &target;
         // What lies side by side: all packed rows, or the rows of each step.
         let (runs, length) = match order {
             RowOrder::Packed => (1, rows),
             RowOrder::Sequences { .. } => (steps.len() - 1, rows / (steps.len() - 1).max(1)),
         };
-        let own = team.split(rows, 1);
+        let own = part.split(rows, 1);
         for run in 0..runs {
             let packed = own.start.max(run * length)..own.end.min((run + 1) * length);
             if packed.is_empty() {
@@ -110,7 +110,7 @@ pub(super) fn quantize_input(
             let from = x[from * depth..].as_ptr();
             let quantize = QuantizeRows { from, row: apart * depth, rows: packed.len(), depth, into };
             // SAFETY: the rows are inside the input, whose order was checked, and inside the buffer, and belong to this
-            // member.
+            // part.
             unsafe { dispatch(unit, quantize) };
         }
     });

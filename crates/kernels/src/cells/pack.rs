@@ -72,10 +72,10 @@ fn fill_panels(
 ) {
     assert!(buffer.len() >= panels * size);
     let chunks = Chunks(buffer.as_mut_ptr());
-    pool::run_if(panels * size >= 1 << 15, |team| {
+    pool::in_parts(panels * size >= 1 << 15, |part| {
         let chunks = &chunks;
-        for i in team.split(panels, 1) {
-            // SAFETY: panel i is inside the buffer, which is borrowed exclusively, and belongs to one member.
+        for i in part.split(panels, 1) {
+            // SAFETY: panel i is inside the buffer, which is borrowed exclusively, and belongs to one part.
             fill(i, unsafe { std::slice::from_raw_parts_mut(chunks.0.add(i * size), size) });
         }
     });

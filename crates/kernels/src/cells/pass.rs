@@ -94,17 +94,17 @@ pub(super) trait Pass: Sync {
 
 /// Goes through all steps, or until the work is cancelled.
 pub(super) fn run<P: Pass>(pass: &P, spec: &CellSpec, level: Detected) {
-    let most = match pass.groups() {
-        Some(groups) => groups.count(),
-        None => spec.worth_threads(pass.batch()).min(pass.layout().blocks),
-    };
-    pool::run_up_to(most, |team| {
+    let member = |team: &Team<'_>| {
         if is_standard(spec) {
             dispatch(level, Member { pass, team, activations: Standard });
         } else {
             dispatch(level, Member { pass, team, activations: General::new(spec) });
         }
-    });
+    };
+    match pass.groups() {
+        Some(groups) => pool::run_queue(groups.count(), member),
+        None => pool::run_up_to(spec.worth_threads(pass.batch()).min(pass.layout().blocks), member),
+    }
 }
 
 struct Member<'a, P, A> {

@@ -6,7 +6,7 @@ use super::gradients::Gradients;
 use super::layout::PanelLayout;
 use super::pack::PackedCell;
 use crate::gemm::{Block, Left, Out, Right, multiply};
-use crate::pool::{self, Team};
+use crate::pool::{self, Part};
 use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{CellInput, CellSpec};
 
@@ -41,8 +41,8 @@ impl<'a> Tokens<'a> {
         let plane = layout.plane(vocabulary);
         assert!(planes.len() >= layout.spec.gates() * layout.blocks * plane);
         let projection = Projection { layout, packed, table, planes: planes.as_mut_ptr(), plane };
-        pool::run_if(vocabulary * layout.spec.kernel_len() >= 1 << 17, |team| {
-            dispatch(packed.level, ProjectionShare { projection: &projection, team });
+        pool::in_parts(vocabulary * layout.spec.kernel_len() >= 1 << 17, |part| {
+            dispatch(packed.level, ProjectionShare { projection: &projection, part });
         });
         Some(Self { ids, planes, plane })
     }
@@ -89,12 +89,12 @@ struct Projection<'a> {
     plane: usize,
 }
 
-// SAFETY: the members of a team write to disjoint rows and blocks of the planes, which are borrowed exclusively.
+// SAFETY: the parts are disjoint rows and blocks of the planes, which are borrowed exclusively.
 unsafe impl Sync for Projection<'_> {}
 
 struct ProjectionShare<'a> {
     projection: &'a Projection<'a>,
-    team: &'a Team<'a>,
+    part: Part,
 }
 
 impl Kernel for ProjectionShare<'_> {
@@ -104,7 +104,7 @@ impl Kernel for ProjectionShare<'_> {
     fn run<S: Simd>(self, s: S) {
         let Projection { layout, packed, table, planes, plane } = *self.projection;
         let PanelLayout { spec, width, blocks } = *layout;
-        let rows = self.team.split(table.len() / spec.input(), ROW_GRANULE);
+        let rows = self.part.split(table.len() / spec.input(), ROW_GRANULE);
         if rows.is_empty() {
             return;
         }

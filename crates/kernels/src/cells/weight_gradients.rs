@@ -144,7 +144,8 @@ impl<'a> PanelSums<'a> {
             sums: self.sums.as_mut_ptr(),
         };
         let multiply = Multiply { shared: &shared, parts: &parts };
-        pool::run_if(parallel, |_| dispatch(gradients.level, multiply));
+        let most = if parallel { parts.count } else { 1 };
+        pool::run_queue(most, |_| dispatch(gradients.level, multiply));
         self.begun = true;
     }
 
@@ -162,9 +163,9 @@ impl<'a> PanelSums<'a> {
             into: into.as_mut_ptr(),
             bias: bias.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
         };
-        pool::run_if(self.height() * columns >= 1 << 15, |team| {
-            // SAFETY: the sizes were checked, and the rows are this member's.
-            unsafe { self.scatter(&destination, team.split(self.height(), 1)) };
+        pool::in_parts(self.height() * columns >= 1 << 15, |part| {
+            // SAFETY: the sizes were checked, and the rows are this part's.
+            unsafe { self.scatter(&destination, part.split(self.height(), 1)) };
         });
     }
 

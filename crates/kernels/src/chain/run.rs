@@ -79,11 +79,11 @@ fn run_split(
     let elements = dims.iter().fold(sweep.steps.len(), |elements, &dim| elements.saturating_mul(dim));
     let large = elements.saturating_mul(chain.steps.len()) >= PARALLEL;
     let how = if large { how } else { Split::Nothing };
-    pool::run_if(how != Split::Nothing, |team| {
+    pool::in_parts(how != Split::Nothing, |part| {
         let whole = Rectangle { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
         let rectangle = match how {
-            Split::Rows => Rectangle { rows: team.split(dims[0], 1), ..whole },
-            Split::Columns => Rectangle { columns: team.split(dims[outer], GRANULE), ..whole },
+            Split::Rows => Rectangle { rows: part.split(dims[0], 1), ..whole },
+            Split::Columns => Rectangle { columns: part.split(dims[outer], GRANULE), ..whole },
             Split::Nothing => whole,
         };
         if !rectangle.rows.is_empty() && !rectangle.columns.is_empty() {

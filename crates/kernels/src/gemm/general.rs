@@ -71,10 +71,10 @@ fn multiply(
     };
     let (rows, panels) = (c.rows, c.columns.div_ceil(2 * lanes(level)));
     let parallel = rows.saturating_mul(c.columns).saturating_mul(a.columns) >= PARALLEL;
-    pool::run_if(parallel, |team| {
+    pool::in_parts(parallel, |part| {
         let tiles = rows.div_ceil(4);
         let (rows, panels) =
-            if panels >= tiles { (0..rows, team.split(panels, 1)) } else { (team.split(rows, 4), 0..panels) };
+            if panels >= tiles { (0..rows, part.split(panels, 1)) } else { (part.split(rows, 4), 0..panels) };
         if !rows.is_empty() && !panels.is_empty() {
             dispatch(level, Share { product: &product, rows, panels });
         }

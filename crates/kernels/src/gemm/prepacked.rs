@@ -83,18 +83,18 @@ pub(crate) fn gemm_packed(a: Matrix<'_, f32>, b: &PackedMatrix, mut c: MatrixMut
     };
     let (rows, panels) = (c.rows, c.columns.div_ceil(width));
     let parallel = rows.saturating_mul(c.columns).saturating_mul(b.depth) >= PARALLEL;
-    pool::run_if(parallel, |team| {
+    pool::in_parts(parallel, |part| {
         let operands = &operands;
         let tiles = rows.div_ceil(4);
         let (rows, panels) =
-            if panels >= tiles { (0..rows, team.split(panels, 1)) } else { (team.split(rows, 4), 0..panels) };
+            if panels >= tiles { (0..rows, part.split(panels, 1)) } else { (part.split(rows, 4), 0..panels) };
         if rows.is_empty() || panels.is_empty() {
             return;
         }
         let Operands { left, right, out } = *operands;
         let block = Block { left, right, out, rows, panels, depth: b.depth, accumulate };
         match b.pairs {
-            // SAFETY: the views were checked, and the rows and panels are this member's alone.
+            // SAFETY: the views were checked, and the rows and panels are this part's alone.
             None => dispatch(b.level, unsafe { Promised::new(block) }),
             // SAFETY: as above; the panels were paired.
             Some(pairs) => unsafe { multiply_pairs(pairs, block) },

@@ -67,13 +67,13 @@ pub(crate) fn gemm(a: Matrix<'_, f32>, b: &Int8Packed, mut c: MatrixMut<'_, f32>
     let (row_stride, columns) = (c.row_stride, c.columns);
     let operands = Operands { left: a.data.as_ptr(), out: c.data.as_mut_ptr() };
     let parallel = rows.saturating_mul(columns).saturating_mul(depth) >= PARALLEL;
-    pool::run_if(parallel, |team| {
+    pool::in_parts(parallel, |part| {
         let operands = &operands;
-        // Where the columns are split, every member quantizes all rows: little work beside the product.
-        let (own, panels) = if panels >= 4 * team.size() && rows < 8 * team.size() {
-            (0..rows, team.split(panels, 1))
+        // Where the columns are split, every part quantizes all rows: little work beside the product.
+        let (own, panels) = if panels >= 4 * part.count() && rows < 8 * part.count() {
+            (0..rows, part.split(panels, 1))
         } else {
-            (team.split(rows, 1), 0..panels)
+            (part.split(rows, 1), 0..panels)
         };
         if panels.is_empty() || own.is_empty() {
             return;
@@ -83,7 +83,7 @@ pub(crate) fn gemm(a: Matrix<'_, f32>, b: &Int8Packed, mut c: MatrixMut<'_, f32>
             let into = Quantized::within(buffer.as_mut_ptr(), most, depth);
             for first in own.clone().step_by(most) {
                 let rows = most.min(own.end - first);
-                // SAFETY: the views were checked, the rows and panels are this member's alone, and the buffer holds
+                // SAFETY: the views were checked, the rows and panels are this part's alone, and the buffer holds
                 // the rows.
                 unsafe {
                     let from = operands.left.add(first * a.row_stride);

@@ -55,10 +55,10 @@ impl Panels {
         };
         let [row, column] = if matrix.transposed { [1, matrix.rows] } else { [matrix.columns, 1] };
         let size = groups * GROUP * width;
-        pool::run_if(length >= 1 << 15, |team| {
+        pool::in_parts(length >= 1 << 15, |part| {
             let targets = &targets;
-            for panel in team.split(count, 1) {
-                // SAFETY: panel `panel` is inside the buffers, which are borrowed exclusively, and one member's.
+            for panel in part.split(count, 1) {
+                // SAFETY: panel `panel` is inside the buffers, which are borrowed exclusively, and one part's.
                 let (data, scales, excess) = unsafe {
                     (
                         std::slice::from_raw_parts_mut(targets.data.add(panel * size), size),

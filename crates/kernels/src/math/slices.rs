@@ -21,16 +21,16 @@ unsafe impl Sync for DisjointSlice {}
 /// Calls `body(start, part)` for parts that cover `out`, on several threads at once if it is long.
 pub(super) fn in_parts(out: &mut [f32], granule: usize, body: impl Fn(usize, &mut [f32]) + Sync) {
     let (length, shared) = (out.len(), DisjointSlice(out.as_mut_ptr()));
-    pool::run_if(length >= PARALLEL, |team| {
+    pool::in_parts(length >= PARALLEL, |part| {
         let shared = &shared;
-        let range = team.split(length, granule);
+        let range = part.split(length, granule);
         let piece = PIECE.div_ceil(granule) * granule;
         for start in range.clone().step_by(piece) {
             if pool::cancelled() {
                 return;
             }
             let length = piece.min(range.end - start);
-            // SAFETY: the ranges of a team are disjoint and inside the slice, which is borrowed for the whole region.
+            // SAFETY: the parts are disjoint and inside the slice, which is borrowed for the whole region.
             body(start, unsafe { std::slice::from_raw_parts_mut(shared.0.add(start), length) });
         }
     });

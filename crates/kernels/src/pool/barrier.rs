@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::placement;
+use super::{crowding, placement};
 
 /// How long a thread only spins: longer than a member usually lags.
-const SPIN: Duration = Duration::from_micros(10);
+pub(super) const SPIN: Duration = Duration::from_micros(10);
 /// How long it then yields its core to others between two checks, before it parks. This is longer than a virtual
 /// machine takes to wake a thread: otherwise members could park in turn, each while the other wakes up, and never
-/// recover (a hundred steps of an LSTM took six times as long). If other processes hold the cores, they get this one,
-/// and so may the awaited thread.
+/// recover (a hundred steps of an LSTM took six times as long). Where other processes hold the cores, it parks at once
+/// (see [`crowding::offer`]).
 const OFFER: Duration = Duration::from_micros(300);
 
 /// The payload with which members leave a barrier that another member's panic has poisoned.
@@ -39,6 +39,16 @@ impl Parking {
     /// Returns once `ready()` holds, with the time that it took, or none if that was short; calls `late` if it takes
     /// long. The thread that makes it true, with `SeqCst` stores, must then call [`Parking::notify`].
     pub(super) fn wait_until(&self, ready: impl Fn() -> bool, late: impl FnOnce()) -> Duration {
+        self.spin_until(SPIN, ready, late)
+    }
+
+    /// The same for a thread that only spins for so long before it offers its core.
+    pub(super) fn spin_until(
+        &self,
+        spin: Duration,
+        ready: impl Fn() -> bool,
+        late: impl FnOnce(),
+    ) -> Duration {
         let mut spins = 0u32;
         let mut start = None;
         let mut late = Some(late);
@@ -48,15 +58,18 @@ impl Parking {
             if spins.is_multiple_of(32) {
                 let start = start.get_or_insert_with(Instant::now);
                 let waited = start.elapsed();
-                if waited > SPIN + OFFER {
+                if waited > spin + OFFER {
                     self.park_until(&ready);
                     return start.elapsed();
                 }
-                if waited > SPIN {
+                if waited > spin {
                     if let Some(late) = late.take() {
                         late();
                     }
-                    std::thread::yield_now();
+                    if !crowding::offer() {
+                        self.park_until(&ready);
+                        return start.elapsed();
+                    }
                 }
             }
         }

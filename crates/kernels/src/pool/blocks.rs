@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{cancelled, run_if};
+use super::{cancelled, run_queue};
 
 /// Slices that several threads write to in disjoint blocks.
 struct DisjointBlocks<T, const N: usize>([(*mut T, usize); N]);
@@ -63,7 +63,7 @@ pub fn each_block_of_both<T: Send, U: Send, const N: usize, const M: usize>(
     let block = block.max(1);
     let (shared, others) = (DisjointBlocks::new(slices), DisjointBlocks::new(others));
     let next = AtomicUsize::new(0);
-    run_if(parallel && length > block, |_| {
+    run_queue(if parallel { length.div_ceil(block) } else { 1 }, |_| {
         let (shared, others) = (&shared, &others);
         loop {
             // Only zero-sized elements can be so many that this overflows.

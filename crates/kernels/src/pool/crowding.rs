@@ -17,6 +17,13 @@ const LEAST_AT_WORK: f64 = 0.7;
 /// each team that finds the cores taken again: threads of other programs may only go on spinning for a moment.
 const MOST_HOLD: u32 = 16;
 
+/// A core that is offered comes back at once, or after the time slice of who took it.
+const TAKEN: u64 = 200_000;
+/// How long cores are not offered after one was taken, in nanoseconds.
+const NO_OFFERS: u64 = 50_000_000;
+
+/// Nanoseconds since [`epoch`] from which on waiting threads offer their cores again.
+static OFFERS_FROM: AtomicU64 = AtomicU64::new(0);
 /// Nanoseconds since [`epoch`] at which there are teams again; 0 if there are.
 static UNTIL: AtomicU64 = AtomicU64::new(0);
 /// How many times as long as the next region that waits there will be none.
@@ -29,6 +36,21 @@ fn epoch() -> Instant {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Offers this core to others for a moment. Not where one was taken lately: a thread that has offered its core waits for a
+/// time slice of others, some milliseconds, whereas one that sleeps is put before them as soon as it is woken.
+pub(super) fn offer() -> bool {
+    let before = nanoseconds(epoch().elapsed());
+    if before < OFFERS_FROM.load(Ordering::Relaxed) {
+        return false;
+    }
+    std::thread::yield_now();
+    let after = nanoseconds(epoch().elapsed());
+    if after - before > TAKEN {
+        OFFERS_FROM.store(after.saturating_add(NO_OFFERS), Ordering::Relaxed);
+    }
+    true
 }
 
 /// The members of a team that should have `size`: as many, or the caller alone.

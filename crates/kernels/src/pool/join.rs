@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::run;
+use super::run_queue;
 
 /// Runs two functions, each on one member of a team, or one after the other where nobody else comes in time. Regions
 /// inside them have that member alone.
 pub fn join(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
     let (first, second) = (Mutex::new(Some(first)), Mutex::new(Some(second)));
-    run(|_| {
+    run_queue(2, |_| {
         if let Some(first) = take(&first) {
             first();
         }
@@ -24,6 +24,7 @@ fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run;
     use super::super::set_threads;
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -11,6 +11,7 @@ mod chains;
 mod crowding;
 mod denormals;
 mod join;
+mod parts;
 mod placement;
 mod region;
 mod threads;
@@ -22,8 +23,9 @@ pub use blocks::{each_block, each_block_of_both};
 pub use cancel::{cancelled, watch};
 pub(crate) use chains::{Chains, Turn};
 pub use join::join;
+pub use parts::{Part, in_parts};
 pub use region::run;
-pub(crate) use region::{run_if, run_up_to};
+pub(crate) use region::{run_queue, run_up_to};
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};
 
 /// A member's view of the team that runs a region.

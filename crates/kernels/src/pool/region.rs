@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::barrier::{Barrier, Padded, Parking, Poisoned};
+use super::barrier::{Barrier, Padded, Parking, Poisoned, SPIN};
 use super::cancel::Watched;
 use super::crowding::{self, Ledger};
 use super::denormals::FlushDenormals;
@@ -76,18 +76,31 @@ struct Workers {
 /// # Panics
 /// If a member panics, the others leave at their next barrier and the first panic is raised again on the caller.
 pub fn run(body: impl Fn(&Team<'_>) + Sync) {
-    run_if(true, body);
-}
-
-/// [`run`] if `parallel`, else with the caller alone.
-pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
-    run_up_to(if parallel { usize::MAX } else { 1 }, body);
+    run_up_to(usize::MAX, body);
 }
 
 /// [`run`] with at most so many members, and at least the caller.
 pub(crate) fn run_up_to(most: usize, body: impl Fn(&Team<'_>) + Sync) {
-    let _flush = FlushDenormals::new();
     let size = if most > 1 { crowding::team_size(threads::team_size()).min(most) } else { 1 };
+    run_with(size, Late::Awaited, body);
+}
+
+/// [`run`] with at most so many members, who take all their work from a queue and do not meet. Who has not come when the
+/// caller finds the queue empty is not waited for, so the team is as large where other programs use the cores.
+pub(crate) fn run_queue(most: usize, body: impl Fn(&Team<'_>) + Sync) {
+    let size = if most > 1 { threads::team_size().min(most) } else { 1 };
+    run_with(size, Late::LeftOut, body);
+}
+
+/// What becomes of a worker that has not come when the caller has finished.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Late {
+    Awaited,
+    LeftOut,
+}
+
+fn run_with(size: usize, late: Late, body: impl Fn(&Team<'_>) + Sync) {
+    let _flush = FlushDenormals::new();
     if size > 1 {
         let guard = match WORKERS.try_lock() {
             Ok(guard) => Some(guard),
@@ -98,7 +111,7 @@ pub(crate) fn run_up_to(most: usize, body: impl Fn(&Team<'_>) + Sync) {
             workers.spawn_up_to(size - 1);
             let available = workers.running.len().min(size - 1);
             if available > 0 {
-                let panic = run_on(&workers.running[..available], &body);
+                let panic = run_on(&workers.running[..available], late, &body);
                 drop(workers);
                 if let Some(payload) = panic {
                     resume_unwind(payload);
@@ -110,7 +123,7 @@ pub(crate) fn run_up_to(most: usize, body: impl Fn(&Team<'_>) + Sync) {
     body(&Team { index: 0, size: 1, barrier: None });
 }
 
-fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<Payload> {
+fn run_on(workers: &[Arc<Worker>], late: Late, body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<Payload> {
     let region = Region {
         body,
         barrier: Barrier::new(workers.len() + 1),
@@ -126,8 +139,17 @@ fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<
     }
     // Cannot unwind, so the region outlives every worker's use of it.
     region.member(0);
+    if late == Late::LeftOut {
+        for worker in workers {
+            if !worker.mailbox.0.swap(ptr::null_mut(), Ordering::SeqCst).is_null() {
+                PENDING.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
     CALLER.wait_until(|| PENDING.0.load(Ordering::SeqCst) == 0, || ());
-    region.ledger.close(region.barrier.late());
+    if late == Late::Awaited {
+        region.ledger.close(region.barrier.late());
+    }
     region.panic.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -146,15 +168,25 @@ impl Workers {
     }
 }
 
+/// The part of a region's time that a worker only spins for afterwards, at most. Threads that offer their core to busy
+/// neighbours get it back milliseconds later, when the next region may be over; in a loop of regions, little lies between
+/// them.
+const SPIN_AFTER: u32 = 8;
+const MOST_SPIN: Duration = Duration::from_micros(500);
+
 fn serve(worker: &Worker, index: usize) {
     let _flush = FlushDenormals::new();
+    let mut spin = SPIN;
     loop {
-        worker.parking.wait_until(|| !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
+        worker.parking.spin_until(spin, || !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
         let region = worker.mailbox.0.swap(ptr::null_mut(), Ordering::SeqCst);
         placement::part(index, 0..1);
         // SAFETY: the caller stored a live region and waits until PENDING is 0, which cannot be before the decrement
-        // below.
-        unsafe { &*region }.member(index);
+        // below, unless it has taken the region out of the mailbox itself.
+        let Some(region) = (unsafe { region.as_ref() }) else { continue };
+        let start = Instant::now();
+        region.member(index);
+        spin = (start.elapsed() / SPIN_AFTER).clamp(SPIN, MOST_SPIN);
         if PENDING.0.fetch_sub(1, Ordering::SeqCst) == 1 {
             CALLER.notify();
         }

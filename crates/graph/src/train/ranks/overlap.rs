@@ -72,9 +72,10 @@ impl Ranks {
                 if bucket.values.len() < BUCKET {
                     return Ok(());
                 }
-                full.send(std::mem::replace(&mut bucket, spare.pop().unwrap_or_default())).map_err(ended)
+                let next = spare.pop().unwrap_or_default();
+                full.send((std::mem::replace(&mut bucket, next), true)).map_err(ended)
             });
-            let done = done.and_then(|()| full.send(bucket).map_err(ended));
+            let done = done.and_then(|()| full.send((bucket, false)).map_err(ended));
             drop(full);
             let summed = summing.join().map_err(|_| Error::native("The thread for sums has failed"))??;
             done.map(|()| summed)
@@ -87,11 +88,18 @@ impl Ranks {
         Ok(())
     }
 
-    fn sum_buckets(&mut self, received: Receiver<Bucket>, cancel: &AtomicBool) -> Result<Vec<Bucket>> {
-        self.beside = true;
+    /// Sums buckets as they come, each of them with whether the backward pass goes on then.
+    fn sum_buckets(
+        &mut self,
+        received: Receiver<(Bucket, bool)>,
+        cancel: &AtomicBool,
+    ) -> Result<Vec<Bucket>> {
         let summed = received
             .into_iter()
-            .map(|mut bucket| self.sum(&mut bucket.values, cancel).map(|()| bucket))
+            .map(|(mut bucket, beside)| {
+                self.beside = beside;
+                self.sum(&mut bucket.values, cancel).map(|()| bucket)
+            })
             .collect();
         self.beside = false;
         summed

@@ -31,6 +31,7 @@ impl Ranks {
     }
 
     fn exchange(&mut self, cancel: &AtomicBool) -> Result<()> {
+        self.parcels.patient = self.beside;
         self.parcels = self.group.exchange(std::mem::take(&mut self.parcels), cancel)?;
         Ok(())
     }

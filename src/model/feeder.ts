@@ -234,7 +234,11 @@ export class Feeder {
   }
 
   /** What gives the rows of a pass from one on, some batches at a time: all, or those of one of several ranks. */
-  async #opened(pass: number, skip: number, { rank, size: ranks }: Ranks): Promise<{ take(batches: number): Promise<Taken>; close(): Promise<void> }> {
+  async #opened(
+    pass: number,
+    skip: number,
+    { rank, size: ranks }: Ranks,
+  ): Promise<{ take(batches: number): Promise<Taken>; close(): Promise<void> }> {
     const [each, { signal }] = [this.#rows, this.#reading]
     if (ranks === 1 || each === undefined) {
       const elements = await this.#open(pass, skip)

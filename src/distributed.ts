@@ -4,6 +4,7 @@ import { deserialize, serialize } from 'node:v8'
 import { isMainThread } from 'node:worker_threads'
 import { callNative, describe, fromNative, SeqloomError } from './errors.js'
 import { native } from './native/index.js'
+import { version } from './native/version.js'
 import { begin, inManner, isShared, type Ranks, ranks } from './rank.js'
 
 export type { Ranks } from './rank.js'
@@ -71,7 +72,7 @@ export function isDistributed(): boolean {
  * Which of the processes that train together this is, and how many there are, after `configure({ distributed: 'mpi' })`
  * or with `SEQLOOM_DISTRIBUTED=mpi`. The first call waits for all of them. Otherwise, and where no `mpirun` has started
  * this process, `{ rank: 0, size: 1 }`. Errors: `ERR_UNSUPPORTED` without an MPI library (the message says what to
- * install) and in a worker; `ERR_OPTION`; `ERR_STATE` if another process has failed.
+ * install), if the processes run different versions of Seqloom, and in a worker; `ERR_OPTION`; `ERR_STATE` if another process has failed.
  */
 export function distributed(): Ranks {
   return isDistributed() ? join() : (ranks() ?? alone)
@@ -91,10 +92,22 @@ export function join(): Ranks {
   for (const [name, value] of Object.entries(withoutHooks)) process.env[name] ??= value
   const { rank, size, facts } = callNative(() => native.beginMpi(JSON.stringify(own())))
   const begun = { rank, size }
+  process.once('exit', (code) => native.endMpi(code))
+  const all = facts.map((text) => JSON.parse(text) as Facts)
+  checkVersions(all)
   begin(begun)
-  process.on('exit', (code) => native.endMpi(code))
-  if (!threadsChosen) shareThreads(facts, rank)
+  if (!threadsChosen) shareThreads(all, rank)
   return begun
+}
+
+/** Versions need not understand each other. All ranks find the same. */
+function checkVersions(facts: readonly Facts[]): void {
+  const other = facts.findIndex(({ version }) => version !== facts[0]?.version)
+  if (other < 0) return
+  throw new SeqloomError(
+    'ERR_UNSUPPORTED',
+    `distributed: rank ${other} runs version ${facts[other]?.version} of Seqloom, rank 0 version ${facts[0]?.version}; install the same one on all machines`,
+  )
 }
 
 /**
@@ -198,6 +211,7 @@ const wasStarted = (): boolean =>
 
 /** What a process tells of itself. */
 interface Facts {
+  readonly version: string
   /** Its machine, and which cores it may use there. */
   readonly place: string
 }
@@ -209,12 +223,12 @@ function own(): Facts {
   } catch {
     // Other systems do not tell.
   }
-  return { place: `${hostname().slice(0, 255)} ${cores.slice(0, 400)}` }
+  return { version, place: `${hostname().slice(0, 255)} ${cores.slice(0, 400)}` }
 }
 
 /** Divides the cores of a machine among the processes that may use the same ones. */
-function shareThreads(facts: readonly string[], rank: number): void {
-  const places = facts.map((text) => (JSON.parse(text) as Facts).place)
+function shareThreads(facts: readonly Facts[], rank: number): void {
+  const places = facts.map(({ place }) => place)
   const neighbours = places.flatMap((place, other) => (place === places[rank] ? [other] : []))
   const { threads } = callNative(() => native.backend())
   const each = Math.floor(threads / neighbours.length)

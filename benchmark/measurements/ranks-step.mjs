@@ -3,11 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { distributed, layers, sequential, tensor } from '../../dist/index.mjs'
 
 const [file, ...sizes] = process.argv.slice(2)
-const [units, batch, time, steps] = sizes.map(Number)
+const [units, batch, time, steps, depth] = sizes.map(Number)
 const { rank, size } = distributed()
 
-function build(units, inputs) {
-  const m = sequential([layers.lstm({ units, inputShape: [null, inputs] }), layers.dense({ units: 1 })], { seed: 1 })
+function build(units, inputs, depth) {
+  const lstm = (_, at) =>
+    layers.lstm({ units, returnSequences: at < depth - 1, ...(at === 0 && { inputShape: [null, inputs] }) })
+  const m = sequential([...Array.from({ length: depth }, lstm), layers.dense({ units: 1 })], { seed: 1 })
   m.compile({ optimizer: 'adam', loss: 'meanSquaredError' })
   return m
 }
@@ -28,10 +30,10 @@ async function stepOf(m, rows, time, inputs, steps) {
 }
 
 const inputs = 64
-const model = build(units, inputs)
+const model = build(units, inputs, depth)
 const step = await stepOf(model, batch, time, inputs, steps)
 // Models in which nothing is computed: what is left is the exchange, of few numbers in two rounds, and of many in three.
-const few = await stepOf(build(1, 1), size, 1, 1, 100)
+const few = await stepOf(build(1, 1, 1), size, 1, 1, 100)
 const large = sequential([layers.dense({ units: 1024, inputShape: [1024] }), layers.dense({ units: 1 })])
 large.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
 const many = async (options) => {

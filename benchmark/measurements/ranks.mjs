@@ -1,83 +1,49 @@
 // Measures a training by 1, 2, 4, … ranks, beside what the model of its cost says. On one machine, or (as root, on Linux) on hosts made of network
-// namespaces, between which `tc` sets rate and delay, where the kernel has what that takes.
+// namespaces, with a rate and a delay between them: by `tc`, or, where the kernel has no netem for the delay, by a relay (ranks-relay.py).
 //
-//   node benchmark/measurements/ranks.mjs --ranks 1,2 [--hosts 2 --rate 1gbit --delay 1ms] [--units 256 --batch 64 --time 100 --steps 30]
+//   node benchmark/measurements/ranks.mjs --ranks 1,2 [--hosts 2 --rate 1gbit --delay 1ms] [--layers 1 --units 256 --batch 64 --time 100 --steps 30]
 //
 // The model (docs/ranks-cost.md): a step of n ranks takes compute/n + rounds · latency + 2 · (n - 1)/n · bytes/bandwidth. `compute` is the step of one
 // rank with the cores that a rank has; latency and bandwidth are fitted to exchanges of few numbers and of 4 MB. For more ranks than were measured,
 // each further one adds `perMessage` to the latency.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { network as addresses, bits, makeHosts, seconds } from './ranks-network.mjs'
 
 const text = (value) => ({ type: 'string', default: String(value) })
 const { values } = parseArgs({
   options: {
     ...{ ranks: text('1,2'), hosts: text(1), rate: { type: 'string' }, delay: { type: 'string' } },
-    ...{ units: text(256), batch: text(64), time: text(100), steps: text(30), json: { type: 'string' } },
+    ...{
+      layers: text(1),
+      units: text(256),
+      batch: text(64),
+      time: text(100),
+      steps: text(30),
+      json: { type: 'string' },
+    },
   },
 })
 const program = fileURLToPath(new URL('./ranks-step.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-ranks-'))
 const hosts = Number(values.hosts)
 const names = Array.from({ length: hosts }, (_, at) => `slhost${at}`)
-const run = (command, ...args) => execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-const quiet = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' })
-
-/** Hosts of a network of their own, joined by a bridge. */
-function makeHosts() {
-  run('ip', 'link', 'add', 'slbridge', 'type', 'bridge')
-  run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'slbridge')
-  run('ip', 'link', 'set', 'slbridge', 'up')
-  for (const [at, name] of names.entries()) {
-    run('ip', 'netns', 'add', name)
-    run('ip', 'link', 'add', `slveth${at}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
-    run('ip', 'link', 'set', `slveth${at}`, 'master', 'slbridge', 'up')
-    const inside = (...args) => run('ip', 'netns', 'exec', name, ...args)
-    inside('ip', 'addr', 'add', `10.77.0.${at + 1}/24`, 'dev', 'eth0')
-    inside('ip', 'link', 'set', 'eth0', 'up')
-    inside('ip', 'link', 'set', 'lo', 'up')
-    const shape = values.delay
-      ? ['netem', 'delay', values.delay, ...(values.rate ? ['rate', values.rate] : [])]
-      : values.rate && ['tbf', 'rate', values.rate, 'burst', '256kb', 'latency', '50ms']
-    if (!shape) continue
-    try {
-      inside('tc', 'qdisc', 'add', 'dev', 'eth0', 'root', ...shape)
-    } catch (error) {
-      throw new Error(`tc cannot set ${shape.join(' ')}; a delay needs the kernel's netem: ${error.stderr}`)
-    }
-  }
-  // What Open MPI starts its daemons with, instead of ssh: a host has a name of its own, so that ranks of different ones use the network.
-  const agent = join(folder, 'agent.sh')
-  writeFileSync(
-    agent,
-    '#!/bin/sh\nhost=$1; shift\nexec ip netns exec "$host" unshare --uts sh -c "hostname $host; $*"\n',
-    {
-      mode: 0o755,
-    },
-  )
-  return agent
-}
-
-function removeHosts() {
-  for (const name of names) quiet('ip', 'netns', 'del', name)
-  quiet('ip', 'link', 'del', 'slbridge')
-}
 
 /** What `ranks-step.mjs` measures with so many ranks. */
 function measure(size, agent) {
   const result = join(folder, `${size}.json`)
-  const args = [program, result, values.units, values.batch, values.time, values.steps]
+  const args = [program, result, values.units, values.batch, values.time, values.steps, values.layers]
   const root = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
   const slots = Math.ceil(size / hosts)
   const among = agent
     ? [
         ...['--host', names.map((name) => `${name}:${slots}`).join(), '--map-by', 'node'],
         ...['--mca', 'plm_rsh_agent', agent, '--mca', 'pml', 'ob1', '--mca', 'btl', 'tcp,self'],
-        ...['--mca', 'btl_tcp_if_include', '10.77.0.0/24', '--mca', 'oob_tcp_if_include', '10.77.0.0/24'],
+        ...['--mca', 'btl_tcp_if_include', `${addresses}.0/24`, '--mca', 'oob_tcp_if_include', `${addresses}.0/24`],
       ]
     : []
   // Each rank computes with one thread, so that one core is what is compared.
@@ -95,11 +61,10 @@ const cost = ({ compute, rounds, bytes }, { latency, bandwidth }, size) =>
   compute / size + (size > 1 ? rounds * latency + ((2 * (size - 1)) / size) * (bytes / bandwidth) : 0)
 
 const ms = (seconds) => `${(1000 * seconds).toFixed(2)} ms`
-let agent
+let made
 try {
-  removeHosts()
-  if (hosts > 1) agent = makeHosts()
-  const rows = values.ranks.split(',').map((size) => measure(Number(size), Number(size) > 1 ? agent : undefined))
+  if (hosts > 1) made = await makeHosts(names, values, folder)
+  const rows = values.ranks.split(',').map((size) => measure(Number(size), Number(size) > 1 ? made?.agent : undefined))
   const alone = rows.find(({ size }) => size === 1) ?? rows[0]
   const step = { compute: alone.step * alone.size, rounds: 3, bytes: alone.bytes }
   console.log(`load ${loadavg()[0].toFixed(1)}; ${alone.parameters} parameters; one rank: ${ms(step.compute)} a step`)
@@ -108,6 +73,9 @@ try {
     const link = `latency ${(1e6 * network.latency).toFixed(0)} µs, ${(network.bandwidth / 1e6).toFixed(0)} MB/s`
     const share = `${(measured / expected).toFixed(2)} times`
     console.log(`${size} ranks: ${ms(measured)}, by the model ${ms(expected)} (${share}); ${link}`)
+    if (!made || !(values.delay && values.rate)) continue
+    const set = { latency: seconds(values.delay), bandwidth: bits(values.rate) / 8 }
+    console.log(`  with the delay and the rate that ${made.by} was told: ${ms(cost(step, set, size))}`)
   }
   for (const [name, { latency, perMessage, bandwidth }] of [
     ['10 Gbit/s', { latency: 30e-6, perMessage: 5e-6, bandwidth: 1.1e9 }],
@@ -121,6 +89,6 @@ try {
   }
   if (values.json) writeFileSync(values.json, JSON.stringify({ rows, step }, null, 2))
 } finally {
-  removeHosts()
+  made?.remove()
   rmSync(folder, { recursive: true, force: true })
 }

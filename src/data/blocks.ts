@@ -197,9 +197,9 @@ export async function* shuffled<T>(blocks: PackedBlocks<T>, size: number, random
 }
 
 /** The same, asked for so many blocks ahead. */
-export async function* ahead<T>(blocks: PackedBlocks<T>, count: number): AsyncGenerator<Block<T>> {
+export async function* ahead<B>(blocks: AsyncIterable<B>, count: number): AsyncGenerator<B> {
   const iterator = blocks[Symbol.asyncIterator]()
-  const waiting: Promise<IteratorResult<Block<T>>>[] = []
+  const waiting: Promise<IteratorResult<B>>[] = []
   const ask = () => {
     const next = iterator.next()
     // Who takes it sees the error.
@@ -209,7 +209,7 @@ export async function* ahead<T>(blocks: PackedBlocks<T>, count: number): AsyncGe
   try {
     while (waiting.length < count) ask()
     for (;;) {
-      const next = await (waiting.shift() as Promise<IteratorResult<Block<T>>>)
+      const next = await (waiting.shift() as Promise<IteratorResult<B>>)
       if (next.done) return
       ask()
       yield next.value

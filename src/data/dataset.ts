@@ -16,6 +16,7 @@ import {
 } from './blocks.js'
 import { type BucketOptions, bucketed } from './buckets.js'
 import { RowList } from './packed.js'
+import { mappedParts, type Part, parts, type Wanted } from './parts.js'
 import { randomOf } from './random.js'
 
 /** Where going through a data set begins. */
@@ -29,7 +30,7 @@ export interface Start {
 }
 
 /** How a data set is gone through. */
-type Way<T> = Facts & (FromBeginning<T> | FromAnywhere<T>)
+type Way<T> = Facts<T> & (FromBeginning<T> | FromAnywhere<T>)
 
 interface FromBeginning<T> {
   /** All elements of a pass; none of them is to be left out. */
@@ -45,7 +46,9 @@ interface FromAnywhere<T> {
   readonly size?: (() => Promise<number>) | undefined
 }
 
-interface Facts {
+interface Facts<T> {
+  /** A rank's part of each batch of rows, where others need not be made. */
+  readonly parts?: (start: Start, wanted: Wanted) => AsyncIterable<Part<T>>
   /** Whether it never ends. */
   readonly endless?: boolean
   /** Whether it can be gone through only once, as a stream. */
@@ -115,6 +118,11 @@ export class Dataset<T> implements AsyncIterable<T> {
     return start.skip === 0 ? whole : left(whole, start.skip)
   }
 
+  /** @internal The rows that a rank works on, from a row on, which begins a batch. */
+  openParts(start: Start, wanted: Wanted): AsyncIterable<Part<T>> {
+    return this.#way.parts?.(start, wanted) ?? parts(this.openPacked(start), wanted, start.skip)
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     for await (const block of this.openPacked({ pass: 0, skip: 0 })) yield* block
   }
@@ -124,6 +132,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     asFunction('map', change)
     return this.#next<U>({
       from: (start) => mapped(this.openPacked(start), change, start.skip),
+      parts: (start, wanted) => mappedParts(this.openParts(start, wanted), change),
       size: this.#way.size,
       batched: this.batched,
     })
@@ -269,6 +278,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     checkCount('prefetch', count)
     return this.#next<T>({
       from: (start) => ahead(this.openPacked(start), count),
+      parts: (start, wanted) => ahead(this.openParts(start, wanted), count),
       size: this.#way.size,
       batched: this.batched,
     })
@@ -295,7 +305,7 @@ export class Dataset<T> implements AsyncIterable<T> {
     return size && (async () => made(await size()))
   }
 
-  #next<U>(way: Partial<Facts> & (FromBeginning<U> | FromAnywhere<U>)): Dataset<U> {
+  #next<U>(way: Partial<Facts<U>> & (FromBeginning<U> | FromAnywhere<U>)): Dataset<U> {
     const { endless, once, name } = this
     return new Dataset<U>({ endless, once, name, ...way })
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Data, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
@@ -295,6 +296,15 @@ export class Engine implements LayerUser {
   /** Tells different weights apart. */
   fingerprint(): string {
     return callNative(() => this.ready().fingerprint())
+  }
+
+  /** Tells another model, or one that trains in another way, from this one, whatever their layers are called. */
+  identity(): string {
+    const made = this.compiled('fit')
+    const spec = trainSpec(this.topology, made, this.#factors, this.#trained)
+    const incidental = new Set(['name', 'seed', 'initializer'])
+    const text = JSON.stringify([spec, made.saved.optimizer], (key, value) => (incidental.has(key) ? undefined : value))
+    return createHash('sha256').update(text).digest('hex')
   }
 
   /** How many batches the optimizer has been given: what learning rates follow. */

@@ -9,6 +9,7 @@ import { callNative, reading as readable, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
 import { Elements } from './elements.js'
+import { Parts, type Taken } from './parts.js'
 import { type BatchParts, givesBatches, readParts, sizeOf, together } from './rowParts.js'
 import type { SampleWeight } from './sampleWeight.js'
 
@@ -137,15 +138,24 @@ export class Feeder {
     const elements = this.#peeked as Elements
     const taken = await elements.take(this.#rows ?? 1)
     elements.back(taken)
-    return fingerprint(await this.#convert(taken, 0))
+    return fingerprint(await this.#convert(taken, (row) => row))
   }
 
   /**
-   * Hands over one pass from a batch on, or as many passes as it takes to make `most` batches; errors reach `fail`. Of a
-   * pass that ranks share, this one's part. Nothing else may be running.
+   * Hands over one pass from a batch on, or as many passes as it takes to make `most` batches, of which the ranks that
+   * `train` together each take their rows; errors reach `fail`. Nothing else may be running.
    */
-  start(pass: number, skip: number, most: number | undefined, fail: (error: unknown) => void, share?: Share): void {
-    this.#running = (share ? this.#runShare(share) : this.#run(pass, skip, most)).catch((error: unknown) => {
+  start(pass: number, skip: number, most: number | undefined, train: Ranks, fail: (error: unknown) => void): void {
+    this.#begin(this.#run(pass, skip, most, train), fail)
+  }
+
+  /** Hands over this rank's batches of a pass. */
+  startShare(share: Share, fail: (error: unknown) => void): void {
+    this.#begin(this.#runShare(share), fail)
+  }
+
+  #begin(running: Promise<void>, fail: (error: unknown) => void): void {
+    this.#running = running.catch((error: unknown) => {
       if (!this.#closed) fail(error)
     })
   }
@@ -187,7 +197,8 @@ export class Feeder {
         let count = taken.length
         passed += count
         if (all !== undefined || at % ranks.size === ranks.rank) {
-          const tensors = await this.#convert(taken, rows)
+          const before = rows
+          const tensors = await this.#convert(taken, (row) => before + row)
           count = tensors[0]?.shape[0] ?? 0
           yield { at, tensors, place: [0, at * this.#batches, rows] }
         }
@@ -223,30 +234,57 @@ export class Feeder {
     return new Elements(this.#source, pass, skip, this.#reading.signal)
   }
 
-  async #run(from: number, done: number, most: number | undefined): Promise<void> {
+  /** What gives the rows of a pass from one on, some batches at a time: all, or those of one of several ranks. */
+  async #opened(
+    pass: number,
+    skip: number,
+    { rank, size: ranks }: Ranks,
+  ): Promise<{ take(batches: number): Promise<Taken>; close(): Promise<void> }> {
+    const [each, { signal }] = [this.#rows, this.#reading]
+    if (ranks === 1 || each === undefined) {
+      const elements = await this.#open(pass, skip)
+      const take = async (batches: number) => {
+        const rows = await elements.take((each ?? 1) * batches)
+        return { rows, of: rows.length }
+      }
+      return { take, close: () => elements.close() }
+    }
+    const wanted = { size: each, rank, ranks }
+    if (this.once) return Parts.from(await this.#open(pass, skip), wanted, skip, signal)
+    await this.#peeked?.close()
+    this.#peeked = undefined
+    return Parts.of(this.#source, { pass, skip }, wanted, signal)
+  }
+
+  async #run(from: number, done: number, most: number | undefined, train: Ranks): Promise<void> {
+    const own = (of: number) =>
+      train.size > 1 && this.#rows !== undefined ? ([of, train.rank, train.size] as const) : undefined
     let skip = done
     let given = 0
     for (let pass = from; !this.#closed; pass++) {
       // Pieces begin at the same rows as if nothing had been left out: what is computed of them then has the same bits.
       const aligned = skip - (skip % this.#batches)
       const each = this.#rows ?? 1
-      const elements = await this.#open(pass, aligned * each)
+      const elements = await this.#opened(pass, aligned * each, train)
       try {
         let [batches, rows, some] = [aligned, aligned * each, aligned > 0]
         while (!this.#closed) {
-          const taken = await elements.take(each * this.#batches)
-          if (taken.length === 0) break
+          const taken = await elements.take(this.#batches)
+          if (taken.of === 0) break
           some = true
-          const tensors = await this.#convert(taken, rows)
-          const count = tensors[0]?.shape[0] ?? 0
-          const own = this.#rows === undefined ? 1 : Math.ceil(count / this.#rows)
+          const before = rows
+          const tensors = await this.#convert(taken.rows, taken.numberOf ?? ((row) => before + row))
+          const count = this.#rows === undefined ? (tensors[0]?.shape[0] ?? 0) : taken.of
+          const made = this.#rows === undefined ? 1 : Math.ceil(count / this.#rows)
           const place = [pass, batches, rows] as const
           if (this.#closed) return
           // The last piece may have been done up to its end.
           const left = Math.max(0, skip - batches)
-          if (left < own) await callNative(() => this.feed.push(tensors, this.#rows ?? count, place, left))
-          batches += own
-          given += Math.max(0, own - left)
+          if (left < made) {
+            await callNative(() => this.feed.push(tensors, this.#rows ?? count, place, left, own(count)))
+          }
+          batches += made
+          given += Math.max(0, made - left)
           if (most !== undefined && given >= most) return
           rows += count
         }
@@ -271,7 +309,8 @@ export class Feeder {
     }
   }
 
-  async #convert(taken: Block<unknown>, before: number): Promise<NativeTensor[]> {
+  /** The tensors of some elements; `numberOf` tells the number of one of them in the pass. */
+  async #convert(taken: Block<unknown>, numberOf: (row: number) => number): Promise<NativeTensor[]> {
     const { where, convert } = this.#reading
     const packed =
       taken instanceof PackedRows && this.#rows !== undefined ? await this.#convertPacked(taken) : undefined
@@ -304,10 +343,10 @@ export class Feeder {
     } catch (error) {
       if (!(error instanceof SeqloomError)) throw error
       // Rows are counted from the beginning of the pass.
-      const message = error.message.replace(/\brow (\d+)\b/g, (_, row: string) => `row ${Number(row) + before}`)
+      const message = error.message.replace(/\brow (\d+)\b/g, (_, row: string) => `row ${numberOf(Number(row))}`)
       const place =
         !/\brow \d/.test(message) && !message.includes(this.#source.name)
-          ? `, rows ${before} to ${before + taken.length - 1}`
+          ? `, rows ${numberOf(0)} to ${numberOf(taken.length - 1)}`
           : ''
       throw new SeqloomError(error.code, `${this.#source.name}${place}: ${message}`, { cause: error })
     }

@@ -227,7 +227,7 @@ class FitLoop {
     const { ranks } = this.#request
     const isSeeded = options.seed !== undefined
     const shared = ranks.size > 1 && {
-      seed: await beginTogether(ranks, this.#kept, this.#from, isSeeded),
+      seed: await beginTogether(ranks, engine.identity(), this.#kept, this.#from, isSeeded),
       distributed: true,
     }
     engine.fetch()
@@ -353,7 +353,7 @@ class FitLoop {
 
   /** Lets the rows of an epoch be read. */
   async #read(epoch: number): Promise<void> {
-    const { data, validation, options } = this.#request
+    const { data, validation, options, ranks } = this.#request
     const fail = (error: unknown) => {
       // An abort also ends waiting for rows; it is no failure of theirs, and is followed by a last backup.
       if (!this.#over) this.#fail(error)
@@ -361,16 +361,16 @@ class FitLoop {
     const { batch, place, epoch: first } = this.#resumed
     if (data instanceof Feeder) {
       const done = epoch === first ? batch : 0
-      if (options.stepsPerEpoch === undefined) data.start(epoch, done, undefined, fail)
+      if (options.stepsPerEpoch === undefined) data.start(epoch, done, undefined, ranks, fail)
       else if (!this.#reading) {
         const most = (this.#training.epochs - epoch) * options.stepsPerEpoch - done
-        data.start(place?.[0] ?? 0, place?.[1] ?? 0, most, fail)
+        data.start(place?.[0] ?? 0, place?.[1] ?? 0, most, ranks, fail)
       }
     }
     this.#reading = true
     if (validation instanceof Feeder && (epoch + 1) % (options.validationFreq ?? 1) === 0) {
       await validation.stop()
-      validation.start(0, 0, undefined, fail)
+      validation.start(0, 0, undefined, ranks, fail)
     }
   }
 

@@ -501,8 +501,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /**
    * Saves the model to a folder: layers, weights and, if it is compiled, how it trains and the optimizer's state. A
    * crash at any moment leaves the model that was there before, or this one. Any Seqloom model in the folder is
-   * replaced; other files stay as they are. Errors: `ERR_IO`, also for a `model.json` that is not Seqloom's;
-   * `ERR_OPTION` for anything but a path.
+   * replaced; other files stay as they are. Of several ranks, rank 0 writes, and the others do not wait for it. Errors:
+   * `ERR_IO`, also for a `model.json` that is not Seqloom's; `ERR_OPTION` for anything but a path.
    */
   async save(folder: string | URL): Promise<void> {
     await saveFolder(folder, { model: this as Model }, { overwrite: true })
@@ -510,7 +510,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Writes all weights to a `.safetensors` file, which `loadWeights` of a model with the same layers reads, and other
-   * programs. The file holds the old weights or the new ones, never a part. Errors: `ERR_OPTION` for another ending,
+   * programs. The file holds the old weights or the new ones, never a part. Of several ranks, rank 0 writes, as for
+   * {@link save}. Errors: `ERR_OPTION` for another ending,
    * `ERR_IO`, `ERR_STATE` during `fit` except in callbacks.
    */
   async saveWeights(file: string | URL): Promise<void> {

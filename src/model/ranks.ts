@@ -13,6 +13,8 @@ import type { Model } from './model.js'
 /** What rank 0 tells the others before a training begins. */
 interface Beginning {
   readonly identity: KeptTraining['identity']
+  /** Tells models, and how they train, apart. */
+  readonly model: string
   /** Where it goes on, and the states of the callbacks, if it does. */
   readonly from?: { readonly state: TrainingState; readonly callbacks: readonly (CallbackState | undefined)[] }
 }
@@ -41,11 +43,12 @@ export function callbacksOf(callbacks: readonly Callback[], { rank }: Ranks): Ca
 
 /**
  * Lets all ranks begin where rank 0 does, `from` a backup or at the beginning, and, unless it `isSeeded`, with rank 0's
- * seed: seeds that nobody has chosen are other ones in each process. `ERR_DATA` if they do not train the same on the
- * same data; `ERR_STATE` if another rank has failed.
+ * seed: seeds that nobody has chosen are other ones in each process. `ERR_DATA` if they do not train the same model in the
+ * same way on the same data; `ERR_STATE` if another rank has failed.
  */
 export async function beginTogether(
   { rank }: Ranks,
+  model: string,
   kept: KeptTraining,
   from: TrainingState | undefined,
   isSeeded: boolean,
@@ -53,11 +56,18 @@ export async function beginTogether(
   const states = () => kept.callbacks.map((callback) => callback.getState?.())
   const own: Beginning = {
     identity: kept.identity,
+    model,
     ...(from && { from: { state: { ...from, history: plain(from) }, callbacks: states() } }),
   }
   const [first] = (await exchanged('fit', rank === 0 ? own : undefined)) as [Beginning]
   const { seed } = first.identity
   if (rank === 0) return seed
+  if (first.model !== model) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `fit: rank ${rank} trains another model than rank 0, or compiled it with another optimizer, loss or metrics; all ranks must make and compile the same`,
+    )
+  }
   for (const [name, value] of Object.entries(first.identity)) {
     if (kept.identity[name] === value || (name === 'seed' && !isSeeded)) continue
     const what =

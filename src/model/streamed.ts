@@ -2,7 +2,7 @@ import { checkCallbacks } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
 import { fingerprint } from '../data/index.js'
 import type { Streamed } from '../data/tensor.js'
-import type { Ranks } from '../distributed.js'
+import { alone, type Ranks } from '../distributed.js'
 import { SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
 import type { ClassFactors } from './classWeight.js'
@@ -51,7 +51,8 @@ export async function evaluateStreamed(
           failure = { error }
           cancel.cancel()
         }
-        feeder.start(0, 0, undefined, fail, share)
+        if (share) feeder.startShare(share, fail)
+        else feeder.start(0, 0, undefined, alone, fail)
         return native.evaluate(feeder.feed, 1, cancel, share ? undefined : steps, onEvent, share !== undefined)
       }
       const names = ['loss', ...compiled.metricNames]

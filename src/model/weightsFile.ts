@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { SeqloomError } from '../errors.js'
 import { cannot, makeFolder, openNamed, piecesOf, replaceNamed } from '../files.js'
 import { absolutePathOf } from '../path.js'
+import { isFirst } from '../rank.js'
 import { folderFiles, readDescription } from './folder.js'
 import type { Model } from './model.js'
 import { renew } from './newWeights.js'
@@ -32,6 +33,7 @@ export async function saveWeights(model: Model, file: string | URL): Promise<voi
   }
   const { weights, free } = await snapshot(model.engine, false, 'saveWeights')
   try {
+    if (!isFirst()) return
     await makeFolder(dirname(path)).catch((cause: unknown) => {
       throw cannot('write', `'${path}'`, cause)
     })

@@ -66,11 +66,12 @@ export declare class NativeFeed {
   constructor(most: number)
   /**
    * Adds rows, `batchSize` of them a batch; `place` is the pass over their source, and how many batches and rows of
-   * it came before; `skip` batches are left out. Resolves once there is room for more.
+   * it came before; `skip` batches are left out. With `own`, the rows are those that a rank works on, of so many rows on
+   * all ranks together. Resolves once there is room for more.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`.
    */
-  push(tensors: NativeTensor[], batchSize: number, place: readonly [pass: number, batches: number, rows: number], skip: number): Promise<void>
+  push(tensors: NativeTensor[], batchSize: number, place: readonly [pass: number, batches: number, rows: number], skip: number, own?: readonly [of: number, rank: number, ranks: number]): Promise<void>
   /**
    * Says that the pass is over. Resolves once there is room for more.
    *

@@ -1,6 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Launcher, launchers, start, use } from '../helpers/ranks.js'
 
@@ -41,7 +42,7 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
 
   /** Expects all ranks to end with an error, rank 0 without a result. */
   async function expectEnd(what: string, message: RegExp): Promise<void> {
-    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what })
+    const { code, stderr, ranks } = await use(launcher, 2, 'wrong', { what, folder: fresh('model') })
     expect(code, what).not.toBe(0)
     expect(stderr).toMatch(message)
     expect(ranks.map(({ rank }) => rank)).not.toContain(0)
@@ -78,6 +79,30 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     }
   })
 
+  it('train on rows of which each rank makes its share alone, as one process does', async () => {
+    type Found = Record<string, { readonly made: number }>
+    const rows = 31 * 12 + 1
+    const [alone] = (await foundBy(undefined, 1, 'own', { rows })) as Found[]
+    const ranks = (await foundBy(launcher, 3, 'own', { rows })) as Found[]
+    expect(ranks.map((found) => Object.keys(found))).toEqual(
+      ranks.map(() => ['array', 'generator', 'stream', 'shuffled', 'batches']),
+    )
+    for (const found of ranks) {
+      for (const [name, { made, ...trained }] of Object.entries(found)) {
+        const { made: _, ...expected } = alone?.[name] ?? {}
+        expectClose(expected, trained)
+        // Beside the share, in each of four epochs, whoever asks what comes makes some blocks of rows, once. What cannot be
+        // opened again, and batches, are made by all.
+        if (name === 'array' || name === 'generator' || name === 'shuffled') {
+          expect(made, name).toBeLessThan(rows / 3 + 14 + rows / 4)
+        }
+      }
+    }
+    // The number of a row is that among all rows.
+    const { ranks: refused } = await use(launcher, 2, 'own', { rows, wrong: true })
+    expect(refused.map(({ found }) => found).join()).toMatch(/\brow 40\b/)
+  }, 240_000)
+
   it('work for themselves in callbacks and where rows are read, and keep the order of calls', async () => {
     const ranks = await foundBy(launcher, 2, 'callbacks')
     expect(ranks.map(({ seen }) => seen)).toEqual([[expect.any(Number), 'ERR_STATE'], ['ERR_STATE']])
@@ -99,6 +124,38 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
     await foundBy(undefined, 1, 'task', { out: one })
     expect(await foundBy(launcher, 3, 'task', { out: two })).toEqual(Array(3).fill({ count: 700, read: 700 }))
     expect(readFileSync(two).equals(readFileSync(one))).toBe(true)
+  })
+
+  it('save by rank 0 alone, which the others do not wait for', async () => {
+    const out = fresh('saved')
+    for (const { loss, weights, expected } of await foundBy(launcher, 2, 'saved', { out })) {
+      expect(loss).toBeGreaterThan(0)
+      expect(weights).toEqual(expected)
+    }
+  })
+
+  it('do not begin where one of them runs another version', async () => {
+    const program = join(folder, 'version.mjs')
+    // The last rank is told what the engine of another version tells.
+    writeFileSync(
+      program,
+      `import { createRequire } from 'node:module'
+      const rank = Number(process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK)
+      if (rank === 1) {
+        const native = createRequire(process.argv[2])(process.argv[3])
+        native.beginMpi(JSON.stringify({ version: '0.0.9', place: 'elsewhere' }))
+        native.endMpi(1)
+      } else {
+        const { distributed } = await import(process.argv[2])
+        distributed()
+      }`,
+    )
+    const index = fileURLToPath(new URL('../../dist/index.mjs', import.meta.url))
+    const native = join(dirname(index), 'native')
+    const addon = join(native, readdirSync(native).find((name) => name.endsWith('.node')) as string)
+    const { code, stderr } = await start(launcher, 2, [program, index, addon], { SEQLOOM_DISTRIBUTED: 'mpi' })
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('rank 1 runs version 0.0.9 of Seqloom, rank 0 version')
   })
 
   it('train a text generator, whose states belong to the rows', async () => {
@@ -149,7 +206,7 @@ describe.each(['Open MPI', 'MPICH'] as const)('ranks of %s', (name) => {
       averageEvery: /ERR_UNSUPPORTED[\s\S]*leave averageEvery out/,
     }
     for (const [what, message] of Object.entries(messages)) await expectEnd(what, message)
-  })
+  }, 240_000)
 
   it('all end with an error where their weights differ, or where rank 0 cannot write', async () => {
     const messages = {

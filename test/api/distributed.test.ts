@@ -14,7 +14,7 @@ const fresh = (name: string) => join(folder, `${name}-${count++}`)
 
 const found = launchers()
 const names = ['Open MPI', 'MPICH'] as const
-const kinds = ['tokens', 'numbers', 'wide', 'stream'] as const
+const kinds = ['tokens', 'numbers', 'wide', 'deep', 'stream'] as const
 
 /** The largest difference of weights, and of what the history has, as a share of it where that is large. */
 function difference(a: RankResult, b: RankResult): number {
@@ -43,18 +43,22 @@ describe.each(names)('ranks of %s', (name) => {
   const missing = launcher === undefined
   if (missing) it.skip(`needs ${name}: apt install ${name === 'MPICH' ? 'mpich' : 'openmpi-bin'}`, () => undefined)
 
-  it.skipIf(missing).each(kinds)('train as one process does, the same bits in every run: %s', async (kind) => {
-    for (const size of [2, 4]) {
-      const ranks = ended(await train(launcher, size, kind), size)
-      for (const rank of ranks) {
-        expect(difference(alone[kind] as RankResult, rank)).toBeLessThan(1e-6)
-        expect(rank.hash).toBe(ranks[0]?.hash)
-        expect(rank.epoch).toEqual(alone[kind]?.epoch)
+  it.skipIf(missing).each(kinds)(
+    'train as one process does, the same bits in every run: %s',
+    async (kind) => {
+      for (const size of [2, 4]) {
+        const ranks = ended(await train(launcher, size, kind), size)
+        for (const rank of ranks) {
+          expect(difference(alone[kind] as RankResult, rank)).toBeLessThan(1e-6)
+          expect(rank.hash).toBe(ranks[0]?.hash)
+          expect(rank.epoch).toEqual(alone[kind]?.epoch)
+        }
+        const again = ended(await train(launcher, size, kind), size)
+        expect(again.map(({ hash }) => hash)).toEqual(ranks.map(({ hash }) => hash))
       }
-      const again = ended(await train(launcher, size, kind), size)
-      expect(again.map(({ hash }) => hash)).toEqual(ranks.map(({ hash }) => hash))
-    }
-  })
+    },
+    180_000,
+  )
 
   it.skipIf(missing)('decide once for all', async () => {
     const stopped = ended(await train(launcher, 2, 'tokens', { wrong: { rank: 1, what: 'stop' } }), 2)
@@ -71,16 +75,39 @@ describe.each(names)('ranks of %s', (name) => {
     expect(changed.map(({ learningRate }) => learningRate)).toEqual([0.5, 0.5])
   })
 
-  it.skipIf(missing)('all end with an error when one of them dies, fails or goes', async () => {
-    for (const what of ['kill', 'exit', 'throw', 'data', 'label']) {
-      const { code, stderr, ranks } = await train(launcher, 2, 'tokens', { wrong: { rank: 1, what } })
-      expect(code, what).not.toBe(0)
-      expect(ranks.map(({ rank }) => rank)).not.toContain(0)
-      if (what === 'throw') expect(stderr).toMatch(/ERR_STATE[\s\S]*|Rank 1 has failed: Error: no luck/)
-      if (what === 'exit') expect(stderr).toContain('Rank 1 has ended while rank 0 waits for it')
-      if (what === 'data') expect(stderr).toContain('rank 1 trains with other data than rank 0')
-      if (what === 'label') expect(stderr).toContain('rank 1 trains with other data than rank 0')
-    }
+  it.skipIf(missing)(
+    'all end with an error when one of them dies, fails or goes',
+    async () => {
+      for (const what of ['kill', 'exit', 'throw', 'uncaught', 'rejected', 'data', 'label', 'model', 'optimizer']) {
+        const { code, stderr, ranks } = await train(launcher, 2, 'tokens', { wrong: { rank: 1, what } })
+        expect(code, what).not.toBe(0)
+        expect(ranks.map(({ rank }) => rank)).not.toContain(0)
+        if (what === 'throw') expect(stderr).toMatch(/ERR_STATE[\s\S]*|Rank 1 has failed: Error: no luck/)
+        if (what === 'exit') expect(stderr).toContain('Rank 1 has ended while rank 0 waits for it')
+        if (what === 'data') expect(stderr).toContain('rank 1 trains with other data than rank 0')
+        if (what === 'label') expect(stderr).toContain('rank 1 trains with other data than rank 0')
+        if (what === 'uncaught' || what === 'rejected') expect(stderr).toContain('no luck')
+        if (what === 'model' || what === 'optimizer')
+          expect(stderr).toContain('rank 1 trains another model than rank 0')
+      }
+      // How many rows a stream has is known at its end.
+      const fewer = await train(launcher, 2, 'stream', { wrong: { rank: 1, what: 'fewer' } })
+      expect(fewer.code).not.toBe(0)
+      expect(fewer.ranks).toEqual([])
+      expect(fewer.stderr).toContain('all ranks must train on the same data')
+    },
+    300_000,
+  )
+
+  it.skipIf(missing)('end when the launcher is interrupted; the last backup is whole', async () => {
+    const backupDir = fresh('backup')
+    const wrong = { rank: 1, what: 'interrupt', epoch: 2 }
+    const { code, ranks } = await train(launcher, 2, 'tokens', { backupDir, wrong })
+    expect(code).not.toBe(0)
+    expect(ranks).toEqual([])
+    await loadModel(backupDir)
+    const [resumed] = ended(await train(launcher, 2, 'tokens', { backupDir }), 2)
+    expect(difference(alone.tokens as RankResult, resumed as RankResult)).toBeLessThan(1e-6)
   })
 
   it.skipIf(missing)('go on from a backup with another number of them, rank 0 alone writing', async () => {

@@ -163,6 +163,28 @@ describe('options of optimizers', () => {
     expect(small.optimizer.iterations).toBe(3)
   })
 
+  it('accumulate gradients of sequences to rounding, whatever the number of batches', async () => {
+    const [rows, time] = [64, 12]
+    const sequences = tensor(
+      Float32Array.from({ length: rows * time * 3 }, (_, i) => Math.sin(i * 1.3)),
+      [rows, time, 3],
+    )
+    const targets = tensor(
+      Float32Array.from({ length: rows }, (_, i) => Math.cos(i)),
+      [rows, 1],
+    )
+    const trained = async (batches: number) => {
+      const m = sequential([layers.lstm({ units: 8, inputShape: [time, 3] }), layers.dense({ units: 1 })], { seed: 1 })
+      m.compile({ optimizer: optimizers.sgd({ learningRate: 0.1, gradientAccumulationSteps: batches }), loss: 'mse' })
+      await m.fit(sequences, targets, { epochs: 5, batchSize: rows / batches, shuffle: false })
+      return m.getWeights().flatMap(({ data }) => [...data])
+    }
+    const [whole, ...others] = await Promise.all([1, 2, 4, 64].map(trained))
+    for (const weights of others) {
+      for (const [at, value] of weights.entries()) expect(Math.abs(value - (whole?.[at] as number))).toBeLessThan(1e-6)
+    }
+  })
+
   it('let schedules follow batches, whatever number of them makes up a step', async () => {
     const rates = [0.4, 0.3, 0.1, 0.2, 0.5, 0.05]
     const rate = (batch: number) => rates[batch] ?? 0

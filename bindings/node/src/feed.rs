@@ -1,12 +1,12 @@
 //! Rows that JavaScript reads while a loop works on earlier ones.
 
-use crate::error::{ErrorCode, Outcome, guard};
+use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::{argument, job, tensor};
 use napi::bindgen_prelude::{ClassInstance, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
 use seqloom_graph::HostTensor;
-use seqloom_graph::train::{Feed, Portion, Source};
+use seqloom_graph::train::{Feed, Own, Portion, Source};
 use std::sync::Arc;
 
 /// A queue of rows on their way to `fit` or `evaluate`.
@@ -26,12 +26,13 @@ impl NativeFeed {
     }
 
     /// Adds rows, `batchSize` of them a batch; `place` is the pass over their source, and how many batches and rows of
-    /// it came before; `skip` batches are left out. Resolves once there is room for more.
+    /// it came before; `skip` batches are left out. With `own`, the rows are those that a rank works on, of so many rows on
+    /// all ranks together. Resolves once there is room for more.
     ///
     /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`.
     #[napi(
         catch_unwind,
-        ts_args_type = "tensors: NativeTensor[], batchSize: number, place: readonly [pass: number, batches: number, rows: number], skip: number",
+        ts_args_type = "tensors: NativeTensor[], batchSize: number, place: readonly [pass: number, batches: number, rows: number], skip: number, own?: readonly [of: number, rank: number, ranks: number]",
         ts_return_type = "Promise<void>"
     )]
     pub fn push<'env>(
@@ -41,6 +42,7 @@ impl NativeFeed {
         batch_size: Unknown<'env>,
         place: Unknown<'env>,
         skip: Unknown<'env>,
+        own: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let tensors = tensor::read_list(&tensors, "tensors")?;
@@ -49,7 +51,19 @@ impl NativeFeed {
             let number = |index: usize| place.get(index).copied().unwrap_or(0) as u64;
             let skip = argument::integer(&skip, "skip", 0)?;
             let (pass, batches, rows) = (number(0), number(1), number(2));
-            self.add(env, Some(Portion { tensors, batch_size, pass, batches, rows, skip }))
+            let own = match own.get_type()? {
+                ValueType::Undefined => None,
+                _ => Some(argument::list(&own, "own", |item, what| argument::integer(&item, what, 0))?),
+            };
+            let own = own.map(|own| match own[..] {
+                [of, rank, ranks] if rank < ranks => Ok(Own { of, rank, ranks }),
+                _ => Err(Failure::new(
+                    ErrorCode::OPTION,
+                    "own must be a number of rows, a rank and their number",
+                )),
+            });
+            let own = own.transpose()?;
+            self.add(env, Some(Portion { tensors, batch_size, pass, batches, rows, skip, own }))
         })
     }
 

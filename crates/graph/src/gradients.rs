@@ -137,7 +137,15 @@ impl<T: Scalar> Gradients<T> {
         }
     }
 
-    /// The same for writing.
+    /// Where the gradient of weight `index` is in the arena; none if it is a list of rows, or there is none.
+    pub(crate) fn place(&self, index: usize) -> Option<Range<usize>> {
+        match self.places.get(index)? {
+            GradientPlace::Dense(range) => Some(range.clone()),
+            GradientPlace::None | GradientPlace::Rows(_) => None,
+        }
+    }
+
+    /// The gradient of weight `index` for writing.
     pub fn get_mut(&mut self, index: usize) -> Option<GradientMut<'_, T>> {
         match self.places.get(index)? {
             GradientPlace::None => None,

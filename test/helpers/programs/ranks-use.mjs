@@ -1,7 +1,8 @@
 // Uses a model and a task alone and together with the other ranks, and writes whether both came to the same. Arguments:
 // what is done, the folder of the results and, as JSON, what it needs.
 import { writeFileSync } from 'node:fs'
-import { configure, data, distributed, layers, search, sequential, tasks, tensor } from 'seqloom'
+import { setTimeout as pause } from 'node:timers/promises'
+import { configure, data, distributed, layers, loadModel, search, sequential, tasks, tensor } from 'seqloom'
 
 const [what, results, given = '{}'] = process.argv.slice(2)
 const options = JSON.parse(given)
@@ -67,6 +68,51 @@ const all = {
     const count = read.length
     const alone = await m.evaluate(source, { batchSize: 4, distributed: false })
     return { read: count, values: [alone, shared] }
+  },
+  // Each rank makes rows of its share alone. Batches of 31 leave a last one of 16 rows, or of 1 for some ranks none.
+  own: async () => {
+    const list = Array.from({ length: 30 }, () => inRows())
+      .flat()
+      .slice(0, options.rows)
+    if (options.wrong) {
+      const wrong = data.from(list).map((row, at) => (at === 40 ? { x: [99], y: 0 } : row))
+      return await classifier()
+        .fit(wrong, { batchSize: 31 })
+        .catch((error) => error.message)
+    }
+    const made = []
+    const make = (row, at) => {
+      made.push(at)
+      return { x: row, y: labels[at % rows] }
+    }
+    const sources = {
+      array: () => data.from(list.map(({ x }) => x)).map(make),
+      generator: () =>
+        data
+          .from(() => list.map(({ x }) => x))
+          .map(async (row, at) => make(row, at))
+          .prefetch(),
+      stream: () => data.from(list.map(({ x }) => x)[Symbol.iterator]()).map(make),
+      shuffled: () =>
+        data
+          .from(list.map(({ x }) => x))
+          .shuffle(50, { seed: 1 })
+          .map(make),
+      batches: () =>
+        data
+          .from(list.map(({ x }) => x))
+          .map(make)
+          .batch(31),
+    }
+    const found = {}
+    for (const [name, source] of Object.entries(sources)) {
+      made.length = 0
+      const m = classifier()
+      const [epochs, batchSize] = [name === 'stream' ? 1 : 4, name === 'batches' ? undefined : 31]
+      const { history } = await m.fit(source(), { epochs, ...(batchSize && { batchSize }) })
+      found[name] = { made: made.length / epochs, history, weights: m.getWeights().flatMap((w) => [...w.data]) }
+    }
+    return found
   },
   predict: async () => {
     const m = classifier()
@@ -218,6 +264,20 @@ const all = {
     )
     const { history } = await m.fit(x, new Float32Array(40).fill(0.3), { epochs: 3, batchSize: 10, seed: 1 })
     return { history, weights: m.getWeights().flatMap(({ data }) => [...data]) }
+  },
+  // Rank 0 may save by itself, as programs for other libraries do.
+  saved: async () => {
+    const m = classifier()
+    const [folder, file] = ['model', 'weights.safetensors'].map((name) => `${options.out}/${name}`)
+    if (rank === 0) {
+      await m.save(folder)
+      await m.saveWeights(file)
+    }
+    // All have come here once this resolves, so the files are there.
+    const { loss } = await m.evaluate(tokens, labels)
+    const loaded = await loadModel(folder)
+    await loaded.loadWeights(file)
+    return { loss, weights: loaded.getWeights().map(plain), expected: m.getWeights().map(plain) }
   },
   // What is wrong on one rank ends all.
   wrong: async () => {

@@ -1,5 +1,6 @@
 // Trains one of some models, alone or as one of several ranks, and writes what came of it. Arguments: the model, the folder of the results, and,
 // as JSON, what differs from the usual: options of `fit`, a folder for backups, what goes wrong on which rank.
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { backend, callbacks, data, distributed, layers, losses, optimizers, sequential, tensor } from 'seqloom'
@@ -7,6 +8,7 @@ import { backend, callbacks, data, distributed, layers, losses, optimizers, sequ
 const [kind, results, given = '{}'] = process.argv.slice(2)
 const { fit = {}, backupDir, csv, wrong = {}, keep = false, optimizer = {} } = JSON.parse(given)
 const { rank, size } = distributed()
+const isWrong = (what) => wrong.what === what && wrong.rank === rank
 
 const [rows, time] = [101, 9]
 const tokens = Int32Array.from({ length: rows * time }, (_, i) => 1 + ((i * 29 + (i >> 3) * 7) % 39))
@@ -22,7 +24,7 @@ const kinds = {
     const m = sequential(
       [
         layers.embedding({ inputDim: 40, outputDim: 12, maskZero: true }),
-        layers.lstm({ units: 24, returnSequences: true }),
+        layers.lstm({ units: isWrong('model') ? 20 : 24, returnSequences: true }),
         layers.dropout({ rate: 0.3 }),
         layers.gru({ units: 16, recurrentDropout: 0.2 }),
         layers.dense({ units: 3, activation: 'softmax', kernelRegularizer: 'l2' }),
@@ -30,7 +32,7 @@ const kinds = {
       { seed: 5 },
     )
     m.compile({
-      optimizer: optimizers.adam({ learningRate: 0.02, globalClipNorm: 1, ...optimizer }),
+      optimizer: optimizers.adam({ learningRate: isWrong('optimizer') ? 0.03 : 0.02, globalClipNorm: 1, ...optimizer }),
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['accuracy'],
     })
@@ -53,10 +55,23 @@ const kinds = {
     m.compile({ optimizer: 'adamw', loss: 'meanSquaredError' })
     return [m, tensor(numbers, [rows, time, 2]), tensor(targets, [rows, 1]), { sampleWeight }]
   },
+  // Large enough for the sums of its layers to be under way while the backward pass goes on.
+  deep: () => {
+    const m = sequential(
+      [
+        layers.lstm({ units: 192, inputShape: [time, 2], returnSequences: true }),
+        layers.lstm({ units: 256 }),
+        layers.dense({ units: 1 }),
+      ],
+      { seed: 2 },
+    )
+    m.compile({ optimizer: optimizers.sgd({ learningRate: 0.1, momentum: 0.9 }), loss: 'meanSquaredError' })
+    return [m, tensor(numbers, [rows, time, 2]), tensor(targets, [rows, 1]), {}]
+  },
   // Rows that come one after another.
   stream: () => {
     const [m] = kinds.tokens()
-    const each = Array.from({ length: rows }, (_, i) => ({
+    const each = Array.from({ length: isWrong('fewer') ? 60 : rows }, (_, i) => ({
       x: tokens.slice(i * time, i * time + lengths[i]),
       y: labels[i],
     }))
@@ -72,6 +87,18 @@ function fill(file) {
   } catch {
     closeSync(open)
   }
+}
+
+/** Does what Ctrl-C does to the launcher. */
+function interrupt() {
+  for (let pid = process.ppid; pid > 1; ) {
+    const [parent, name] = execFileSync('ps', ['-o', 'ppid=,comm=', '-p', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split(/\s+/)
+    if (/^(mpirun|mpiexec|orterun|prterun)/.test(name)) return process.kill(pid, 'SIGINT')
+    pid = Number(parent)
+  }
+  throw new Error('no launcher was found')
 }
 
 const [model, x, y, own] = kinds[kind]()
@@ -96,6 +123,15 @@ const options = {
         if (wrong.what === 'throw') throw new Error('no luck')
         if (wrong.what === 'kill') process.kill(process.pid, 'SIGKILL')
         if (wrong.what === 'exit') process.exit(0)
+        if (wrong.what === 'uncaught')
+          setTimeout(() => {
+            throw new Error('no luck')
+          })
+        if (wrong.what === 'rejected') void Promise.reject(new Error('no luck'))
+        if (wrong.what === 'interrupt') {
+          interrupt()
+          await new Promise((resolve) => setTimeout(resolve, 60_000))
+        }
         if (wrong.what === 'stop') training.stop()
         if (wrong.what === 'rate') model.learningRate = 0.5
         if (wrong.what === 'weights')
@@ -111,8 +147,8 @@ const options = {
     },
   ],
 }
-if (wrong.what === 'data' && wrong.rank === rank) labels[0] = (labels[0] + 1) % 3
-if (wrong.what === 'label' && wrong.rank === rank) labels[0] = 17
+if (isWrong('data')) labels[0] = (labels[0] + 1) % 3
+if (isWrong('label')) labels[0] = 17
 const { history, epoch } = await (y === undefined ? model.fit(x, options) : model.fit(x, y, options))
 const hash = createHash('sha256')
 for (const { data } of model.getWeights()) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))

@@ -125,7 +125,7 @@ impl Transfer {
                 return Ok(());
             }
             let waited = begun.elapsed();
-            if waited < EAGER {
+            if waited < EAGER && !parcels.patient {
                 std::thread::yield_now();
                 continue;
             }

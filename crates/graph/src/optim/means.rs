@@ -226,10 +226,10 @@ impl Means {
         step: u64,
     ) {
         let Some((at, Average { momentum, overwrite: every })) = self.average else { return };
-        let momentum = if first { 0.0 } else { momentum as f32 };
-        let rest = 1.0 - momentum;
+        let rest = if first { 1.0 } else { 1.0 - momentum as f32 };
         each(slots, parameters.arena_mut(), states[at].floats_mut(), |weight, mean| {
-            *mean = momentum * *mean + rest * *weight;
+            // In this form, the mean of a weight that no step changes is that weight, to the bit.
+            *mean = if rest == 1.0 { *weight } else { *mean + rest * (*weight - *mean) };
         });
         if every.is_some_and(|every| step.is_multiple_of(every)) {
             overwrite(slots, parameters.arena_mut(), states[at].floats_mut());

@@ -476,6 +476,20 @@ fn a_multiplier_is_a_learning_rate_of_ones_own() {
         let [_, still] = rated(entry.name, 0.02, [1.0, 0.0]);
         assert_eq!(still, [0.5, -0.25, 0.125, 2.0, -1.0, 0.75], "{}", entry.name);
     }
+    // Nor does the mean of a weight that no step changes differ from it, in any bit.
+    let mut graph = spec(&[("a", &[100], true)]);
+    graph.weights[0].learning_rate_multiplier = 0.0;
+    let mut parameters = Parameters::<f32>::zeros(&graph).unwrap();
+    let first: Vec<f32> = (1..=100).map(|at| 1.0 / at as f32).collect();
+    parameters.set(0, &first).unwrap();
+    let json = r#"{"kind":"adam","useEma":true,"emaMomentum":0.9,"emaOverwriteFrequency":1}"#;
+    let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
+    let mut gradients = Gradients::new(&graph.weights, &[false]).unwrap();
+    for _ in 0..20 {
+        set_dense(&mut gradients, 0, &[0.3; 100]);
+        optimizer.apply(&mut parameters, &mut gradients).unwrap();
+    }
+    assert_eq!(parameters.get(0).unwrap(), first);
     let mut graph = spec(&[("a", &[2], true)]);
     for wrong in [-1.0, f64::NAN, f64::INFINITY] {
         graph.weights[0].learning_rate_multiplier = wrong;

@@ -16,6 +16,8 @@ pub(crate) struct Program {
     pub(crate) nodes: Vec<usize>,
     /// For each of `nodes`, whether the backward pass visits it.
     pub(crate) backward: Vec<bool>,
+    /// For each of `nodes`, the weights whose gradients are complete once the backward pass has visited it.
+    pub(crate) completes: Vec<Vec<usize>>,
     /// For each value, when it is written and last read; `None` when it has no memory.
     pub(crate) lives: Vec<Option<Life>>,
     /// The same for its gradient.
@@ -50,8 +52,16 @@ impl Program {
                 )
             })
             .collect();
-        let mut program =
-            Self { outputs, record, nodes, backward, lives: Vec::new(), gradient_lives: Vec::new() };
+        let completes = completed(checked, &nodes, &backward);
+        let mut program = Self {
+            outputs,
+            record,
+            nodes,
+            backward,
+            completes,
+            lives: Vec::new(),
+            gradient_lives: Vec::new(),
+        };
         program.measure(checked, &wanted, &gradients);
         program
     }
@@ -121,6 +131,19 @@ impl Program {
             .map(|(received, consumed)| received.map(|first| Life { first, last: consumed.max(first) }))
             .collect();
     }
+}
+
+/// For each node, the weights that no other one uses which the backward pass visits later.
+fn completed<T: Scalar>(checked: &Checked<T>, nodes: &[usize], backward: &[bool]) -> Vec<Vec<usize>> {
+    let mut seen = vec![false; checked.graph.weights.len()];
+    nodes
+        .iter()
+        .zip(backward)
+        .map(|(&index, &visited)| {
+            let weights = if visited { &checked.nodes[index].weights[..] } else { &[] };
+            weights.iter().copied().filter(|&weight| !std::mem::replace(&mut seen[weight], true)).collect()
+        })
+        .collect()
 }
 
 /// The nodes that `wanted` values depend on, in order.

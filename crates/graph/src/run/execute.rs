@@ -1,7 +1,7 @@
 //! Plans and runs the forward and the backward pass.
 
 use super::pass::Pass;
-use super::{Executor, Planned, Progress};
+use super::{Executor, OnCompleted, Planned, Progress};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::memory;
@@ -54,6 +54,19 @@ impl<T: Scalar> Executor<T> {
         cotangents: &[(usize, &[T])],
         cancel: Option<&AtomicBool>,
     ) -> Result<()> {
+        self.backward_told(params, gradients, cotangents, cancel, &mut |_, _| Ok(()))
+    }
+
+    /// The same; `completed` is told of each weight once its gradient is complete, while others are still to come. Weights
+    /// that nothing depends on are not named.
+    pub(crate) fn backward_told(
+        &mut self,
+        params: &Parameters<T>,
+        gradients: &mut Gradients<T>,
+        cotangents: &[(usize, &[T])],
+        cancel: Option<&AtomicBool>,
+        completed: &mut OnCompleted<'_, T>,
+    ) -> Result<()> {
         let Progress::Forward(index) = self.progress else {
             return Err(Error::state("A backward pass needs a forward pass before it"));
         };
@@ -69,7 +82,7 @@ impl<T: Scalar> Executor<T> {
         self.progress = Progress::Bound;
         let mut pass = self.pass(index, params);
         pass.seed(cotangents)?;
-        pass.backward(gradients, &Run { record, cancel, ..Run::default() })?;
+        pass.backward(gradients, &Run { record, cancel, ..Run::default() }, completed)?;
         self.progress = Progress::Backward(index);
         Ok(())
     }

@@ -36,6 +36,9 @@ enum Progress {
     Backward(usize),
 }
 
+/// What is told of a backward pass: the gradients so far, and a weight whose own is complete.
+pub(crate) type OnCompleted<'a, T> = dyn FnMut(&Gradients<T>, usize) -> Result<()> + 'a;
+
 /// A program, where its buffers lie, and the batch shapes for which that was computed.
 #[derive(Debug)]
 struct Planned {

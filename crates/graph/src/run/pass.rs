@@ -1,7 +1,7 @@
 //! The two passes over the nodes of a program. They do not know where a batch came from, so that any holder of a graph
 //! can run it: the executor, or an operation that contains one.
 
-use super::Scratch;
+use super::{OnCompleted, Scratch};
 use crate::buffer::{Buffer, copy};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
@@ -176,7 +176,12 @@ impl<T: Scalar> Pass<'_, T> {
     }
 
     /// Carries the seeded gradients back to weights and inputs.
-    pub(super) fn backward(&mut self, gradients: &mut Gradients<T>, run: &Run<'_>) -> Result<()> {
+    pub(super) fn backward(
+        &mut self,
+        gradients: &mut Gradients<T>,
+        run: &Run<'_>,
+        completed: &mut OnCompleted<'_, T>,
+    ) -> Result<()> {
         for (position, &index) in self.program.nodes.iter().enumerate().rev() {
             if !self.program.backward[position] {
                 continue;
@@ -217,6 +222,9 @@ impl<T: Scalar> Pass<'_, T> {
             };
             if let Err(error) = node.op.backward(&mut context) {
                 return Err(node.explain(error));
+            }
+            for &weight in &self.program.completes[position] {
+                completed(gradients, weight)?;
             }
         }
         check_cancelled(run)?;

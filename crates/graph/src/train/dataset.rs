@@ -108,10 +108,9 @@ impl<'a> Dataset<'a> {
         Ok(Self { columns, rows: rows.unwrap_or(0), first: 0 })
     }
 
-    /// The same rows, named in messages as those after so many others.
-    #[must_use]
-    pub(super) fn after(self, first: usize) -> Self {
-        Self { first, ..self }
+    /// Lets the rows be named in messages as those after so many others.
+    pub(super) fn name_after(&mut self, first: usize) {
+        self.first = first;
     }
 
     /// The same rows, with batches that keep the whole padded time.

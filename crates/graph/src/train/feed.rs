@@ -1,6 +1,7 @@
 //! Rows that come portion by portion while a loop works on them.
 
 use super::dataset::Dataset;
+use super::ranks::rows_to_work_on;
 use crate::error::{Error, Result};
 use crate::tensor::HostTensor;
 use crate::values::InputSpec;
@@ -28,6 +29,19 @@ pub struct Portion {
     pub rows: u64,
     /// How many of the portion's batches are left out, because an earlier training has done them.
     pub skip: usize,
+    /// Whether the rows are only those of one rank.
+    pub own: Option<Own>,
+}
+
+/// Says of the rows of a portion that they are those which a rank works on, batch by batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// How many rows the portion has on all ranks together.
+    pub of: usize,
+    /// The rank.
+    pub rank: usize,
+    /// How many ranks there are.
+    pub ranks: usize,
 }
 
 /// What waits to be worked on.
@@ -132,8 +146,18 @@ impl Feed {
     }
 }
 
-/// A batch: the data that hold it, its rows there, the pass over the source and how many of its batches are done then.
-type Batch<'a> = (&'a Dataset<'static>, Range<usize>, (u64, u64));
+/// A batch of a feed.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    /// What holds it.
+    pub(super) data: &'a Dataset<'static>,
+    /// Its rows there.
+    pub(super) rows: Range<usize>,
+    /// How many rows it has, if those are only a rank's.
+    pub(super) of: Option<usize>,
+    /// The pass over the source, and how many of its batches are done then.
+    pub(super) place: (u64, u64),
+}
 
 /// A loop's way through a feed, batch by batch.
 #[derive(Debug)]
@@ -148,9 +172,22 @@ pub(super) struct Cursor<'a> {
 struct Current {
     data: Dataset<'static>,
     batch_size: usize,
+    /// How many rows there are, and how many come before the next batch: here, and on all ranks.
+    own: Option<Own>,
+    all: usize,
     next: usize,
+    before: usize,
+    /// Rows of the pass before the portion.
+    first: usize,
     pass: u64,
     batch: u64,
+}
+
+impl Current {
+    /// Of `rows` rows of a batch, those that are here.
+    fn own_of(&self, rows: usize) -> Range<usize> {
+        self.own.map_or(0..rows, |own| rows_to_work_on(own.rank, own.ranks, rows))
+    }
 }
 
 impl<'a> Cursor<'a> {
@@ -160,25 +197,46 @@ impl<'a> Cursor<'a> {
 
     /// The next batch of the pass: none at the end.
     pub(super) fn next(&mut self, cancel: &AtomicBool) -> Result<Option<Batch<'_>>> {
-        if self.portion.as_ref().is_none_or(|portion| portion.next >= portion.data.rows()) {
+        if self.portion.as_ref().is_none_or(|portion| portion.before >= portion.all) {
             self.portion = None;
             let Some(portion) = self.feed.take(cancel)? else { return Ok(None) };
             if portion.batch_size == 0 {
                 return Err(Error::option("Batches must have at least one row"));
             }
-            let first = usize::try_from(portion.rows).unwrap_or(usize::MAX);
-            self.portion = Some(Current {
-                data: Dataset::owned(portion.tensors, self.inputs)?.after(first),
+            let data = Dataset::owned(portion.tensors, self.inputs)?;
+            let mut current = Current {
                 batch_size: portion.batch_size,
-                next: portion.skip.saturating_mul(portion.batch_size),
+                own: portion.own,
+                all: portion.own.map_or(data.rows(), |own| own.of),
+                next: 0,
+                before: portion.skip.saturating_mul(portion.batch_size),
+                first: usize::try_from(portion.rows).unwrap_or(usize::MAX),
                 pass: portion.pass,
                 batch: portion.batches.saturating_add(portion.skip as u64),
-            });
+                data,
+            };
+            current.next = portion.skip.saturating_mul(current.own_of(portion.batch_size).len());
+            self.portion = Some(current);
         }
         let Some(portion) = &mut self.portion else { return Ok(None) };
-        let rows = portion.next..portion.data.rows().min(portion.next.saturating_add(portion.batch_size));
+        let of = portion.batch_size.min(portion.all.saturating_sub(portion.before));
+        let own = portion.own_of(of);
+        let rows = portion.next..portion.next.saturating_add(own.len());
+        if rows.end > portion.data.rows() {
+            return Err(Error::native("A portion has fewer rows than it says"));
+        }
+        // A row of the batch has its number among all rows of the pass.
+        portion
+            .data
+            .name_after(portion.first.saturating_add(portion.before + own.start).saturating_sub(rows.start));
         portion.next = rows.end;
+        portion.before = portion.before.saturating_add(portion.batch_size);
         portion.batch = portion.batch.saturating_add(1);
-        Ok(Some((&portion.data, rows, (portion.pass, portion.batch))))
+        Ok(Some(Batch {
+            data: &portion.data,
+            rows,
+            of: portion.own.map(|_| of),
+            place: (portion.pass, portion.batch),
+        }))
     }
 }

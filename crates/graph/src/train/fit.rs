@@ -274,19 +274,23 @@ impl Trainer {
             seconds: started.elapsed().as_secs_f64(),
         };
         while batches.is_none_or(|batches| index < batches) {
-            let Some((data, rows, place)) = order.next(plan, epoch, index)? else { break };
-            let moment = |kind, logs| Event::Moment { kind, epoch, batch: index, size: rows.len(), logs };
+            let Some(Next { data, rows, of, place }) = order.next(plan, epoch, index)? else { break };
+            let size = of.unwrap_or(rows.len());
+            let moment = |kind, logs| Event::Moment { kind, epoch, batch: index, size, logs };
             if plan.options.await_batches {
                 on_event(self, moment("trainBatchBegin", Logs::new()));
                 check_cancelled(plan.cancel)?;
             }
             let part = ranks.as_deref_mut().map(|ranks| {
-                let share = ranks.share(rows.len());
+                let share = ranks.share(size);
                 Part { share, ranks, epoch, batch: index, stop: asked, cancel: plan.cancel }
             });
             let alone = part.as_ref().is_some_and(|part| part.ranks.step_alone());
             let scores = if alone { &mut pending } else { &mut tally };
-            let own = part.as_ref().map_or(rows, |part| &rows[part.share.rows.clone()]);
+            let own = match &part {
+                Some(part) if of.is_none() => &rows[part.share.rows.clone()],
+                _ => rows,
+            };
             let done = self
                 .with_batch(|trainer, batch| {
                     unless_cancelled(plan.cancel, || data.gather(own.iter().copied(), batch))?;
@@ -300,7 +304,6 @@ impl Trainer {
                 stopped = true;
                 break;
             }
-            let size = rows.len();
             if let Some(ranks) = ranks.as_deref_mut().filter(|ranks| ranks.step_alone())
                 && ranks.count_step()
             {
@@ -367,8 +370,15 @@ impl Trainer {
     }
 }
 
-/// The next batch: data, rows of it, and the place in a feed.
-type Next<'a> = (&'a Dataset<'a>, &'a [usize], Option<(u64, u64)>);
+/// The next batch.
+struct Next<'a> {
+    data: &'a Dataset<'a>,
+    rows: &'a [usize],
+    /// How many rows the batch has, if those are only this rank's.
+    of: Option<usize>,
+    /// Of a feed, the pass over its source and how many batches of it are done after this one.
+    place: Option<(u64, u64)>,
+}
 
 /// The order in which the rows are gone through.
 enum Order<'a> {
@@ -391,15 +401,14 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// A batch, as rows of data; none if the epoch ended before it. And, of a feed, the pass over its source and how
-    /// many batches of it are done after this one.
+    /// A batch; none if the epoch ended before it.
     fn next(&mut self, plan: &FitPlan<'_>, epoch: usize, batch: usize) -> Result<Option<Next<'_>>> {
         match self {
             Self::Feed(cursor, rows) => {
-                let Some((data, range, place)) = cursor.next(plan.cancel)? else { return Ok(None) };
-                memory::refill(rows, range.len(), 0, "The rows of a batch")?;
-                rows.iter_mut().zip(range).for_each(|(row, number)| *row = number);
-                Ok(Some((data, rows, Some(place))))
+                let Some(batch) = cursor.next(plan.cancel)? else { return Ok(None) };
+                memory::refill(rows, batch.rows.len(), 0, "The rows of a batch")?;
+                rows.iter_mut().zip(batch.rows).for_each(|(row, number)| *row = number);
+                Ok(Some(Next { data: batch.data, rows, of: batch.of, place: Some(batch.place) }))
             }
             Self::Rows { data, order, pass } => {
                 let rows = match plan.data {
@@ -413,7 +422,7 @@ impl<'a> Order<'a> {
                     *pass = Some(before / batches);
                 }
                 let batch = order.chunks(plan.options.batch_size).nth(before % batches);
-                Ok(batch.map(|rows| (*data, rows, None)))
+                Ok(batch.map(|rows| Next { data, rows, of: None, place: None }))
             }
         }
     }

@@ -12,13 +12,15 @@ pub struct Parcels {
     pub outgoing: Vec<Arc<Vec<f32>>>,
     /// By rank, room for exactly what it sends.
     pub incoming: Vec<Vec<f32>>,
+    /// Whether this process computes meanwhile, so that who waits should leave it the cores.
+    pub patient: bool,
 }
 
 impl Parcels {
     /// Empty parcels from and to so many ranks.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self { outgoing: vec![Arc::default(); size], incoming: vec![Vec::new(); size] }
+        Self { outgoing: vec![Arc::default(); size], incoming: vec![Vec::new(); size], patient: false }
     }
 
     /// Puts a copy of some numbers into the parcel to a rank, in memory that was used before where that is possible.

@@ -28,7 +28,7 @@ mod update;
 pub use batch::Batch;
 pub use dataset::Dataset;
 pub use event::{Control, Event, Logs};
-pub use feed::{Feed, Portion, Room};
+pub use feed::{Feed, Own, Portion, Room};
 pub use fit::{OnEvent, Source};
 pub use gradients::GradientReport;
 pub use group::{Group, Parcels};

@@ -1,17 +1,19 @@
 //! One batch: a step of training, or its scores.
 
-use super::batch::Batch;
+use super::batch::Batch as Gathered;
 use super::dataset::Dataset;
 use super::event::{Control, Event};
-use super::feed::Cursor;
+use super::feed::{Batch, Cursor};
 use super::fit::{OnEvent, Source, Walk, check_cancelled};
 use super::ranks::{Moment, Part, Ranks};
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
+use crate::gradients::Gradients;
 use crate::mode::{Record, Run};
 use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
+use crate::run::OnCompleted;
 use crate::tensor::{BatchInput, HostTensor};
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -143,24 +145,29 @@ impl Trainer {
         let mut tally = Tally::default();
         tell(self, "testBegin", 0, 0, None)?;
         self.with_zero_states(|trainer| {
-            let mut one = |trainer: &mut Self, data: &Dataset<'_>, rows: Range<usize>, index| {
-                tell(trainer, "testBatchBegin", index, rows.len(), None)?;
-                let part = ranks.as_mut().map(|(epoch, ranks)| {
-                    let share = ranks.share(rows.len());
-                    Part { share, ranks, epoch: *epoch, batch: index, stop: false, cancel }
-                });
-                let own = part.as_ref().map_or(rows.clone(), |part| part.share.within(&rows));
-                trainer.with_batch(|trainer, batch| {
-                    unless_cancelled(cancel, || data.gather(own, batch))?;
-                    trainer.score(&batch.inputs(data), cancel, &mut tally, part)
-                })?;
-                tell(trainer, "testBatchEnd", index, rows.len(), Some(&tally))
-            };
+            let mut one =
+                |trainer: &mut Self, data: &Dataset<'_>, rows: Range<usize>, of: Option<usize>, index| {
+                    let size = of.unwrap_or(rows.len());
+                    tell(trainer, "testBatchBegin", index, size, None)?;
+                    let part = ranks.as_mut().map(|(epoch, ranks)| {
+                        let share = ranks.share(size);
+                        Part { share, ranks, epoch: *epoch, batch: index, stop: false, cancel }
+                    });
+                    let own = match &part {
+                        Some(part) if of.is_none() => part.share.within(&rows),
+                        _ => rows,
+                    };
+                    trainer.with_batch(|trainer, batch| {
+                        unless_cancelled(cancel, || data.gather(own, batch))?;
+                        trainer.score(&batch.inputs(data), cancel, &mut tally, part)
+                    })?;
+                    tell(trainer, "testBatchEnd", index, size, Some(&tally))
+                };
             match &mut walk {
                 Walk::Rows(data, rows) => {
                     for (index, start) in rows.clone().step_by(batch_size).enumerate() {
                         let some = start..rows.end.min(start.saturating_add(batch_size));
-                        if one(trainer, data, some, index)? == Control::Stop {
+                        if one(trainer, data, some, None, index)? == Control::Stop {
                             break;
                         }
                     }
@@ -169,8 +176,8 @@ impl Trainer {
                     let mut cursor = Cursor::new(feed, &inputs);
                     let mut index = 0;
                     while steps.is_none_or(|steps| index < steps) {
-                        let Some((data, rows, _)) = cursor.next(cancel)? else { break };
-                        if one(trainer, data, rows, index)? == Control::Stop {
+                        let Some(Batch { data, rows, of, .. }) = cursor.next(cancel)? else { break };
+                        if one(trainer, data, rows, of, index)? == Control::Stop {
                             break;
                         }
                         index += 1;
@@ -186,7 +193,7 @@ impl Trainer {
     /// Lends the model's batch buffers, which keep their memory from call to call; shared data is released afterwards.
     pub(super) fn with_batch<V>(
         &mut self,
-        body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>,
+        body: impl FnOnce(&mut Self, &mut Gathered) -> Result<V>,
     ) -> Result<V> {
         let mut batch = std::mem::take(&mut self.batch);
         let result = body(self, &mut batch).map_err(|error| error.with_rows(|row| batch.number(row)));
@@ -257,10 +264,15 @@ impl Trainer {
             compiled.updates.note(executor, &self.parameters)?;
             compiled.gradients.clear();
             let cotangents = compiled.scores.cotangents(cotangents.as_deref());
-            executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
-            if let Some(part) = part.as_mut().filter(|part| !part.ranks.step_alone()) {
-                part.sum(&mut compiled.gradients, &mut compiled.updates)?;
-                compiled.carry.join(part)?;
+            let mut backward = |gradients: &mut Gradients<f32>, completed: &mut OnCompleted<'_, f32>| {
+                executor.backward_told(&self.parameters, gradients, &cotangents, Some(cancel), completed)
+            };
+            match part.as_mut().filter(|part| !part.ranks.step_alone()) {
+                Some(part) => {
+                    part.sum(&mut compiled.gradients, &mut compiled.updates, backward)?;
+                    compiled.carry.join(part)?;
+                }
+                None => backward(&mut compiled.gradients, &mut |_, _| Ok(()))?,
             }
             compiled.updates.check(&self.parameters).map_err(at_step)?;
             Ok(true)

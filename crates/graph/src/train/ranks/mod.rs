@@ -2,6 +2,7 @@
 //!
 //! Sums run in the order of ranks, whatever the network does, so their bits depend on the number of ranks alone.
 
+mod overlap;
 mod part;
 mod sum;
 #[cfg(test)]
@@ -48,6 +49,17 @@ impl Share {
     }
 }
 
+/// Which of `rows` rows are a rank's among `size`.
+fn rows_of(rank: usize, size: usize, rows: usize) -> Range<usize> {
+    rows * rank / size..rows * (rank + 1) / size
+}
+
+/// The same, or for a rank that has none the first one, which does not count.
+pub(super) fn rows_to_work_on(rank: usize, size: usize, rows: usize) -> Range<usize> {
+    let own = rows_of(rank, size, rows);
+    if own.is_empty() { 0..rows.min(1) } else { own }
+}
+
 /// What this rank keeps of the others.
 #[derive(Debug)]
 pub(super) struct Ranks {
@@ -57,6 +69,10 @@ pub(super) struct Ranks {
     every: u64,
     /// Steps since then.
     apart: u64,
+    /// Whether sums are made beside a backward pass, which has the threads of the pool.
+    beside: bool,
+    /// Memory of gradients that are summed meanwhile.
+    buckets: Vec<overlap::Bucket>,
     /// The longest note so far: all have one length, so that ranks that are not at the same place notice.
     longest: usize,
 }
@@ -64,7 +80,7 @@ pub(super) struct Ranks {
 impl Ranks {
     pub(super) fn new(group: Arc<dyn Group>, every: u64) -> Self {
         let parcels = Parcels::new(group.size());
-        Self { group, parcels, every, apart: 0, longest: 0 }
+        Self { group, parcels, every, apart: 0, beside: false, buckets: Vec::new(), longest: 0 }
     }
 
     /// Whether ranks make steps of their own.
@@ -97,17 +113,14 @@ impl Ranks {
 
     /// This rank's share of `rows` rows.
     pub(super) fn share(&self, rows: usize) -> Share {
-        let range = self.rows_of(self.group.rank(), rows);
-        if range.is_empty() {
-            return Share { rows: 0..rows.min(1), of: rows, part: 0.0 };
-        }
-        Share { part: range.len() as f64 / rows as f64, rows: range, of: rows }
+        let (rank, size) = (self.group.rank(), self.group.size());
+        let own = self.rows_of(rank, rows).len();
+        Share { rows: rows_to_work_on(rank, size, rows), of: rows, part: own as f64 / rows.max(1) as f64 }
     }
 
     /// Which of `rows` rows are a rank's.
     fn rows_of(&self, rank: usize, rows: usize) -> Range<usize> {
-        let size = self.group.size();
-        rows * rank / size..rows * (rank + 1) / size
+        rows_of(rank, self.group.size(), rows)
     }
 
     /// What this rank has done of the batches up to this one.

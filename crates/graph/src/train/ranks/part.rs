@@ -3,6 +3,7 @@
 use super::{Moment, Ranks, Share};
 use crate::error::Result;
 use crate::gradients::Gradients;
+use crate::run::OnCompleted;
 use crate::train::tally::{Scores, Tally};
 use crate::train::update::Updates;
 use std::sync::atomic::AtomicBool;
@@ -81,13 +82,15 @@ impl Part<'_> {
         self.ranks.join_rows(values, &self.share, self.cancel)
     }
 
-    /// The gradients of the batch, and what its forward pass makes of weights.
+    /// Runs a backward pass: the gradients of the batch become those of all ranks, and so does what its forward pass makes
+    /// of weights.
     pub(in crate::train) fn sum(
         &mut self,
         gradients: &mut Gradients<f32>,
         updates: &mut Updates,
+        backward: impl FnOnce(&mut Gradients<f32>, &mut OnCompleted<'_, f32>) -> Result<()>,
     ) -> Result<()> {
-        self.ranks.sum(gradients.arena_mut(), self.cancel)?;
+        self.ranks.sum_during(gradients, self.cancel, backward)?;
         self.ranks.sum_rows(gradients, self.cancel)?;
         for values in updates.values_mut() {
             let part = self.share.part as f32;

@@ -16,10 +16,7 @@ const BUCKET: usize = 1 << 24;
 impl Ranks {
     /// Replaces numbers by their means over all ranks.
     pub(super) fn mean(&mut self, values: &mut [f32], cancel: &AtomicBool) -> Result<()> {
-        let share = 1.0 / self.group.size() as f32;
-        self.sum(values, cancel)?;
-        values.iter_mut().for_each(|value| *value *= share);
-        Ok(())
+        values.chunks_mut(BUCKET).try_for_each(|bucket| self.combine(bucket, Self::mean_up, cancel))
     }
 
     /// Sends all ranks the same; theirs, of the same length, are what came in.
@@ -34,26 +31,33 @@ impl Ranks {
     }
 
     fn exchange(&mut self, cancel: &AtomicBool) -> Result<()> {
+        self.parcels.patient = self.beside;
         self.parcels = self.group.exchange(std::mem::take(&mut self.parcels), cancel)?;
         Ok(())
     }
 
     /// Replaces numbers by their sums over all ranks.
     pub(super) fn sum(&mut self, values: &mut [f32], cancel: &AtomicBool) -> Result<()> {
-        values.chunks_mut(BUCKET).try_for_each(|bucket| self.sum_some(bucket, cancel))
+        values.chunks_mut(BUCKET).try_for_each(|bucket| self.combine(bucket, Self::add_up, cancel))
     }
 
-    fn sum_some(&mut self, values: &mut [f32], cancel: &AtomicBool) -> Result<()> {
+    /// Replaces numbers by what `make` makes of this rank's own and those that came in, element by element.
+    fn combine(
+        &mut self,
+        values: &mut [f32],
+        make: fn(&mut Self, &mut [f32]),
+        cancel: &AtomicBool,
+    ) -> Result<()> {
         let (rank, size) = (self.group.rank(), self.group.size());
         if values.is_empty() {
             return Ok(());
         }
         if values.len() <= DIRECT {
             self.gather(values, cancel)?;
-            self.add_up(values);
+            make(self, values);
             return Ok(());
         }
-        // Each rank sums a part, then sends its sums to all others.
+        // Each rank combines a part, then sends what it has made to all others.
         let each = values.len().div_ceil(size).next_multiple_of(16);
         let part = |rank: usize| (rank * each).min(values.len())..((rank + 1) * each).min(values.len());
         let own = part(rank);
@@ -63,7 +67,7 @@ impl Ranks {
         }
         self.exchange(cancel)?;
         let parts: Vec<Range<usize>> = (0..size).map(part).collect();
-        self.add_up(&mut values[own.clone()]);
+        make(self, &mut values[own.clone()]);
         self.parcels.pack(rank, &values[own])?;
         self.parcels.repeat(rank);
         for (other, part) in parts.iter().enumerate().filter(|&(other, _)| other != rank) {
@@ -84,16 +88,16 @@ impl Ranks {
     /// Adds what came in to this rank's own numbers, in the order of ranks.
     fn add_up(&mut self, own: &mut [f32]) {
         let rank = self.group.rank();
-        let work = own.len();
+        let work = if self.beside { 0 } else { own.len() };
         let incoming = &mut self.parcels.incoming;
         for other in 0..self.group.size() {
             if other < rank {
                 let (first, rest) = incoming.split_at_mut(1);
                 if other > 0 {
-                    add(&mut first[0], &rest[other - 1]);
+                    add(&mut first[0], &rest[other - 1], work);
                 }
             } else if other > rank {
-                add(own, &incoming[other]);
+                add(own, &incoming[other], work);
             }
             if other == rank && rank > 0 {
                 let earlier = &incoming[0];
@@ -102,6 +106,21 @@ impl Ranks {
                 });
             }
         }
+    }
+
+    /// Makes this rank's own numbers the means of them and what came in: in float64, so that the mean of equal numbers is
+    /// that number, to the bit.
+    fn mean_up(&mut self, own: &mut [f32]) {
+        let (rank, size) = (self.group.rank(), self.group.size());
+        let incoming = &self.parcels.incoming;
+        let work = own.len();
+        each_rows(own, 1, work, |start, part| {
+            for (at, value) in part.iter_mut().enumerate() {
+                let of = |other: usize| if other == rank { *value } else { incoming[other][start + at] };
+                let sum: f64 = (0..size).map(|other| f64::from(of(other))).sum();
+                *value = (sum / size as f64) as f32;
+            }
+        });
     }
 
     /// Replaces the gradients that are lists of rows by their sums over all ranks.
@@ -214,8 +233,7 @@ impl Ranks {
     }
 }
 
-fn add(sums: &mut [f32], values: &[f32]) {
-    let work = sums.len();
+fn add(sums: &mut [f32], values: &[f32], work: usize) {
     each_rows(sums, 1, work, |start, part| {
         part.iter_mut().zip(&values[start..]).for_each(|(sum, value)| *sum += value);
     });

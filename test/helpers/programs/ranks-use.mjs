@@ -1,7 +1,6 @@
 // Uses a model and a task alone and together with the other ranks, and writes whether both came to the same. Arguments:
 // what is done, the folder of the results and, as JSON, what it needs.
 import { writeFileSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
 import { configure, data, distributed, layers, loadModel, search, sequential, tasks, tensor } from 'seqloom'
 
 const [what, results, given = '{}'] = process.argv.slice(2)

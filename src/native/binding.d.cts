@@ -301,7 +301,7 @@ export declare class NativeModel {
    */
   optimizerBatches(): number
   /**
-   * Tells different weights apart: 64 bits in hexadecimal digits.
+   * Tells different weights apart, drawing them if nothing has: 64 bits in hexadecimal digits.
    *
    * Errors: `ERR_STATE` if the model is busy.
    */

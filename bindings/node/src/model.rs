@@ -335,12 +335,12 @@ impl NativeModel {
         guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.step_count() as f64)))
     }
 
-    /// Tells different weights apart: 64 bits in hexadecimal digits.
+    /// Tells different weights apart, drawing them if nothing has: 64 bits in hexadecimal digits.
     ///
     /// Errors: `ERR_STATE` if the model is busy.
     #[napi(catch_unwind)]
     pub fn fingerprint(&self) -> Result<String, ErrorCode> {
-        guard(|| self.shared.now(|trainer| Ok(format!("{:016x}", trainer.parameters().fingerprint()))))
+        guard(|| self.shared.now_drawn(|trainer| Ok(format!("{:016x}", trainer.parameters().fingerprint()))))
     }
 
     /// Bytes that a step of training takes, or a prediction before `compile`; `time` where the model leaves the number

@@ -273,7 +273,7 @@ const all = {
       await m.saveWeights(file)
     }
     // All have come here once this resolves, so the files are there.
-    const { loss } = await m.evaluate(tokens, labels)
+    const [loss] = await m.evaluate(tokens, labels)
     const loaded = await loadModel(folder)
     await loaded.loadWeights(file)
     return { loss, weights: loaded.getWeights().map(plain), expected: m.getWeights().map(plain) }

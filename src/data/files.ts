@@ -5,8 +5,8 @@ import type { ByteStream } from './bytes.js'
 import { standardInput } from './textFile.js'
 
 /**
- * Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. What is read from its
- * beginning may also be a stream of a file's bytes.
+ * Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. Instead of a
+ * file, a stream of its bytes.
  */
 export type Files = string | URL | readonly (string | URL)[] | ByteStream
 

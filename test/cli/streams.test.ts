@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -49,6 +49,25 @@ describe('--data', () => {
     expect(await trained(`SELECT * FROM read_csv('${at('rows.csv')}')`)).toEqual(expected)
     // Numbers are labels, too.
     expect(await trained(at('rows.parquet'), '', '--label', 'stars')).toMatchObject({ event: 'done' })
+  }, 120_000)
+
+  it('may be a folder of texts with a folder for each label', async () => {
+    for (const [i, { text, label }] of rows.entries()) {
+      mkdirSync(at(`texts/${label}`), { recursive: true })
+      writeFileSync(at(`texts/${label}/${i}.txt`), text)
+    }
+    expect(await trained(at('texts'))).toMatchObject({ event: 'done' })
+    const measured = await seqloom(['evaluate', '--model', at('model'), '--data', at('texts'), '--json'])
+    expect(JSON.parse(measured.stdout)).toMatchObject({ count: 90, labels: ['bad', 'good'] })
+    const refused = async (source: string, message: RegExp, ...more: string[]) => {
+      const ran = await seqloom(['train', 'classify', '--data', source, '--out', at('none'), ...more])
+      expect(ran.stderr).toMatch(message)
+      expect(ran.code).toBe(1)
+    }
+    await refused(at('texts'), /ERR_OPTION: --text is for tables, and .*texts is a folder/, '--text', 'body')
+    await refused(at('texts/good'), /ERR_DATA: .*has files, .* but no folders/)
+    writeFileSync(at('texts/good/logo.png'), Buffer.from([0x89, 0x50, 0x4e, 0x47]))
+    await refused(at('texts'), /ERR_DATA: .*logo\.png: line 1: the byte 0x89/)
   }, 120_000)
 
   it('is told what is wrong, by file and row', async () => {

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { describe, requireReadable, SeqloomError } from '../errors.js'
+import { AbortError, describe, requireReadable, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
 import { checkOptions, custom, flag, seed as seedRule } from '../options.js'
 import { pathOf } from '../path.js'
@@ -49,8 +49,9 @@ export function textFolder(folder: string | URL, options: TextFolderOptions = {}
   const from = async function* ({ pass, skip, signal }: Start): Blocks<FolderText> {
     const files = await labelled(root)
     const order = shuffle ? permutation(files.length, seed, pass) : (at: number) => at
-    const how: TextOptions = { ...(encoding !== undefined && { encoding }), ...(signal && { signal }) }
+    const how: TextOptions = encoding === undefined ? {} : { encoding }
     for (let at = skip; at < files.length; at += filesAtOnce) {
+      if (signal?.aborted) throw new AbortError(signal)
       const count = Math.min(filesAtOnce, files.length - at)
       const some = Array.from({ length: count }, (_, index) => files[order(at + index)] as LabelledFile)
       // Of several that fail, the first is told.

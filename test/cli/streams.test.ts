@@ -69,6 +69,34 @@ describe('--data', () => {
     await refused(at('texts'), /ERR_DATA: .*logo\.png: line 1: the byte 0x89/)
   }, 120_000)
 
+  it('leaves out rows that lack something, if asked to', async () => {
+    const expected = await trained(at('rows.csv'))
+    const [head, first, ...others] = csv.split('\n')
+    const lacking = [head, first, 'no label,,1', ...others, ' ,good,5', ''].join('\n')
+    writeFileSync(at('lacking.csv'), lacking)
+    const nulls = [{ text: null, label: 'good' }, ...rows, { text: 'no label', label: null, stars: 5 }]
+    writeFileSync(at('lacking.jsonl'), nulls.map((row) => JSON.stringify(row)).join('\n'))
+    for (const name of ['lacking.csv', 'lacking.jsonl']) {
+      expect(await trained(at(name), '', '--drop-missing')).toEqual(expected)
+      const measured = await seqloom([
+        'evaluate',
+        '--model',
+        at('model'),
+        '--data',
+        at(name),
+        '--drop-missing',
+        '--json',
+      ])
+      expect(JSON.parse(measured.stdout)).toMatchObject({ count: 90 })
+    }
+    const refused = await seqloom(['train', 'classify', '--data', at('lacking.csv'), '--out', at('none')])
+    expect(refused.stderr).toMatch(/ERR_DATA: .*lacking\.csv: line 3: has an empty label/)
+    const gaps = ['train', 'translate', '--data', at('lacking.jsonl'), '--source', 'text', '--target', 'label']
+    const translator = await seqloom([...gaps, '--drop-missing', '--out', at('none'), '--epochs', '1', '--units', '4'])
+    expect(translator, translator.stderr).toMatchObject({ code: 0 })
+    rmSync(at('none'), { recursive: true })
+  }, 120_000)
+
   it('is told what is wrong, by file and row', async () => {
     const refused = async (source: string, message: RegExp, ...more: string[]) => {
       const ran = await seqloom(['train', 'classify', '--data', source, '--out', at('none'), ...more])

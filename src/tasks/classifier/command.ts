@@ -80,11 +80,12 @@ const readTable = (file: LabelledFile) =>
   readColumns(file, { text: file.text, label: file.label }, (row) => row, { plainValues: true })
 
 /** The texts of a folder. `ERR_OPTION` for flags that are for tables. */
-function readFolder({ data, encoding, delimiter, text, label }: LabelledFile) {
+function readFolder({ data, encoding, delimiter, dropMissing, text, label }: LabelledFile) {
   for (const [flag, isGiven] of Object.entries({
     text: text !== 'text',
     label: label !== 'label',
     delimiter: delimiter !== undefined,
+    'drop-missing': dropMissing !== undefined,
   })) {
     if (!isGiven) continue
     throw new SeqloomError('ERR_OPTION', `--${flag} is for tables, and ${data} is a folder: its folders are the labels`)

@@ -58,6 +58,10 @@ export const table = (): Option[] => [
   text(),
 ]
 
+/** Whether rows are left out that lack something; what is read as a series has other means. */
+export const dropMissing = (): Option =>
+  new Option('--drop-missing', 'leave out the rows of the table in which a column that is read is empty or null')
+
 /** The flag of a table's column, which by default has the same name. */
 export const column = (name: string, what: string): Option => new Option(`--${name} <column>`, what).default(name)
 

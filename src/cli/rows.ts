@@ -13,13 +13,14 @@ export interface FileOptions {
   readonly data: string
   readonly delimiter?: string
   readonly encoding?: string
+  readonly dropMissing?: boolean
   /** Ends reading with an `AbortError`. */
   readonly signal?: AbortSignal
 }
 
 /** The options of reading that were given. */
-export const tableOptions = ({ delimiter, encoding, signal }: Omit<FileOptions, 'data'>): TableOptions =>
-  given({ delimiter, encoding, signal } as TableOptions)
+export const tableOptions = ({ delimiter, encoding, dropMissing, signal }: Omit<FileOptions, 'data'>): TableOptions =>
+  given({ delimiter, encoding, dropMissing, signal } as TableOptions)
 
 /** Rows made of columns, each named by an option. */
 export function readColumns<Name extends string, Row>(

@@ -1,9 +1,7 @@
-import { SeqloomError } from '../errors.js'
-import { openNamed } from '../files.js'
-import { decompressed } from './compressed.js'
+import { AbortError, SeqloomError } from '../errors.js'
 import { optionalPackage } from './optional.js'
 import type { NumberedRows } from './parquet.js'
-import { standardInput } from './textFile.js'
+import { streamBytes, type TextOptions } from './textFile.js'
 
 /** What we use of `apache-arrow`. */
 interface Arrow {
@@ -15,21 +13,24 @@ interface Arrow {
 }
 
 /** The rows of an Arrow file or stream, a record batch at a time. */
-export async function* arrowBlocks(path: string): AsyncGenerator<NumberedRows> {
+export async function* arrowBlocks(
+  path: string,
+  how: Pick<TextOptions, 'signal' | 'opened'> = {},
+): AsyncGenerator<NumberedRows> {
   const { RecordBatchReader } = optionalPackage<Arrow>('apache-arrow', 'data.arrow')
-  const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream()
+  const bytes = streamBytes(path, how)
   let first = 0
   try {
-    for await (const batch of await RecordBatchReader.from(decompressed(path, stream))) {
+    for await (const batch of await RecordBatchReader.from(bytes)) {
       const rows = batch.toArray().map((row) => Object.fromEntries(row))
       yield { rows, first }
       first += rows.length
     }
   } catch (error) {
-    if (error instanceof SeqloomError) throw error
+    if (error instanceof SeqloomError || error instanceof AbortError) throw error
     throw new SeqloomError('ERR_DATA', `${path} cannot be read as Arrow: ${(error as Error).message}`, { cause: error })
   } finally {
     // The library does not end what it reads where its own reader ends early.
-    stream.destroy()
+    await bytes.return(undefined)
   }
 }

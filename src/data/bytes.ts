@@ -1,8 +1,8 @@
-import { describe, SeqloomError } from '../errors.js'
+import { AbortError, describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
+import { allocated } from './allocated.js'
 import { blocksOf } from './blocks.js'
 import { decompressed } from './compressed.js'
-import type { Start } from './dataset.js'
 import { isWebStream, iterableOf } from './iterables.js'
 
 /** The bytes of a file, or its text in pieces: a Node.js stream, the body of a response, or what gives them otherwise. */
@@ -13,7 +13,7 @@ export const isByteStream = (value: unknown): value is ByteStream =>
   isWebStream(value) || (isRecord(value) && Symbol.asyncIterator in value)
 
 /** What a stream holds, decompressed. `ERR_DATA` for elements that are neither bytes nor texts. */
-export const bytesOf = (name: string, stream: ByteStream, { signal }: Start): AsyncIterable<Uint8Array> =>
+export const bytesOf = (name: string, stream: ByteStream, signal?: AbortSignal): AsyncIterable<Uint8Array> =>
   decompressed(name, pieces(name, stream, signal))
 
 async function* pieces(name: string, stream: ByteStream, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
@@ -24,4 +24,30 @@ async function* pieces(name: string, stream: ByteStream, signal: AbortSignal | u
       else throw new SeqloomError('ERR_DATA', `${name}: expected bytes or texts, not ${describe(piece)}`)
     }
   }
+}
+
+/** All bytes of a stream. `ERR_MEMORY`, naming the stream, if they do not fit, and an `AbortError` for the signal. */
+export async function collected(
+  name: string,
+  bytes: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of bytes) {
+    // Who gives pieces may write into them again.
+    const own = allocated(name, Uint8Array, piece.length)
+    own.set(piece)
+    pieces.push(own)
+    length += piece.length
+  }
+  // A stream that is told to end has fewer bytes.
+  if (signal?.aborted) throw new AbortError(signal)
+  const whole = allocated(name, Uint8Array, length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
 }

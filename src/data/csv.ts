@@ -36,6 +36,8 @@ export interface TableOptions {
   readonly all?: boolean
   /** Whether tables other than CSV may hold lists, read as their JSON; default false. */
   readonly lists?: boolean
+  /** Whether rows are left out in which a column that is asked for is empty or null; default false. */
+  readonly dropMissing?: boolean
   /** Ends reading with an `AbortError`. */
   readonly signal?: AbortSignal
   /** What was opened already, decompressed, instead of what the path names. */

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, requireReadable, SeqloomError } from '../errors.js'
 import type { ByteStream } from './bytes.js'
 import { standardInput } from './textFile.js'
 
 /**
- * Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. What is read from its
- * beginning may also be a stream of a file's bytes.
+ * Files by path or URL; a path may be a pattern such as `logs/*.csv`, and `-` is standard input. Instead of a
+ * file, a stream of its bytes.
  */
 export type Files = string | URL | readonly (string | URL)[] | ByteStream
 
@@ -24,6 +24,9 @@ export function namedFiles(where: string, given: Files): string[] {
 
 /** Whether a path is a pattern, not a file's name. */
 export const isPattern = (path: string): boolean => /[*?[\]{}]/.test(path) && !existsSync(path)
+
+/** Whether a path names a folder that is there. */
+export const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory()
 
 /** The files that paths and patterns name, those of a pattern sorted by name. `ERR_IO` for a pattern that fits none. */
 export async function matching(paths: readonly string[]): Promise<string[]> {

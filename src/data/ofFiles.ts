@@ -14,7 +14,7 @@ export function ofFiles<T>(
 ): Dataset<T> {
   if (isByteStream(given)) {
     const name = 'the stream'
-    return ofOne(name, (start) => read(name, { opened: bytesOf(name, given, start) }))
+    return ofOne(name, ({ signal }) => read(name, { opened: bytesOf(name, given, signal) }))
   }
   const paths = namedFiles(where, given)
   const once = paths.includes(standardInput)

@@ -21,15 +21,52 @@ function namedRow(names: readonly string[], values: readonly unknown[]): TableRo
   return row
 }
 
+/** A Parquet file: by its path, or its bytes, which have a name for messages. */
+export type ParquetFile = string | { readonly name: string; readonly bytes: Uint8Array }
+
+/** What is read of a Parquet file, which is from its end on. */
+interface Opened {
+  readonly byteLength: number
+  slice(start: number, end?: number): Promise<ArrayBuffer>
+  close(): Promise<void>
+}
+
+async function opened(source: ParquetFile): Promise<Opened> {
+  if (typeof source !== 'string') {
+    const { bytes } = source
+    return {
+      byteLength: bytes.length,
+      slice: async (start, end) => Uint8Array.prototype.slice.call(bytes, start, end).buffer,
+      close: async () => {},
+    }
+  }
+  const file = await openNamed(source)
+  try {
+    const { size } = await file.stat()
+    return {
+      byteLength: size,
+      slice: async (start, end = size) => {
+        const buffer = new ArrayBuffer(Math.max(0, end - start))
+        const { bytesRead } = await file.read(new Uint8Array(buffer), 0, buffer.byteLength, start)
+        return bytesRead === buffer.byteLength ? buffer : buffer.slice(0, bytesRead)
+      },
+      close: () => file.close(),
+    }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
 /** How many rows a Parquet file has. */
-export async function parquetRows(path: string): Promise<number> {
-  for await (const { first } of parquetBlocks(path, undefined, Number.POSITIVE_INFINITY)) return first
+export async function parquetRows(source: ParquetFile): Promise<number> {
+  for await (const { first } of parquetBlocks(source, undefined, Number.POSITIVE_INFINITY)) return first
   return 0
 }
 
 /** The rows of a Parquet file from one on; if it has no more than these, one block without rows says how many it has. */
 export async function* parquetBlocks(
-  path: string,
+  source: ParquetFile,
   columns: readonly string[] | undefined,
   skip: number,
 ): AsyncGenerator<NumberedRows> {
@@ -37,17 +74,9 @@ export async function* parquetBlocks(
     import('hyparquet'),
     import('hyparquet-compressors'),
   ])
-  const opened = await openNamed(path)
+  const path = typeof source === 'string' ? source : source.name
+  const file = await opened(source)
   try {
-    const { size } = await opened.stat()
-    const file = {
-      byteLength: size,
-      slice: async (start: number, end = size): Promise<ArrayBuffer> => {
-        const buffer = new ArrayBuffer(Math.max(0, end - start))
-        const { bytesRead } = await opened.read(new Uint8Array(buffer), 0, buffer.byteLength, start)
-        return bytesRead === buffer.byteLength ? buffer : buffer.slice(0, bytesRead)
-      },
-    }
     const metadata = await parquetMetadataAsync(file)
     const names = parquetSchema(metadata).children.map(({ element }) => element.name)
     const missing = columns?.find((column) => !names.includes(column))
@@ -85,6 +114,6 @@ export async function* parquetBlocks(
       cause: error,
     })
   } finally {
-    await opened.close()
+    await file.close()
   }
 }

@@ -14,6 +14,7 @@ export {
   query,
   type TextFileOptions,
 } from './tables.js'
+export { type FolderText, type TextFolderOptions, textFolder } from './textFolder.js'
 export {
   type TokenBatchesOptions,
   type TokenFile,

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { SeqloomError } from '../errors.js'
 import type { Blocks } from './blocks.js'
-import type { TableRow } from './columns.js'
+import { completeRows, type TableRow } from './columns.js'
 import { csvBlocks, csvPlace, type TableOptions } from './csv.js'
 import { Dataset } from './dataset.js'
 import { matching } from './files.js'
 import { objectBlocks, textsOf } from './jsonLines.js'
 import { ofFiles } from './ofFiles.js'
 import type { NumberedRows } from './parquet.js'
-import { namingPlaces, type Place, placed } from './places.js'
+import { moved, namingPlaces, type Place, placed } from './places.js'
 import { openInput, standardInput, uncompressed } from './textFile.js'
 
 export type { TableOptions } from './csv.js'
@@ -98,7 +98,12 @@ async function* textsIn<Column extends string>(
   columns: readonly Column[],
   options: TableOptions,
 ): AsyncGenerator<TextBlock<Column>> {
-  for await (const { rows, place, delimiter, typed } of rowsIn(source, columns, options, false)) {
+  const complete = options.dropMissing ? completeRows({ x: columns, texts: columns }) : undefined
+  for await (const block of rowsIn(source, columns, options, false)) {
+    const { delimiter, typed } = block
+    const kept = complete?.(block.rows)
+    const rows = kept ? kept.map((at) => block.rows[at] as TableRow) : block.rows
+    const place = kept ? (moved(block.place, (at) => kept[at] as number) as Place) : block.place
     if (delimiter !== undefined) yield { rows: rows as Record<Column, string>[], place, delimiter }
     else {
       const how = typed ? { ...options, plainValues: true } : options

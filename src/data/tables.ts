@@ -1,6 +1,7 @@
 import { requireReadable, SeqloomError } from '../errors.js'
 import { checkOptions, custom, given, oneOf } from '../options.js'
 import type { Block, PackedBlocks } from './blocks.js'
+import { bytesOf, collected, isByteStream } from './bytes.js'
 import type { ColumnPacking } from './columnPacking.js'
 import {
   type ColumnOptions,
@@ -14,10 +15,11 @@ import {
 import type { TableOptions } from './csv.js'
 import { Dataset, type Start } from './dataset.js'
 import { type Files, matching, namedFiles } from './files.js'
-import { ofFiles } from './ofFiles.js'
+import { goneThrough, ofFiles } from './ofFiles.js'
 import { PackedRows } from './packed.js'
+import type { ParquetFile } from './parquet.js'
 import { moved, type Place, placed } from './places.js'
-import { checkEncoding, standardInput } from './textFile.js'
+import { checkEncoding, standardInput, streamBytes } from './textFile.js'
 
 /** Options of {@link csv}. */
 export interface CsvOptions extends ColumnOptions, Pick<TableOptions, 'delimiter' | 'encoding' | 'decimal'> {}
@@ -129,7 +131,8 @@ export function jsonLines(
 
 /**
  * The rows of Parquet files, a few thousand at a time, columns that are not named left unread; as {@link csv}, without
- * `x` objects by column. All of the format's compressions are read.
+ * `x` objects by column. All of the format's compressions are read. As such a file is read from its end, a stream of its
+ * bytes is collected in memory, once for all passes (`ERR_MEMORY`).
  */
 export function parquet(files: Files, options: WithX<ColumnOptions>): Dataset<Example>
 export function parquet(files: Files, options?: ColumnOptions): Dataset<TableRow>
@@ -137,20 +140,15 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
   requireReadable('data.parquet', options)
   checkOptions('data.parquet', options, { accepted: columnRules })
   const [wanted, make] = [columnsRead(options), placedExamples('data.parquet', options)]
-  const paths = namedFiles('data.parquet', files)
-  if (paths.includes(standardInput)) {
-    throw new SeqloomError(
-      'ERR_OPTION',
-      'data.parquet: a Parquet file is read from its end, so it cannot be standard input',
-    )
-  }
-  const from = async function* ({ skip }: Start): PackedBlocks<Example> {
+  const { name, sources } = parquetSources(files)
+  const from = async function* ({ skip, signal }: Start): PackedBlocks<Example> {
     const { parquetBlocks } = await import('./parquet.js')
     let left = skip
-    for (const path of await matching(paths)) {
-      for await (const { rows, first } of parquetBlocks(path, wanted, left)) {
+    for (const source of await sources(signal)) {
+      const named = typeof source === 'string' ? source : source.name
+      for await (const { rows, first } of parquetBlocks(source, wanted, left)) {
         if (rows.length === 0) left -= first
-        else yield make({ rows, place: (at) => `${path}: row ${first + at + 1}` })
+        else yield make({ rows, place: (at) => `${named}: row ${first + at + 1}` })
       }
       if (left < 0) left = 0
     }
@@ -158,19 +156,50 @@ export function parquet(files: Files, options: ColumnOptions = {}): Dataset<Exam
   const size = async () => {
     const { parquetRows } = await import('./parquet.js')
     let count = 0
-    for (const path of await matching(paths)) count += await parquetRows(path)
+    for (const source of await sources()) count += await parquetRows(source)
     return count
   }
-  return new Dataset<Example>({ name: paths.join(', '), from, size })
+  return new Dataset<Example>({ name, from, size })
+}
+
+/** The Parquet files that are meant; a stream's bytes are collected, and kept for further passes. */
+function parquetSources(files: Files): {
+  readonly name: string
+  readonly sources: (signal?: AbortSignal) => Promise<readonly ParquetFile[]>
+} {
+  if (isByteStream(files)) {
+    const name = 'the stream'
+    let kept: Promise<Uint8Array> | undefined
+    return {
+      name,
+      sources: async (signal) => {
+        const isFirst = kept === undefined
+        kept ??= collected(name, streamBytes(name, { opened: bytesOf(name, files, signal) }), signal)
+        try {
+          return [{ name, bytes: await kept }]
+        } catch (error) {
+          throw isFirst ? error : goneThrough(name)
+        }
+      },
+    }
+  }
+  const paths = namedFiles('data.parquet', files)
+  if (paths.includes(standardInput)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'data.parquet: a Parquet file is read from its end, so it cannot be standard input',
+    )
+  }
+  return { name: paths.join(', '), sources: () => matching(paths) }
 }
 
 /** The rows of Arrow files and streams (`.arrow`, `.feather`), as {@link csv}. Needs the package `apache-arrow`. */
 export function arrow(files: Files, options: WithX<ColumnOptions>): Dataset<Example>
 export function arrow(files: Files, options?: ColumnOptions): Dataset<TableRow>
 export function arrow(files: Files, options: ColumnOptions = {}): Dataset<Example> | Dataset<TableRow> {
-  return tables('data.arrow', files, options, {}, async function* (path) {
+  return tables('data.arrow', files, options, {}, async function* (path, how) {
     const { arrowBlocks } = await import('./arrow.js')
-    for await (const { rows, first } of arrowBlocks(path)) {
+    for await (const { rows, first } of arrowBlocks(path, how)) {
       yield { rows, place: (at) => `${path}: row ${first + at + 1}` }
     }
   }) as Dataset<Example> | Dataset<TableRow>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { PassThrough, Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+import { tableFromJSON, tableToIPC } from 'apache-arrow'
 import { callbacks, data, layers, sequential } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
@@ -30,6 +31,7 @@ describe('a stream of the bytes of a file trains as the file', () => {
   const zipped = gzipSync(csv)
   const pieces = (bytes: Uint8Array, size: number) =>
     Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  const failing = () => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error('reset')) })
   it.each([
     ['of node:fs', () => createReadStream(at('rows.csv'), { highWaterMark: 7 })],
     ['of texts', () => createReadStream(at('rows.csv'), 'utf8')],
@@ -50,9 +52,8 @@ describe('a stream of the bytes of a file trains as the file', () => {
   })
 
   it('and says what is wrong with it', async () => {
-    const broken = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error('reset')) })
     const m = classifier()
-    await expect(m.fit(data.csv(broken, columns))).rejects.toEqual(coded('ERR_IO', /the stream: reset/))
+    await expect(m.fit(data.csv(failing(), columns))).rejects.toEqual(coded('ERR_IO', /the stream: reset/))
     const numbers = data.csv(Readable.from([1, 2]) as AsyncIterable<string>, columns)
     await expect(m.fit(numbers)).rejects.toEqual(coded('ERR_DATA', /the stream: expected bytes or texts, not 1/))
     const twice = data.csv(new Blob([csv]).stream(), columns)
@@ -60,7 +61,32 @@ describe('a stream of the bytes of a file trains as the file', () => {
     await expect(m.fit(data.csv(new Blob([`${csv}1,x,low\n`]).stream(), columns))).rejects.toEqual(
       coded('ERR_DATA', /the stream: line 77: 'b' must be a number, not 'x'/),
     )
-    expect(() => data.parquet(new Blob([csv]).stream() as never)).toThrow(coded('ERR_OPTION', /expected a path/))
+  })
+
+  it('of Arrow, once', async () => {
+    const table = rows.map(({ x: [a, b], y }) => ({ a, b, label: labels[y] as string }))
+    const bytes = Buffer.from(tableToIPC(tableFromJSON(table), 'stream'))
+    for (const open of [() => new Blob([bytes]).stream(), () => Readable.from(pieces(gzipSync(bytes), 99))]) {
+      expect(await trained(data.arrow(open(), columns), once)).toEqual(expected)
+    }
+    const twice = data.arrow(new Blob([bytes]).stream(), columns)
+    await expect(classifier().fit(twice, { epochs: 2 })).rejects.toEqual(coded('ERR_DATA', /gone through only once/))
+    const m = classifier()
+    await expect(m.fit(data.arrow(Readable.from(['no Arrow']), columns))).rejects.toEqual(coded('ERR_DATA'))
+    await expect(m.fit(data.arrow(failing(), columns))).rejects.toEqual(coded('ERR_IO', /the stream: reset/))
+  })
+
+  it('of Parquet, which is kept for all epochs', async () => {
+    const table = data.from(rows).map(({ x: [a, b], y }) => ({ a, b, label: labels[y] as string }))
+    await data.write(table, at('rows.parquet'))
+    const twice = { epochs: 2 }
+    const kept = data.parquet(createReadStream(at('rows.parquet'), { highWaterMark: 99 }), columns)
+    expect(await trained(kept, twice)).toEqual(await trained(...memoryOf(rows), twice))
+    const m = classifier()
+    await expect(m.fit(data.parquet(new Blob([csv]).stream(), columns))).rejects.toEqual(
+      coded('ERR_DATA', /the stream cannot be read as Parquet/),
+    )
+    await expect(m.fit(data.parquet(failing(), columns))).rejects.toEqual(coded('ERR_IO', /the stream: reset/))
   })
 })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -49,6 +49,52 @@ describe('--data', () => {
     expect(await trained(`SELECT * FROM read_csv('${at('rows.csv')}')`)).toEqual(expected)
     // Numbers are labels, too.
     expect(await trained(at('rows.parquet'), '', '--label', 'stars')).toMatchObject({ event: 'done' })
+  }, 120_000)
+
+  it('may be a folder of texts with a folder for each label', async () => {
+    for (const [i, { text, label }] of rows.entries()) {
+      mkdirSync(at(`texts/${label}`), { recursive: true })
+      writeFileSync(at(`texts/${label}/${i}.txt`), text)
+    }
+    expect(await trained(at('texts'))).toMatchObject({ event: 'done' })
+    const measured = await seqloom(['evaluate', '--model', at('model'), '--data', at('texts'), '--json'])
+    expect(JSON.parse(measured.stdout)).toMatchObject({ count: 90, labels: ['bad', 'good'] })
+    const refused = async (source: string, message: RegExp, ...more: string[]) => {
+      const ran = await seqloom(['train', 'classify', '--data', source, '--out', at('none'), ...more])
+      expect(ran.stderr).toMatch(message)
+    }
+    await refused(at('texts'), /ERR_OPTION: --text is for tables, and .*texts is a folder/, '--text', 'body')
+    await refused(at('texts/good'), /ERR_DATA: .*has files, .* but no folders/)
+    writeFileSync(at('texts/good/logo.png'), Buffer.from([0x89, 0x50, 0x4e, 0x47]))
+    await refused(at('texts'), /ERR_DATA: .*logo\.png: line 1: the byte 0x89/)
+  }, 120_000)
+
+  it('leaves out rows that lack something, if asked to', async () => {
+    const expected = await trained(at('rows.csv'))
+    const [head, first, ...others] = csv.split('\n')
+    const lacking = [head, first, 'no label,,1', ...others, ' ,good,5', ''].join('\n')
+    writeFileSync(at('lacking.csv'), lacking)
+    const nulls = [{ text: null, label: 'good' }, ...rows, { text: 'no label', label: null, stars: 5 }]
+    writeFileSync(at('lacking.jsonl'), nulls.map((row) => JSON.stringify(row)).join('\n'))
+    for (const name of ['lacking.csv', 'lacking.jsonl']) {
+      expect(await trained(at(name), '', '--drop-missing')).toEqual(expected)
+      const measured = await seqloom([
+        'evaluate',
+        '--model',
+        at('model'),
+        '--data',
+        at(name),
+        '--drop-missing',
+        '--json',
+      ])
+      expect(JSON.parse(measured.stdout)).toMatchObject({ count: 90 })
+    }
+    const refused = await seqloom(['train', 'classify', '--data', at('lacking.csv'), '--out', at('none')])
+    expect(refused.stderr).toMatch(/ERR_DATA: .*lacking\.csv: line 3: has an empty label/)
+    const gaps = ['train', 'translate', '--data', at('lacking.jsonl'), '--source', 'text', '--target', 'label']
+    const translator = await seqloom([...gaps, '--drop-missing', '--out', at('none'), '--epochs', '1', '--units', '4'])
+    expect(translator, translator.stderr).toMatchObject({ code: 0 })
+    rmSync(at('none'), { recursive: true })
   }, 120_000)
 
   it('is told what is wrong, by file and row', async () => {

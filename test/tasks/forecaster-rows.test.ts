@@ -173,6 +173,12 @@ describe('rows', () => {
       ],
       ['2024-04-02T00:00:00+02:00', '2024-04-03T00:00:00+02:00'],
     ],
+    ['German days', ['29.12.2026', '30.12.2026', '31.12.2026'], ['01.01.2027', '02.01.2027']],
+    [
+      'German hours',
+      ['31.1.2026 21:00', '31.1.2026 22:00', '31.1.2026 23:00'],
+      ['01.02.2026 00:00', '01.02.2026 01:00'],
+    ],
     ['plain numbers', [10, 12, 14, 16], [18, 20]],
     ['milliseconds', [1.7e12, 1.7e12 + 60_000, 1.7e12 + 120_000], [1.7e12 + 180_000, 1.7e12 + 240_000]],
     [
@@ -216,7 +222,15 @@ describe('rows', () => {
     await expect(train([...days, '2024-02-30'])).rejects.toEqual(
       coded('ERR_DATA', /row 12: t must be a date.*'2024-02-30'/),
     )
-    await expect(train([...days, '13/01/2024'])).rejects.toEqual(coded('ERR_DATA', /row 12: t must be a date/))
+    await expect(train([...days, '13/01/2024'])).rejects.toEqual(
+      coded('ERR_DATA', /row 12: t must be a date.*; write the year first, or .* with points/),
+    )
+    await expect(train([...days, '12.31.2024'])).rejects.toEqual(
+      coded('ERR_DATA', /row 12: t must be a date.*year first/),
+    )
+    await expect(train(['01.02.2024', '02.02.2024', '03.02.2024'])).rejects.toEqual(
+      coded('ERR_DATA', /row 0: t is '01\.02\.2024', and no row .* '2024-02-01' or '2024-01-02'/),
+    )
     await expect(train([...days, 5])).rejects.toEqual(coded('ERR_DATA', /row 12: t is 5, in row 0 it is '2024-01-01'/))
     await expect(fill({}, [{ t: day(0) }, { t: day(1) }])).rejects.toEqual(coded('ERR_DATA', /no row has a field 'v'/))
     await expect(fill({}, [{ t: day(0), v: 1 }, 3 as never])).rejects.toEqual(

@@ -46,7 +46,12 @@ describe('a trained TextClassifier', () => {
     expect(found?.values.indexOf(Math.max(...(found?.values ?? [])))).toBe(1)
     expect(found?.text({ colours: false })).toContain('splendid(+1.00)')
     expect(found?.svg()).toContain('>splendid</text>')
-    expect(other?.values).toHaveLength(1)
+    // An unknown word stands as in the text.
+    expect(other).toMatchObject({ tokens: ['zyx'], values: { length: 1 } })
+    const [mixed, empty] = await classifier.explain(['A Splendid Zyx!', ''], { steps: 2 })
+    expect(mixed?.tokens.slice(0, 3)).toEqual(['a', 'splendid', 'Zyx'])
+    expect(mixed?.text({ colours: false })).toContain('Zyx')
+    expect(empty?.tokens).toHaveLength(1)
     const [bad] = await classifier.explain(['a splendid film'], { label: 'bad', method: 'gradientTimesInput' })
     expect(bad?.label).toBe('bad')
     await expect(classifier.explain(['film'], { label: 'none' })).rejects.toThrow(coded('ERR_OPTION', /labels/))

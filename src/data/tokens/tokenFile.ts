@@ -5,8 +5,8 @@ import { cannot, openNamed } from '../../files.js'
 import { checkOptions, flag, integer, seed as seedRule } from '../../options.js'
 import type { Blocks } from '../blocks.js'
 import { Dataset, type Start } from '../dataset.js'
+import { permutation } from '../permutation.js'
 import { headerSize, readEnds, type TokenHeader, trailerSize } from './header.js'
-import { permutation } from './permutation.js'
 import { type CorpusTokenizer, fingerprintOf } from './tokenizer.js'
 
 /** A row to train a language model with: ids, and the id that follows each. */

@@ -3,8 +3,11 @@ import { accuracyView } from '../../cli/accuracyView.js'
 import { answerAll, answerFlags, checkAnswering, checkFor } from '../../cli/answering.js'
 import { oneLine, print, printJson } from '../../cli/output.js'
 import { showReport } from '../../cli/results.js'
-import { readColumns, tableHelp } from '../../cli/rows.js'
+import { type FileOptions, readColumns, tableHelp } from '../../cli/rows.js'
 import { taskCommand } from '../../cli/taskCommand.js'
+import { isFolder } from '../../data/files.js'
+import { textFolder } from '../../data/textFolder.js'
+import { SeqloomError } from '../../errors.js'
 import { type Explanation, type Prediction, TextClassifier } from './index.js'
 import { saving } from './saved.js'
 
@@ -15,14 +18,13 @@ export const command = taskCommand({
   kind: saving.kind,
   load: TextClassifier.load,
   columns: { text: textColumn, label: 'the column of labels' },
-  read: (file, _: TextClassifier) =>
-    readColumns(file, { text: file.text, label: file.label }, (row) => row, { plainValues: true }),
+  read: (file, _: TextClassifier) => (isFolder(file.data) ? readFolder(file) : readTable(file)),
   show: (result, json) => showReport(result, `${result.count} texts`, json),
   train: {
     name: 'classify',
     description:
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
-    data: tableHelp,
+    data: `${tableHelp}; or a folder with a folder of text files for each label`,
     options: TextClassifier.optionTables,
     view: accuracyView,
     create: (options) => new TextClassifier(options),
@@ -68,6 +70,28 @@ export const command = taskCommand({
     },
   },
 })
+
+interface LabelledFile extends FileOptions {
+  readonly text: string
+  readonly label: string
+}
+
+const readTable = (file: LabelledFile) =>
+  readColumns(file, { text: file.text, label: file.label }, (row) => row, { plainValues: true })
+
+/** The texts of a folder. `ERR_OPTION` for flags that are for tables. */
+function readFolder({ data, encoding, delimiter, dropMissing, text, label }: LabelledFile) {
+  for (const [flag, isGiven] of Object.entries({
+    text: text !== 'text',
+    label: label !== 'label',
+    delimiter: delimiter !== undefined,
+    'drop-missing': dropMissing !== undefined,
+  })) {
+    if (!isGiven) continue
+    throw new SeqloomError('ERR_OPTION', `--${flag} is for tables, and ${data} is a folder: its folders are the labels`)
+  }
+  return textFolder(data, encoding === undefined ? {} : { encoding })
+}
 
 /** A prediction with a column for each probability. */
 const flat = ({ probabilities, ...prediction }: Prediction) => ({

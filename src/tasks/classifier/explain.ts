@@ -2,7 +2,8 @@ import { SeqloomError } from '../../errors.js'
 import { type Saliency, saliency } from '../../inspect/saliency.js'
 import { abortSignal, checkOptions, custom, integer, oneOf } from '../../options.js'
 import { displayed, showing } from '../../pictures/display.js'
-import { checkTexts } from '../../text/tokenizer.js'
+import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
+import { lowercased, words } from '../../text/words.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import type { ClassifierParts } from './saved.js'
 
@@ -24,7 +25,7 @@ export interface Explanation {
   readonly label: string
   /** Its probability. */
   readonly probability: number
-  /** What the model read, token by token; unknown words as the vocabulary shows them. */
+  /** What the model read, token by token; unknown words as they stand in the text. */
   readonly tokens: readonly string[]
   /** Each token's part: above zero for the label, below zero against it. */
   readonly values: Float32Array
@@ -55,17 +56,26 @@ export async function explained(
   const chosen = label === undefined ? {} : { class: labels.names.indexOf(label) }
   const ids = await tokenizer.encode(texts, { fillEmpty: true, ...(how.signal && { signal: how.signal }) })
   const found: Explanation[] = []
-  for (const row of ids) {
+  for (const [at, row] of ids.entries()) {
     const read = await saliency(model, [row], { ...how, ...chosen })
-    found.push(
-      explanation(
-        read,
-        labels.names,
-        Array.from(row, (id) => tokenizer.idToToken(id) ?? String(id)),
-      ),
-    )
+    found.push(explanation(read, labels.names, tokensOf(tokenizer, texts[at] as string, row)))
   }
   return found
+}
+
+/**
+ * The tokens of a text, with the text's own words for unknown ones. Vocabularies of other units than words keep their token
+ * for what is unknown: there, tokens and words do not stand side by side.
+ */
+function tokensOf(tokenizer: Tokenizer, text: string, ids: Int32Array): string[] {
+  const tokens = Array.from(ids, (id) => tokenizer.idToToken(id) ?? String(id))
+  const unknown = tokenizer.unknownId
+  const own = unknown !== undefined && ids.includes(unknown) ? words(text) : []
+  const isBeside = tokens.every((token, at) => {
+    const word = own[at]
+    return word !== undefined && (ids[at] === unknown || token === word || token === lowercased(word))
+  })
+  return isBeside ? tokens.map((token, at) => (ids[at] === unknown ? (own[at] as string) : token)) : tokens
 }
 
 function explanation(found: Saliency, labels: readonly string[], tokens: readonly string[]): Explanation {

@@ -146,6 +146,7 @@ function placeRows(
     where,
     time as string,
     table.map((row) => row[time as string]),
+    like,
   )
   if (like && isCalendar(form) !== isCalendar(like)) {
     throw new SeqloomError(

@@ -14,6 +14,8 @@ export type TimeForm =
       readonly date: 'year' | 'quarter' | 'month' | 'day'
       /** What stands between them. */
       readonly separator: string
+      /** Whether days come first, then months: 31.12.2026. */
+      readonly dayFirst?: true
       /** What stands between date and time; without it there is no time. */
       readonly gap?: string
       readonly precision?: 'minute' | 'second' | 'millisecond'
@@ -46,11 +48,22 @@ const day = 24 * 60 * minute
 const leastMilliseconds = 1e11
 
 /**
- * Reads the times of all rows; `ERR_DATA`, naming the row, for what is no time or of another kind than those before.
+ * Reads the times of all rows, which may go on from others of a form `like` theirs; `ERR_DATA`, naming the row, for what
+ * is no time or of another kind than those before, and where days cannot be told from months.
  */
-export function readTimes(where: string, field: string, given: readonly unknown[]): Times {
+export function readTimes(where: string, field: string, given: readonly unknown[], like?: TimeForm): Times {
   const moments = given.map((value, row) => readTime(`${where}: row ${row}: ${field}`, value))
   const forms = moments.map(({ form }) => form)
+  const dayFirst = forms.findIndex(isDayFirst)
+  const isPlain = (like && isDayFirst(like)) || moments.some(({ wall, form }) => isDayFirst(form) && dayOf(wall) > 12)
+  if (dayFirst >= 0 && !isPlain) {
+    const moment = moments[dayFirst] as Moment
+    const meant = [...new Set([isoOf(moment), isoOf(swapped(moment))])].map(describe).join(' or ')
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: row ${dayFirst}: ${field} is ${describe(given[dayFirst])}, and no row has a day above 12, which would tell days from months: write the year first, ${meant}`,
+    )
+  }
   const [first] = forms as [TimeForm]
   const different = forms.findIndex((form) => form.kind !== first.kind)
   if (different > 0) {
@@ -71,6 +84,19 @@ export function readTimes(where: string, field: string, given: readonly unknown[
     return { values: instants, form: form.kind === 'date' ? { kind: 'date', local: false } : form }
   }
   return { values: walls(), form: last }
+}
+
+const isDayFirst = (form: TimeForm): boolean => form.kind === 'text' && form.dayFirst === true
+
+const dayOf = (wall: number): number => new Date(wall).getUTCDate()
+
+/** The day of a moment as ISO 8601 has it. */
+const isoOf = ({ wall }: Pick<Moment, 'wall'>): string => new Date(wall).toISOString().slice(0, 10)
+
+/** A day up to the twelfth of a month, taken for the month. */
+function swapped({ wall }: Moment): Pick<Moment, 'wall'> {
+  const date = new Date(wall)
+  return { wall: utc(date.getUTCFullYear(), date.getUTCDate() - 1, date.getUTCMonth() + 1) }
 }
 
 const sameTimeOfDay = (times: readonly number[]): boolean => {
@@ -94,9 +120,18 @@ function readTime(where: string, value: unknown): Moment {
   if (found) return found
   throw new SeqloomError(
     'ERR_DATA',
-    `${where} must be a date such as '2024-01-31', '2024-01-31T12:00Z', '2024-01' or '2024-Q1', a Date or a number, not ${describe(value)}`,
+    `${where} must be a date such as '2024-01-31', '2024-01-31T12:00Z', '2024-01' or '2024-Q1', a Date or a number, not ${describe(value)}${cureOf(value)}`,
   )
 }
+
+/** What helps with dates in which days or months may come first. */
+const cureOf = (value: unknown): string =>
+  typeof value === 'string' && /^\s*\d{1,2}([-/.])\d{1,2}\1\d{2,4}\b/.test(value)
+    ? '; write the year first, or days, months and years with points between them: 31.12.2024'
+    : ''
+
+/** Days first, as in German: 31.12.2024, 31.12.2024 14:30. */
+const dayFirst = /^(\d{1,2})\.(\d{1,2})\.(\d{4})(?:( )(\d{2}):(\d{2})(?::(\d{2}))?)?$/
 
 const written =
   /^(\d{4})(?:([-/.]?)(\d{2})(?:\2(\d{2})(?:([T ])(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})?)?)?)?$/i
@@ -108,6 +143,13 @@ function readText(text: string): Moment | undefined {
     const wall = Date.UTC(Number(year), 3 * (Number(number) - 1))
     return { wall, offset: 0, form: { kind: 'text', date: 'quarter', separator, zone: '', offset: 0 } }
   }
+  const german = dayFirst.exec(text)
+  if (german) {
+    const [, date, month, year, ...clock] = german
+    const two = (digits: string | undefined) => digits?.padStart(2, '0')
+    const moment = readParts(['', year, '.', two(month), two(date), ...clock])
+    return moment && { ...moment, form: { ...moment.form, dayFirst: true } as TimeForm }
+  }
   const parts = written.exec(text)
   // Six digits alone may be any number; eight are a date if they can be one.
   if (parts && !(parts[2] === '' && parts[4] === undefined)) {
@@ -118,7 +160,7 @@ function readText(text: string): Moment | undefined {
   return undefined
 }
 
-function readParts(parts: RegExpExecArray): Moment | undefined {
+function readParts(parts: readonly (string | undefined)[]): Moment | undefined {
   const [, year, separator = '-', month = '01', dayOfMonth = '01', gap, hour = '0', minutes = '0', seconds, fraction] =
     parts
   const zone = (parts[10] ?? '').toUpperCase()
@@ -166,7 +208,8 @@ export function writeTime(time: number, form: TimeForm): TimeValue {
   const { separator } = form
   if (form.date === 'quarter') return `${pad(year, 4)}${separator}Q${1 + Math.floor(month / 3)}`
   const shown = { year: 1, month: 2, day: 3 }[form.date]
-  const text = [pad(year, 4), pad(month + 1), pad(dayOfMonth)].slice(0, shown).join(separator)
+  const parts = [pad(year, 4), pad(month + 1), pad(dayOfMonth)].slice(0, shown)
+  const text = (form.dayFirst ? parts.reverse() : parts).join(separator)
   if (form.gap === undefined) return text
   const ends = { minute: 16, second: 19, millisecond: 23 }[form.precision ?? 'second']
   return `${text}${form.gap}${date.toISOString().slice(11, ends)}${form.zone}`
@@ -181,13 +224,14 @@ export function showTime(time: number, form: TimeForm): string {
 /** Whether something read from a file is the form of times. */
 export function isTimeForm(value: unknown): value is TimeForm {
   if (!isRecord(value)) return false
-  const { kind, local, date, separator, gap, precision, zone, offset } = value
+  const { kind, local, date, separator, dayFirst, gap, precision, zone, offset } = value
   if (kind === 'number' || kind === 'milliseconds' || kind === 'digits') return true
   if (kind === 'date') return typeof local === 'boolean'
   const among = (given: unknown, ...accepted: unknown[]) => accepted.includes(given)
   return (
     kind === 'text' &&
     among(date, 'year', 'quarter', 'month', 'day') &&
+    among(dayFirst, undefined, true) &&
     among(gap, undefined, ' ', 'T', 't') &&
     among(precision, undefined, 'minute', 'second', 'millisecond') &&
     typeof separator === 'string' &&

@@ -1,4 +1,4 @@
-import { AbortError, describe, SeqloomError } from '../errors.js'
+import { AbortError, describe, reading, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { allocated } from './allocated.js'
 import { blocksOf } from './blocks.js'
@@ -8,9 +8,9 @@ import { isWebStream, iterableOf } from './iterables.js'
 /** The bytes of a file, or its text in pieces: a Node.js stream, the body of a response, or what gives them otherwise. */
 export type ByteStream = AsyncIterable<Uint8Array | string> | ReadableStream<Uint8Array>
 
-/** Whether bytes come from a value, rather than that it names them. */
-export const isByteStream = (value: unknown): value is ByteStream =>
-  isWebStream(value) || (isRecord(value) && Symbol.asyncIterator in value)
+/** Whether bytes come from a value, rather than that it names files. `ERR_OPTION` for what throws when it is looked at. */
+export const isByteStream = (where: string, value: unknown): value is ByteStream =>
+  reading('ERR_OPTION', where, () => isWebStream(value) || (isRecord(value) && Symbol.asyncIterator in value))
 
 /** What a stream holds, decompressed. `ERR_DATA` for elements that are neither bytes nor texts. */
 export const bytesOf = (name: string, stream: ByteStream, signal?: AbortSignal): AsyncIterable<Uint8Array> =>

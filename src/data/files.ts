@@ -15,7 +15,8 @@ export function namedFiles(where: string, given: Files): string[] {
   requireReadable(where, given)
   const all = Array.isArray(given) ? given : [given]
   if (all.length === 0) throw new SeqloomError('ERR_OPTION', `${where}: no files are named`)
-  return all.map((each: unknown) => {
+  // Holes of an array are told, too.
+  return Array.from(all, (each: unknown) => {
     if (each instanceof URL && each.protocol === 'file:') return fileURLToPath(each)
     if (typeof each === 'string' && each !== '') return each
     throw new SeqloomError('ERR_OPTION', `${where}: expected a path, a pattern or a file: URL, not ${describe(each)}`)

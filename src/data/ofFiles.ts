@@ -12,7 +12,7 @@ export function ofFiles<T>(
   given: Files,
   read: (path: string, how: Pick<TextOptions, 'signal' | 'opened'>) => PackedBlocks<T>,
 ): Dataset<T> {
-  if (isByteStream(given)) {
+  if (isByteStream(where, given)) {
     const name = 'the stream'
     return ofOne(name, ({ signal }) => read(name, { opened: bytesOf(name, given, signal) }))
   }

@@ -167,7 +167,7 @@ function parquetSources(files: Files): {
   readonly name: string
   readonly sources: (signal?: AbortSignal) => Promise<readonly ParquetFile[]>
 } {
-  if (isByteStream(files)) {
+  if (isByteStream('data.parquet', files)) {
     const name = 'the stream'
     let kept: Promise<Uint8Array> | undefined
     return {

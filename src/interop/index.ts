@@ -11,6 +11,7 @@ export type {
   PyTorchStackOptions,
   ToPyTorchOptions,
 } from './pytorch.js'
+export type { TorchConvolution } from './pytorchConvolutions.js'
 export type { StackOptions } from './pytorchStack.js'
 export type { PyTorchValue } from './pytorchValues.js'
 export type { TfjsArtifacts, TfjsSource, TfjsWeightSpec } from './tfjs/artifacts.js'

@@ -89,13 +89,18 @@ async function train(name, what, seed, weights) {
   return { right, seconds, steps, exploded, weights: m.countParams(), megabytes }
 }
 
-/** The milliseconds that a step of a network takes: the median of some. */
+/** The milliseconds that a step of a network takes: the median of some; nothing where gradients explode. */
 async function time(name, what, weights) {
   const { m, batches } = prepared(name, what, 1, weights)
   const taken = []
   for (let at = 0; at < quickSteps + 2; at++) {
     const started = performance.now()
-    await step(m, batches)
+    try {
+      await step(m, batches)
+    } catch (error) {
+      if (error.code !== 'ERR_NUMERIC') throw error
+      return {}
+    }
     // The first ones also find memory.
     if (at > 1) taken.push(performance.now() - started)
   }
@@ -139,7 +144,7 @@ if (options.one) {
           renameSync(`${options.results}.new`, options.results)
         }
         const said = options.times
-          ? `${result.milliseconds.toFixed(1)} ms a step`
+          ? `${result.milliseconds?.toFixed(1) ?? 'no'} ms a step`
           : `seed ${seed}  ${percent(result.right)} right  ${result.steps} steps, ${result.seconds.toFixed(1)} s`
         console.log(`${what.padEnd(9)} ${name.padEnd(14)} ${said}`)
       }

@@ -37,7 +37,7 @@ export function tables({ kinds, names, seeds, result }) {
       right(name, what),
       `${percent(Math.min(...shares))} to ${percent(Math.max(...shares))}`,
       `${all.length}${exploded > 0 ? `, ${exploded} exploded` : ''}`,
-      time === undefined ? '–' : `${time.milliseconds.toFixed(1)} ms`,
+      time?.milliseconds === undefined ? '–' : `${time.milliseconds.toFixed(1)} ms`,
       Math.round(mean(all.map(({ steps }) => steps))),
       all[0].weights,
       `${Math.max(...all.map(({ megabytes }) => megabytes)).toFixed(0)} MB`,

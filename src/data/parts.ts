@@ -11,6 +11,9 @@ export interface Wanted {
   readonly ranks: number
 }
 
+/** Where a rank's share begins of what ranks share out in order. */
+export const shareStart = (of: number, rank: number, ranks: number): number => Math.floor((of * rank) / ranks)
+
 /** The rows of a batch that a rank works on. */
 export interface Part<T> {
   readonly rows: Block<T>
@@ -30,8 +33,7 @@ export async function* parts<T>(
   let batch = new RowList<T>(size)
   const own = (): Part<T> => {
     const of = batch.length
-    const from = Math.floor((of * rank) / ranks)
-    const to = Math.floor((of * (rank + 1)) / ranks)
+    const [from, to] = [shareStart(of, rank, ranks), shareStart(of, rank + 1, ranks)]
     // A rank for which there is no row works on the first one, which then does not count.
     const [begin, end] = from < to ? [from, to] : [0, 1]
     const part = { rows: batch.slice(begin, end), first: at + begin, of }

@@ -2,6 +2,7 @@ import type { Block } from '../data/blocks.js'
 import type { Dataset } from '../data/dataset.js'
 import { fingerprint } from '../data/index.js'
 import { PackedRows } from '../data/packed.js'
+import { shareStart } from '../data/parts.js'
 import { from as datasetOf } from '../data/sources.js'
 import { isNamed } from '../data/stacked.js'
 import type { Ranks } from '../distributed.js'
@@ -185,9 +186,8 @@ export class Feeder {
     const piece = each * this.#batches
     const size = ranks.size > 1 ? await this.#source.size() : undefined
     const all = size === undefined ? undefined : Math.ceil(Math.min(size, steps * each) / piece)
-    const before = (rank: number) => Math.floor(((all ?? 0) * rank) / ranks.size)
-    const [first, end] =
-      all === undefined ? [0, Number.POSITIVE_INFINITY] : [before(ranks.rank), before(ranks.rank + 1)]
+    const start = (rank: number) => shareStart(all ?? 0, rank, ranks.size)
+    const [first, end] = all === undefined ? [0, Number.POSITIVE_INFINITY] : [start(ranks.rank), start(ranks.rank + 1)]
     const elements = await this.#open(0, first * piece)
     let passed = 0
     try {

@@ -2,13 +2,13 @@
 
 use crate::access::{FitGuard, Shared};
 use crate::error::Outcome;
-use crate::job;
+use crate::job::{self, locked};
 use napi::bindgen_prelude::{Function, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use seqloom_graph::train::{Control, Event, Trainer};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// More than can ever wait, which is one batch event and one epoch event.
 const QUEUE: usize = 8;
@@ -18,10 +18,6 @@ type Callback = ThreadsafeFunction<Slot, Unknown<'static>, JsEvent, Status, fals
 /// Holds an event until JavaScript takes it. While JavaScript is busy, batch events overwrite each other; epoch events
 /// never do, since the loop waits for their answer.
 type Slot = Arc<Mutex<Option<Event>>>;
-
-fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// An event on its way to JavaScript; none if a later one has overtaken it.
 struct JsEvent {
@@ -95,7 +91,7 @@ struct Trouble {
 impl Trouble {
     /// Ends the loop; the promise rejects with the first error.
     fn report(&self, error: napi::Error) {
-        lock(&self.thrown).get_or_insert(error);
+        locked(&self.thrown).get_or_insert(error);
         self.shared.interrupt();
     }
 }
@@ -121,7 +117,7 @@ impl Events {
             .build_callback({
                 let trouble = trouble.clone();
                 move |context| {
-                    let event = lock(&context.value).take();
+                    let event = locked(&context.value).take();
                     if !matches!(event, Some(Event::BatchEnd { .. })) {
                         trouble.shared.open();
                     }
@@ -134,10 +130,10 @@ impl Events {
     /// Passes an event on. For all events but those of batches, waits for `resume` and serves calls meanwhile.
     fn handle(&self, fit: &FitGuard, trainer: &mut Trainer, event: Event) -> Control {
         if matches!(event, Event::BatchEnd { .. }) {
-            let waiting = lock(&self.latest_batch).replace(event).is_some();
+            let waiting = locked(&self.latest_batch).replace(event).is_some();
             // An event that still waits will carry these numbers.
             if !waiting && !self.call(Arc::clone(&self.latest_batch)) {
-                lock(&self.latest_batch).take();
+                locked(&self.latest_batch).take();
             }
             return Control::Continue;
         }
@@ -194,7 +190,7 @@ pub(crate) fn start<'env, T: ToNapiValue + Send + 'static>(
     shared.run(run, move |outcome| {
         settler.settle(move |env| {
             owner.report(&env);
-            match lock(&thrown).take() {
+            match locked(&thrown).take() {
                 Some(error) => Err(error),
                 None => job::verdict(outcome, env),
             }

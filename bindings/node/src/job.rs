@@ -9,6 +9,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+/// What is shared with a job, also after that has panicked.
+pub(crate) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Ends a running job early; must not block.
 pub(crate) type Stop = Box<dyn Fn() + Send>;
 
@@ -48,7 +53,7 @@ impl Environment {
     }
 
     fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.jobs)
     }
 
     fn enter(self: Arc<Self>, stop: Stop) -> Ticket {

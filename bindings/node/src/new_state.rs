@@ -4,7 +4,7 @@
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::file_reader::{FileReader, Part, PartKind, Place, Target, copy_words};
-use crate::job;
+use crate::job::locked;
 use crate::model::NativeModel;
 use crate::whole_file::WholeFile;
 use ::safetensors::Dtype;
@@ -14,7 +14,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::optim::NewState;
 use seqloom_graph::train::Trainer;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The name of the number of batches among the optimizer's state; weights' states have a slash in theirs.
 pub(crate) const STEP: &str = "step";
@@ -163,10 +163,6 @@ impl NativeNewState {
     }
 }
 
-fn locked(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
-    content.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[napi]
 impl NativeNewState {
     /// Takes the next bytes of a safetensors file of `size` bytes, the state as `NativeSnapshot` gives it.
@@ -199,10 +195,7 @@ impl NativeNewState {
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let whole = WholeFile::of(&descriptor, &size, &sha256)?;
-            let content = Arc::clone(&self.content);
-            job::run_until(env, Arc::default(), move |cancel| {
-                whole.read(cancel, locked(&content).0.as_mut().ok_or_else(gone)?)
-            })
+            whole.read_into(env, &self.content, |content| Ok(content.0.as_mut().ok_or_else(gone)?))
         })
     }
 

@@ -4,7 +4,7 @@ use crate::argument::{self, Source};
 use crate::descriptor::Opened;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::file_reader::{FileReader, Part, PartKind, Place, Target, copy_words};
-use crate::job;
+use crate::job::{self, locked};
 use crate::model::NativeModel;
 use crate::saved::scale_name;
 use crate::whole_file::WholeFile;
@@ -15,7 +15,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::train::{NewWeights, Piece, Stored};
 use seqloom_kernels::{Half, Placement};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Memory for new weights of a model, which keeps its own until `takeWeights`.
 #[napi]
@@ -33,10 +33,6 @@ impl NativeNewWeights {
     fn content(&self) -> MutexGuard<'_, Content> {
         locked(&self.content)
     }
-}
-
-fn locked(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
-    content.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where the elements of a box go.
@@ -164,10 +160,7 @@ impl NativeNewWeights {
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let whole = WholeFile::of(&descriptor, &size, &sha256)?;
-            let content = Arc::clone(&self.content);
-            job::run_until(env, Arc::default(), move |cancel| {
-                whole.read(cancel, locked(&content).weights.as_mut().ok_or_else(gone)?)
-            })
+            whole.read_into(env, &self.content, |content| Ok(content.weights.as_mut().ok_or_else(gone)?))
         })
     }
 

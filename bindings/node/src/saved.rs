@@ -2,7 +2,7 @@
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
-use crate::job;
+use crate::job::{self, locked};
 use crate::model::NativeModel;
 use crate::new_state::{Role, STEP, carried_name, digits};
 use crate::safetensors::{Layout, Values, Written, read_metadata};
@@ -15,7 +15,7 @@ use seqloom_graph::train::Trainer;
 use seqloom_graph::{Parameters, Slot, discard};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What the files of a model hold, as it was at a moment: its weights, and the state of its training. These are the
 /// model's own, not copies: before it changes them, it makes its own, unless this was freed.
@@ -188,10 +188,6 @@ impl NativeSnapshot {
     fn content(&self) -> MutexGuard<'_, Option<Content>> {
         locked(&self.content)
     }
-}
-
-fn locked(content: &Mutex<Option<Content>>) -> MutexGuard<'_, Option<Content>> {
-    content.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Content {

@@ -4,14 +4,16 @@ use crate::argument::{self, is_missing};
 use crate::descriptor::Opened;
 use crate::error::{ErrorCode, Failure, Outcome};
 use crate::file_reader::{FileReader, Target};
-use napi::bindgen_prelude::Unknown;
+use crate::job::{self, locked};
+use napi::Env;
+use napi::bindgen_prelude::{Object, Unknown};
 use seqloom_graph::{Error, bytes_for};
 use seqloom_kernels::AlignedVec;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, scope};
 
 /// Bytes that are read at once: few enough for both threads to find them in a cache.
@@ -52,9 +54,21 @@ impl WholeFile {
         Ok(Self { file: Opened::of(argument::integer(descriptor, "descriptor", 0)?)?, size, sha256 })
     }
 
+    /// Reads it on other threads, into what `target` finds in a content that JavaScript uses again only after that; see
+    /// [`Self::read`].
+    pub(crate) fn read_into<'env, C: Send + 'static>(
+        self,
+        env: &'env Env,
+        content: &Arc<Mutex<C>>,
+        target: fn(&mut C) -> Outcome<&mut dyn Target>,
+    ) -> Outcome<Object<'env>> {
+        let content = Arc::clone(content);
+        job::run_until(env, Arc::default(), move |cancel| self.read(cancel, target(&mut locked(&content))?))
+    }
+
     /// Hands the file to what takes its tensors. Gives whether it has the SHA-256 that it shall have: what else is wrong with
     /// a file that has not is not told.
-    pub(crate) fn read(&self, cancel: &AtomicBool, into: &mut dyn Target) -> Outcome<bool> {
+    fn read(&self, cancel: &AtomicBool, into: &mut dyn Target) -> Outcome<bool> {
         let Self { file, size, sha256 } = self;
         let size = *size;
         let mut reader = FileReader::default();

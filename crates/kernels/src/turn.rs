@@ -1,8 +1,7 @@
 //! Matrices that become their transposes while they are read.
 
-use crate::pool::{cancelled, run_queue};
+use crate::pool::{Queue, cancelled, run_queue};
 use crate::scatter::{Placement, TILE, turned};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Elements of the rows that a thread turns at once: its cache has them.
@@ -30,7 +29,7 @@ pub fn turn<E: Send>(
     let columns_of = Columns { first: into.get_mut(placement.start..placement.end())?.as_mut_ptr(), step };
     let height = BAND / columns / TILE * TILE;
     let (first, rows) = (from / columns, count / columns);
-    let next = AtomicUsize::new(0);
+    let queue = Queue::new(rows, height);
     let failed = Mutex::new(None::<(usize, E)>);
     run_queue(rows.div_ceil(height), |_| {
         let mut band: Vec<f32> = Vec::new();
@@ -39,11 +38,7 @@ pub fn turn<E: Send>(
             return;
         }
         band.resize(height.min(rows) * columns, 0.0);
-        loop {
-            let row = next.fetch_add(height, Ordering::Relaxed);
-            if row >= rows || cancelled() {
-                return;
-            }
+        while let Some(row) = queue.take().filter(|_| !cancelled()) {
             let here = height.min(rows - row);
             let band = &mut band[..here * columns];
             match fill(from + row * columns, band) {
@@ -59,7 +54,7 @@ pub fn turn<E: Send>(
             }
         }
     });
-    if next.into_inner() < rows && !cancelled() {
+    if !queue.is_empty() && !cancelled() {
         return None;
     }
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);

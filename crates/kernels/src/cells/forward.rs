@@ -57,7 +57,7 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         checkpoints => (chunk, layout.plane(capacity), checkpoints),
     };
     let forward = Forward {
-        groups: RowGroups::new(&layout, batch, time, (capacity, keep)),
+        groups: RowGroups::new(&layout, batch, time, capacity, keep),
         layout,
         packed,
         input: InputProjection {
@@ -119,7 +119,7 @@ impl Again<'_> {
         let state = (steps[range.start + 1] - first) * layout.spec.hidden();
         assert!([self.h0, self.c0].iter().all(|given| given.is_none_or(|given| given.len() >= state)));
         let forward = Forward {
-            groups: RowGroups::new(&layout, batch, range.len(), (layout.chunk_capacity(rows, batch), true)),
+            groups: RowGroups::new(&layout, batch, range.len(), layout.chunk_capacity(rows, batch), true),
             layout,
             packed,
             input: InputProjection {

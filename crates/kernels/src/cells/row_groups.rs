@@ -10,8 +10,8 @@ use crate::pool::{self, Chains, Turn, split};
 /// The fewest rows of a group. With fewer, reading all weights at every step takes longer than the barriers would: an
 /// LSTM (16, 64, 64) of two groups took 1.2 ms instead of 0.75 with AVX2.
 const ROWS: usize = 16;
-/// The same for AVX-512, whose registers hold a tile of so many rows and of panels of [`WIDE`] columns; in training, the rows'
-/// gates then lie in pieces that are too short for the caches to read ahead.
+/// The same for AVX-512, whose registers hold a tile of so many rows and of panels of [`WIDE`] columns; not in training,
+/// which such groups slowed down by some percent.
 const ROWS_OF_TALL_TILES: usize = 8;
 const WIDE: usize = 32;
 /// The same for weights that the caches of all cores do not hold, which every group reads from memory at every step: an LSTM
@@ -38,7 +38,8 @@ impl RowGroups {
         layout: &PanelLayout,
         batch: usize,
         steps: usize,
-        (capacity, keep): (usize, bool),
+        capacity: usize,
+        keep: bool,
     ) -> Option<Self> {
         let team = pool::threads().map_or(1, |threads| threads.min(Chains::MOST));
         let fewest = fewest_rows(layout, keep);

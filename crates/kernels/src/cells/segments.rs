@@ -94,7 +94,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
             .run();
         }
         let backward = Backward {
-            groups: RowGroups::new(&layout, batch, range.len(), (end - first, true)),
+            groups: RowGroups::new(&layout, batch, range.len(), end - first, true),
             layout,
             transposed,
             pairs: packed.pairs,

@@ -1,8 +1,6 @@
 //! Work over mutable slices, cut into blocks that the team shares.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::{cancelled, run_queue};
+use super::{Queue, cancelled, run_queue};
 
 /// Slices that several threads write to in disjoint blocks.
 struct DisjointBlocks<T, const N: usize>([(*mut T, usize); N]);
@@ -62,15 +60,10 @@ pub fn each_block_of_both<T: Send, U: Send, const N: usize, const M: usize>(
     assert!(lengths().all(|len| len == 0 || len == length), "lengths of the slices");
     let block = block.max(1);
     let (shared, others) = (DisjointBlocks::new(slices), DisjointBlocks::new(others));
-    let next = AtomicUsize::new(0);
+    let queue = Queue::new(length, block);
     run_queue(if parallel { length.div_ceil(block) } else { 1 }, |_| {
         let (shared, others) = (&shared, &others);
-        loop {
-            // Only zero-sized elements can be so many that this overflows.
-            let start = next.fetch_add(1, Ordering::Relaxed).saturating_mul(block);
-            if start >= length || cancelled() {
-                return;
-            }
+        while let Some(start) = queue.take().filter(|_| !cancelled()) {
             // SAFETY: no other member takes this block, and the slices are borrowed exclusively for the whole region.
             let (part, other) = unsafe { (shared.block(start, block), others.block(start, block)) };
             body(start, part, other);

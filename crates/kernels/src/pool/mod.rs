@@ -13,6 +13,7 @@ mod denormals;
 mod join;
 mod parts;
 mod placement;
+mod queue;
 mod region;
 mod threads;
 
@@ -24,6 +25,7 @@ pub use cancel::{cancelled, watch};
 pub(crate) use chains::{Chains, Turn};
 pub use join::join;
 pub use parts::{Part, in_parts};
+pub(crate) use queue::Queue;
 pub use region::run;
 pub(crate) use region::{run_queue, run_up_to};
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};

@@ -1,9 +1,8 @@
 //! Work in as many parts as there are members.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{run_queue, split, threads};
+use super::{Queue, run_queue, split, threads};
 
 /// One of equal parts of some work.
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +27,9 @@ impl Part {
 /// is free does the part of a member whose core is busy.
 pub fn in_parts(parallel: bool, body: impl Fn(Part) + Sync) {
     let count = if parallel { threads().unwrap_or(1) } else { 1 };
-    let next = AtomicUsize::new(0);
+    let queue = Queue::new(count, 1);
     run_queue(count, |_| {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return;
-            }
+        while let Some(index) = queue.take() {
             body(Part { index, count });
         }
     });
